@@ -1,0 +1,55 @@
+"""Carry `job.id` and `item.id` through spans, log records, HTTP calls and the queue.
+
+Both travel as baggage, which the instrumentations of requests, Flask and Celery pass on.
+"""
+
+import contextlib
+import logging
+import signal
+import sys
+
+from opentelemetry import baggage, context, trace
+from opentelemetry.processor.baggage import BaggageSpanProcessor
+from opentelemetry.sdk.trace import TracerProvider
+
+JOB_ID = "job.id"
+ITEM_ID = "item.id"
+_CARRIED = (JOB_ID, ITEM_ID)
+
+step = trace.get_tracer("media-pipeline").start_as_current_span
+
+
+def start():
+    """Add the two ids to every span and log record of this process."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.add_span_processor(BaggageSpanProcessor(lambda key: key in _CARRIED))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # Access lines are written after the request's context is gone: they carry no trace id.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    plain_record = logging.getLogRecordFactory()
+
+    def record_with_ids(*args, **kwargs):
+        record = plain_record(*args, **kwargs)
+        for key in _CARRIED:
+            if value := baggage.get_baggage(key):
+                record.__dict__[key] = value
+        return record
+
+    logging.setLogRecordFactory(record_with_ids)
+
+
+def serve(app, port):
+    # The default action of SIGTERM skips the exit handlers, and with them the last export.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    app.run(host="127.0.0.1", port=port, threaded=True)
+
+
+@contextlib.contextmanager
+def carrying(key, value):
+    trace.get_current_span().set_attribute(key, value)
+    token = context.attach(baggage.set_baggage(key, value))
+    try:
+        yield
+    finally:
+        context.detach(token)

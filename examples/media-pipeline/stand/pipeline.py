@@ -1,0 +1,177 @@
+"""The whole pipeline on loopback: started together, stopped in the order of dependence."""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psycopg
+
+from stand import backends, processes
+from stand.console import say
+
+HOME = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+PORTS = {
+    "redis": 18379,
+    "postgres": 18432,
+    "web": 18700,
+    "provider": 18701,
+    "asset-store": 18702,
+    "notifier": 18703,
+}
+FINAL = ("completed", "partial", "failed")
+
+
+@contextlib.contextmanager
+def running(endpoint, console):
+    """Yield the running pipeline; whatever happens, nothing of it runs afterwards."""
+    backends.redis_server()
+    backends.postgres_programs()
+    console.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="media-pipeline-")))
+        # The Postgres account must reach its folder inside.
+        folder.chmod(0o711)
+        pipeline = Pipeline(folder, endpoint, console, stack)
+        pipeline.start()
+        yield pipeline
+        say("stopping")
+
+
+class Pipeline:
+    """The processes of one run, their addresses, and a view into their database."""
+
+    def __init__(self, folder, endpoint, console, stack):
+        self._folder = folder
+        self._endpoint = endpoint
+        self._console = console
+        self._stack = stack
+        self._ports = {name: processes.free_port(port) for name, port in PORTS.items()}
+        self.dsn = f"postgresql://postgres@127.0.0.1:{self._ports['postgres']}/postgres"
+        self.processes = {}
+
+    def start(self):
+        say("starting redis and postgres")
+        self._keep("postgres", backends.start_postgres)
+        self.start_redis()
+        processes.wait_until(
+            lambda: backends.database_answers(self.dsn) and self._answer("redis"),
+            "redis or postgres",
+            watched=self.processes.values(),
+        )
+        backends.create_tables(self.dsn)
+        say("starting notifier, provider, asset-store, worker and web")
+        self._start_service("notifier", [BIN / "python", "-m", "pipeline.notifier"])
+        for name in ("provider", "asset-store"):
+            module = f"pipeline.{name.replace('-', '_')}"
+            self._start_service(name, [*self._traced(), BIN / "python", "-m", module])
+        self._start_service("worker", [*self._traced(), BIN / "celery", *_WORKER_ARGUMENTS])
+        self._start_service("web", [*self._traced(), BIN / "python", "-m", "pipeline.web"])
+        processes.wait_until(self._is_up, "the pipeline", watched=self.processes.values())
+
+    def start_redis(self):
+        self._keep("redis", backends.start_redis)
+
+    def wait_for_redis(self):
+        processes.wait_until(lambda: self._answer("redis"), "redis")
+
+    def url(self, name):
+        return f"http://127.0.0.1:{self._ports[name]}"
+
+    def query(self, statement, *values):
+        with psycopg.connect(self.dsn, connect_timeout=2) as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def open_jobs(self):
+        return self.query("SELECT count(*) FROM jobs WHERE NOT status = ANY(%s)", list(FINAL))[0][0]
+
+    def _keep(self, name, starter):
+        process = starter(self._folder, self._ports[name], self._console)
+        self.processes[name] = process
+        self._stack.callback(process.stop)
+
+    def _start_service(self, name, command):
+        process = processes.start(
+            name,
+            command,
+            console=self._console,
+            cwd=HOME,
+            env=self._environment(name),
+        )
+        self.processes[name] = process
+        self._stack.callback(process.stop)
+
+    def _traced(self):
+        return [BIN / "opentelemetry-instrument"]
+
+    def _environment(self, name):
+        (self._folder / "objects").mkdir(exist_ok=True)
+        redis_port = self._ports["redis"]
+        own = {
+            "MEDIA_DATABASE": self.dsn,
+            "MEDIA_REDIS": f"redis://127.0.0.1:{redis_port}/0",
+            "MEDIA_PROVIDER": self.url("provider"),
+            "MEDIA_STORE": self.url("asset-store"),
+            "MEDIA_NOTIFIER": self.url("notifier"),
+            "MEDIA_STORE_DIRECTORY": str(self._folder / "objects"),
+            "MEDIA_PORT": str(self._ports.get(name, 0)),
+            "PYTHONPATH": str(HOME),
+            "OTEL_SERVICE_NAME": name,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self._endpoint,
+        }
+        return _TELEMETRY | os.environ | own
+
+    def _answer(self, name):
+        return processes.answers(self._ports[name])
+
+    def _is_up(self):
+        http = ("notifier", "provider", "asset-store", "web")
+        return all(_healthy(self.url(name)) for name in http) and self._worker_is_up()
+
+    def _worker_is_up(self):
+        return "ready." in self.processes["worker"].output.read_text(errors="replace")
+
+
+_WORKER_ARGUMENTS = ["--app", "pipeline.tasks", "worker", "--hostname", "worker@media"]
+_WORKER_ARGUMENTS += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+
+# The caller's environment wins over these.
+_TELEMETRY = {
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+    "OTEL_TRACES_EXPORTER": "otlp",
+    "OTEL_LOGS_EXPORTER": "otlp",
+    "OTEL_METRICS_EXPORTER": "none",
+    "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=media-pipeline,service.version=1.0.0",
+    "OTEL_SEMCONV_STABILITY_OPT_IN": "http,database",
+    "OTEL_PYTHON_EXCLUDED_URLS": "healthz,control",
+    # Soon enough that a killed process has sent almost everything that it finished.
+    "OTEL_BSP_SCHEDULE_DELAY": "200",
+    "OTEL_BLRP_SCHEDULE_DELAY": "200",
+}
+
+
+def _healthy(url):
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as response:
+            return response.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def post(url, body, *, seconds=10):
+    """Send JSON as a user would, from outside of every trace; None if it was not accepted."""
+    request = urllib.request.Request(
+        url,
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=seconds) as response:
+            return json.load(response)
+    except (urllib.error.URLError, OSError):
+        return None

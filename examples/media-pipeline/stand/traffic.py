@@ -1,0 +1,61 @@
+"""The users: jobs and exports at an even pace, the same whether a fault is active or not."""
+
+import threading
+
+from stand.pipeline import post
+
+PROJECTS = {"spring": "ann", "summer": "ann", "autumn": "bob"}
+FILES_IN_EXPORT = 6
+
+
+class Traffic:
+    """Submit in the background until the last job is sent or the traffic is stopped."""
+
+    def __init__(self, pipeline, *, jobs, items, seconds):
+        self._pipeline = pipeline
+        self._jobs = jobs
+        self._items = items
+        self._pause = seconds / jobs
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+        self.refused = 0
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopped.set()
+        self._thread.join(15)
+
+    def _send(self):
+        projects = list(PROJECTS)
+        for number in range(self._jobs):
+            self._count(submit_job(self._pipeline, projects[number % 3], prompts(self._items)))
+            if self._stopped.wait(self._pause / 2):
+                return
+            # The job before this one has assets to export by now.
+            if number:
+                self._count(self._submit_export(projects[(number - 1) % 3]))
+            if self._stopped.wait(self._pause / 2):
+                return
+
+    def _submit_export(self, project):
+        body = {"project": project, "user": PROJECTS[project], "limit": FILES_IN_EXPORT}
+        return post(f"{self._pipeline.url('web')}/exports", body)
+
+    def _count(self, answer):
+        self.refused += answer is None
+
+
+def prompts(count, forbidden=None):
+    """Prompts of a job; the one at `forbidden`, counted from 1, no provider accepts."""
+    return [
+        f"a forbidden sight, number {number}" if number == forbidden else f"a field, view {number}"
+        for number in range(1, count + 1)
+    ]
+
+
+def submit_job(pipeline, project, wanted):
+    answer = post(f"{pipeline.url('web')}/jobs", {"project": project, "prompts": wanted})
+    return answer and answer["job"]
