@@ -16,29 +16,32 @@ app = Flask("provider")
 MODES = ("ok", "slow", "hang", "429", "503", "flaky")
 SLOW_SECONDS = 1.5
 FLAKY_SHARE = 0.4
-mode = "ok"
+state = {"mode": "ok"}
 not_hanging = threading.Event()
 not_hanging.set()
 
 
 @app.post("/control/<new_mode>")
 def control(new_mode):
-    global mode
     if new_mode not in MODES:
         return {"error": f"no mode {new_mode}; one of {', '.join(MODES)}"}, 404
-    mode = new_mode
-    not_hanging.clear() if mode == "hang" else not_hanging.set()
-    return {"mode": mode}
+    state["mode"] = new_mode
+    if new_mode == "hang":
+        not_hanging.clear()
+    else:
+        not_hanging.set()
+    return state
 
 
 @app.get("/healthz")
 def healthz():
-    return {"mode": mode}
+    return state
 
 
 @app.post("/v1/images")
 def create_image():
     prompt = request.get_json()["prompt"]
+    mode = state["mode"]
     if "forbidden" in prompt:
         log.warning("prompt refused: status=422 reason=content_policy")
         return {"error": "content_policy", "prompt": prompt}, 422
@@ -50,6 +53,7 @@ def create_image():
         return {"error": "no_render_node"}, 503
     # Nothing answers in the mode "hang"; the wait ends when the mode does.
     not_hanging.wait()
+    mode = state["mode"]
     time.sleep(SLOW_SECONDS if mode == "slow" else random.uniform(0.12, 0.28))
     log.info("image rendered for a prompt of %d characters", len(prompt))
     return images.draw(prompt), 200, {"Content-Type": "image/x-portable-pixmap"}

@@ -71,8 +71,9 @@ def export_project(job_id):
     try:
         job = _begin(job_id)
         with step("download assets"):
-            files = {asset["item_id"]: store_client.get(asset["object_key"])
-                     for asset in job["items"]}
+            files = {
+                asset["item_id"]: store_client.get(asset["object_key"]) for asset in job["items"]
+            }
             log.info("job %s: %d files downloaded", job_id, len(files))
         with step("build archive"):
             archive = _archive(files)
@@ -87,7 +88,7 @@ def export_project(job_id):
     except SoftTimeLimitExceeded:
         _time_out(job_id)
     except requests.RequestException as error:
-        log.error("job %s: export failed: %s: %s", job_id, type(error).__name__, error)
+        log.exception("job %s: export failed", job_id)
         _finish(job_id, "failed", 1, 1, reason=str(error))
 
 
@@ -107,11 +108,11 @@ def _item_done(job, item):
         ):
             _process(job, item)
     except (provider_client.ProviderError, requests.RequestException) as error:
-        log.error(
+        log.exception(
             "job %s: item %s failed: item.status=failed %s",
             job["id"],
             item["id"],
-            error,
+            error,  # noqa: TRY401  the log's reader may not see the exception's attributes
             extra={"item.id": item["id"], "item.index": item["index"], "item.status": "failed"},
         )
         with step("record failed item", attributes={"item.id": item["id"]}):

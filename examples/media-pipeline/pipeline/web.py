@@ -15,7 +15,7 @@ app = Flask("web")
 counters = redis.Redis.from_url(settings.REDIS, socket_timeout=2, socket_connect_timeout=1)
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The request cannot be accepted; the status and the sentence go to the caller."""
 
     def __init__(self, status, sentence):
@@ -23,7 +23,7 @@ class Refused(Exception):
         self.status = status
 
 
-@app.errorhandler(Refused)
+@app.errorhandler(RefusedError)
 def refused(error):
     log.warning("request refused: status=%d %s", error.status, error)
     return {"error": str(error)}, error.status
@@ -54,12 +54,12 @@ def create_export():
         with step("check permissions"):
             owner = database.owner_of(body["project"])
             if owner != body["user"]:
-                raise Refused(403, f"user {body['user']} may not export {body['project']}")
+                raise RefusedError(403, f"user {body['user']} may not export {body['project']}")
             log.info("user %s may export project %s", body["user"], body["project"])
         with step("load metadata"):
             assets = database.newest_assets(body["project"], body["limit"])
             if not assets:
-                raise Refused(409, f"project {body['project']} has no assets yet")
+                raise RefusedError(409, f"project {body['project']} has no assets yet")
             log.info("export of project %s has %d files", body["project"], len(assets))
         _enqueue(tasks.export_project, job_id, "export", body["project"], assets)
         return {"job": job_id, "items": len(assets)}, 202
@@ -70,7 +70,7 @@ def _validated(job_id):
         body = request.get_json()
         prompts = body.get("prompts") or []
         if not prompts or not all(isinstance(prompt, str) and prompt for prompt in prompts):
-            raise Refused(422, "a job needs at least one prompt, and no empty one")
+            raise RefusedError(422, "a job needs at least one prompt, and no empty one")
         log.info("job %s is valid: %d items", job_id, len(prompts))
         items = [
             {"index": index, "id": f"{job_id}-{index:02d}", "prompt": prompt}
@@ -83,7 +83,7 @@ def _check_quota(project_id, wanted):
     used = counters.incrby(f"quota:{project_id}", wanted)
     log.info("project %s has used %d of %d items", project_id, used, settings.DAILY_QUOTA)
     if used > settings.DAILY_QUOTA:
-        raise Refused(429, f"project {project_id} is over its quota of {settings.DAILY_QUOTA}")
+        raise RefusedError(429, f"project {project_id} is over its quota of {settings.DAILY_QUOTA}")
 
 
 def _enqueue(task, job_id, kind, project_id, items):

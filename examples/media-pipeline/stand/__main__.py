@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stand import pipeline
 from stand.console import StandError, say
-from stand.faults import FAULTS
+from stand.faults import FAULTS, rfc3339
 from stand.processes import wait_until
 from stand.traffic import Traffic
 
@@ -39,7 +39,7 @@ def _arguments():
     parser = argparse.ArgumentParser(prog="run", description=__doc__)
     parser.add_argument("--endpoint", required=True, help="OTLP endpoint that gets the telemetry")
     parser.add_argument("--fault", choices=FAULTS, default="none")
-    parser.add_argument("--jobs", type=int, default=10, help="jobs over the run (default 10)")
+    parser.add_argument("--jobs", type=int, default=12, help="jobs over the run (default 12)")
     parser.add_argument("--items", type=int, default=4, help="items in each job (default 4)")
     parser.add_argument("--output", required=True, type=Path, help="folder for faults.json")
     arguments = parser.parse_args()
@@ -75,8 +75,7 @@ def _write_faults(path, name, faults):
 def _write_jobs(path, running):
     """The pipeline's own view of its jobs, for `tracejury audit --state`."""
     rows = running.query(
-        "SELECT jobs.id, jobs.status, to_char(jobs.updated_at AT TIME ZONE 'UTC',"
-        " 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
+        "SELECT jobs.id, jobs.status, jobs.updated_at,"
         " CASE jobs.kind WHEN 'generate' THEN count(*) FILTER (WHERE assets.status = 'ready')"
         " WHEN 'export' THEN jsonb_array_length(jobs.items) END,"
         " count(*) FILTER (WHERE assets.status = 'failed'), jobs.worker"
@@ -86,7 +85,8 @@ def _write_jobs(path, running):
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["unit", "status", "updated_at", "items_done", "items_failed", "worker"])
-        writer.writerows(rows)
+        for unit, status, updated_at, *counts in rows:
+            writer.writerow([unit, status, rfc3339(updated_at), *counts])
 
 
 if __name__ == "__main__":

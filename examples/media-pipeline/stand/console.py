@@ -16,5 +16,5 @@ class MissingPackageError(StandError):
 
 
 def say(sentence):
-    sys.stderr.write(f"run: {sentence}\n")
+    sys.stderr.write(f"media-pipeline: {sentence}\n")
     sys.stderr.flush()

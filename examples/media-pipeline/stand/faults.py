@@ -16,11 +16,15 @@ KILLED_JOB_ITEMS = 12
 DONE_BEFORE_KILL = 4
 
 
+def rfc3339(moment):
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def now():
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return rfc3339(datetime.now(UTC))
 
 
-def none(pipeline, seconds):
+def none(_pipeline, seconds):
     time.sleep(seconds)
     return []
 
@@ -114,9 +118,7 @@ FAULTS = {
     "provider-429": provider_mode(
         "429", kind="error", magnitude="every call", test_id="TEST-RR-P02"
     ),
-    "provider-slow": provider_mode(
-        "slow", kind="delay", magnitude="1.5 s", test_id="TEST-RR-T01"
-    ),
+    "provider-slow": provider_mode("slow", kind="delay", magnitude="1.5 s", test_id="TEST-RR-T01"),
     "provider-flaky": provider_mode(
         "flaky", kind="error", magnitude="40 % of calls", test_id="TEST-RR-R01"
     ),

@@ -50,6 +50,9 @@ class Process:
             tail = self.output.read_text(errors="replace")[-2000:]
             raise StandError(f"{self.name} ended by itself ({self._popen.returncode}):\n{tail}")
 
+    def wait(self):
+        return self._popen.wait()
+
     def stop(self, patience=15):
         self._signal(self._stop_signal)
         try:

@@ -1,0 +1,190 @@
+"""`./record`: run the pipeline against `tracejury serve` and keep what it received as a sample."""
+
+import argparse
+import contextlib
+import gzip
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from stand import processes
+from stand.console import StandError, say
+
+HOME = Path(__file__).parent.parent
+PROJECT = HOME.parent.parent
+SAMPLES = {
+    "clean": ("none", "No fault: what the pipeline looks like when all is well."),
+    "provider-hang": (
+        "provider-hang",
+        "The image provider accepts calls and answers none of them for a while.",
+    ),
+    "bad-item": (
+        "bad-item",
+        "One job of 20 items; the provider refuses the seventh however often it is asked.",
+    ),
+    "worker-kill": (
+        "worker-kill",
+        "The process that works on a job of 12 items gets SIGKILL after the fourth.",
+    ),
+}
+PORTS = (18317, 18318)
+
+CONFIG = """\
+# Bounds as small as the pipeline's own timeouts, which are about a tenth of a real system's.
+[run]
+faults = "faults.json"
+{baseline}
+[correlation]
+keys = ["job.id"]
+
+[evidence]
+sampling = "none"
+
+[policy]
+call_seconds = 5
+job_seconds = 30
+stuck_seconds = 60
+"""
+
+README = """\
+# {name}
+
+{story}
+
+Recorded from [examples/media-pipeline](../../examples/media-pipeline/README.md) by
+`./record {name}`: {spans} spans and {logs} log records. Paths and the host's name in them are
+replaced; nothing else is edited.
+
+- `traces.jsonl.gz`, `logs.jsonl.gz`: what `tracejury serve` received, as OTLP JSON lines
+- `faults.json`: what was broken, and when
+- `jobs.csv`: the jobs as the pipeline's own database has them, for `tracejury audit --state`
+- `tracejury.toml`: the configuration to judge it with
+"""
+
+
+def main():
+    arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        for name in arguments.names or SAMPLES:
+            _record(name, arguments.output.resolve() / name)
+    except StandError as error:
+        say(str(error))
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(prog="record", description=__doc__)
+    parser.add_argument("--output", required=True, type=Path, help="folder of all samples")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(SAMPLES)}")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(SAMPLES):
+        parser.error(f"no sample {', '.join(sorted(unknown))}; there are {', '.join(SAMPLES)}")
+    return arguments
+
+
+def _record(name, sample):
+    fault, story = SAMPLES[name]
+    with tempfile.TemporaryDirectory(prefix="media-record-") as folder:
+        folder = Path(folder)
+        store = folder / "run.duckdb"
+        say(f"recording {name}, about a minute and a half")
+        with _serving(store, folder) as endpoint:
+            _run(fault, endpoint, folder)
+        _tracejury("export", "--store", store, "--output", folder / "export")
+        sample.mkdir(parents=True, exist_ok=True)
+        counts = {
+            "spans": _pack(folder / "export" / "traces.jsonl", sample, _spans_in),
+            "logs": _pack(folder / "export" / "logs.jsonl", sample, _log_records_in),
+        }
+        for file in ("faults.json", "jobs.csv"):
+            shutil.copy(folder / "run" / file, sample / file)
+    baseline = "" if name == "clean" else 'baseline = ["../clean/traces.jsonl.gz"]\n'
+    (sample / "tracejury.toml").write_text(CONFIG.format(baseline=baseline))
+    (sample / "README.md").write_text(README.format(name=name, story=story, **counts))
+    say(f"{name}: {counts['spans']} spans, {counts['logs']} log records")
+
+
+@contextlib.contextmanager
+def _serving(store, folder):
+    grpc_port, http_port = (processes.free_port(port) for port in PORTS)
+    ports = ["--grpc-port", str(grpc_port), "--http-port", str(http_port)]
+    server = processes.start(
+        "serve",
+        [_program(), "serve", "--store", store, *ports],
+        console=folder,
+    )
+    try:
+        processes.wait_until(
+            lambda: processes.answers(grpc_port),
+            "tracejury serve",
+            watched=[server],
+        )
+        yield f"http://127.0.0.1:{grpc_port}"
+        server.check()
+    finally:
+        server.stop(patience=60)
+
+
+def _run(fault, endpoint, folder):
+    # Not `subprocess.run`: that would kill `./run` on Ctrl-C before it has stopped its parts.
+    command = [HOME / "run", "--endpoint", endpoint, "--fault", fault, "--output", folder / "run"]
+    run = processes.start("console", command, console=folder)
+    try:
+        if run.wait():
+            tail = run.output.read_text(errors="replace")[-2000:]
+            raise StandError(f"./run --fault {fault} failed:\n{tail}")
+    finally:
+        run.stop(patience=120)
+
+
+def _tracejury(*arguments):
+    done = subprocess.run([_program(), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StandError(f"tracejury {arguments[0]} failed: {done.stderr.strip()}")
+
+
+def _program():
+    program = os.environ.get("TRACEJURY", str(PROJECT / ".venv" / "bin" / "tracejury"))
+    if not shutil.which(program):
+        raise StandError(f"there is no {program}: run `make demo` once, or set TRACEJURY")
+    return program
+
+
+def _pack(source, sample, records_in):
+    """Compress one exported file without traces of this machine; give its number of records."""
+    text = _anonymous(source.read_text())
+    # No time and no name in the header: the same telemetry gives the same bytes.
+    (sample / f"{source.name}.gz").write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    return sum(records_in(json.loads(line)) for line in text.splitlines() if line)
+
+
+def _anonymous(text):
+    """Stack traces name folders of this machine, Celery's spans its host."""
+    home = re.search(r"^home = (.*)/bin$", (HOME / ".venv" / "pyvenv.cfg").read_text(), re.M)
+    text = text.replace(str(HOME), "/srv/media-pipeline").replace(home[1], "/usr")
+    return re.sub(rf"@{re.escape(socket.gethostname())}\b", "@media-host", text)
+
+
+def _spans_in(line):
+    scopes = [scope for group in line.get("resourceSpans", []) for scope in group["scopeSpans"]]
+    return sum(len(scope["spans"]) for scope in scopes)
+
+
+def _log_records_in(line):
+    scopes = [scope for group in line.get("resourceLogs", []) for scope in group["scopeLogs"]]
+    return sum(len(scope["logRecords"]) for scope in scopes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
