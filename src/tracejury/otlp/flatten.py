@@ -1,0 +1,246 @@
+"""Nested Arrow columns of requests as the flat tables of a `Batch`, whatever they were read from.
+
+`read(rows, name)` gives a field of some messages as a column; it is all that differs between the
+encodings.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tracejury.otlp.signals import Signal
+from tracejury.otlp.values import Read, typed_texts
+from tracejury.telemetry import batch
+from tracejury.telemetry.batch import Batch
+
+_NAMES: Final = {
+    Signal.TRACES: ("scope_spans", "spans"),
+    Signal.LOGS: ("scope_logs", "log_records"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Messages of one kind, and for each the row of the message that holds it."""
+
+    rows: pa.Array
+    parents: pa.Array
+
+
+def flatten(signal: Signal, requests: pa.Array, read: Read) -> Batch:
+    """The tables of some requests, each given as the list of its resources."""
+    scope_list, record_list = _NAMES[signal]
+    resources = _inner(requests)
+    scopes = _inner(read(resources.rows, scope_list))
+    records = _inner(read(scopes.rows, record_list))
+    request = resources.parents.take(scopes.parents).take(records.parents)
+    origin = [request, scopes.parents.take(records.parents), records.parents]
+    if signal is Signal.TRACES:
+        tables = _span_tables(records.rows, origin, read)
+    else:
+        tables = _log_tables(records.rows, origin, read)
+    resource = read(resources.rows, "resource")
+    scope = read(scopes.rows, "scope")
+    return Batch(
+        requests=len(requests),
+        resources=_resources(resources.rows, resource, read),
+        resource_attributes=_attributes(resource, read),
+        scopes=_scopes(scopes.rows, scope, read),
+        scope_attributes=_attributes(scope, read),
+        **tables,
+    )
+
+
+def _inner(lists: pa.Array) -> _Rows:
+    return _Rows(pc.list_flatten(lists), pc.list_parent_indices(lists))
+
+
+def _table(schema: pa.Schema, columns: list[pa.Array]) -> pa.Table:
+    typed = [column.cast(kind) for column, kind in zip(columns, schema.types, strict=True)]
+    return pa.Table.from_arrays(typed, schema=schema)
+
+
+def _texts(rows: pa.Array, name: str, read: Read) -> pa.Array:
+    return pc.fill_null(read(rows, name), "")
+
+
+def _numbers(rows: pa.Array, name: str, read: Read) -> pa.Array:
+    return pc.fill_null(read(rows, name), 0)
+
+
+def _attributes(owners: pa.Array, read: Read) -> pa.Table:
+    attributes = _inner(read(owners, "attributes"))
+    types, texts = typed_texts(read(attributes.rows, "value"), read)
+    keys = _texts(attributes.rows, "key", read)
+    return _table(batch.ATTRIBUTES, [attributes.parents, keys, types, texts])
+
+
+def _resources(holders: pa.Array, resources: pa.Array, read: Read) -> pa.Table:
+    schema_urls = _texts(holders, "schema_url", read)
+    dropped = _numbers(resources, "dropped_attributes_count", read)
+    return _table(batch.RESOURCES, [schema_urls, dropped])
+
+
+def _scopes(holders: pa.Array, scopes: pa.Array, read: Read) -> pa.Table:
+    return _table(
+        batch.SCOPES,
+        [
+            _texts(scopes, "name", read),
+            _texts(scopes, "version", read),
+            _texts(holders, "schema_url", read),
+            _numbers(scopes, "dropped_attributes_count", read),
+        ],
+    )
+
+
+def _span_tables(spans: pa.Array, origin: list[pa.Array], read: Read) -> dict[str, pa.Table]:
+    has_trace = _is_id(read(spans, "trace_id"), 16)
+    has_span = _is_id(read(spans, "span_id"), 8)
+    rejections = _rejections(origin[0], has_trace, has_span)
+    if rejections.num_rows:
+        kept = pc.and_(has_trace, has_span)
+        spans = spans.filter(kept)
+        origin = [column.filter(kept) for column in origin]
+    events = _inner(read(spans, "events"))
+    links = _inner(read(spans, "links"))
+    return {
+        "spans": _spans(spans, origin, read),
+        "span_attributes": _attributes(spans, read),
+        "events": _events(events, read),
+        "event_attributes": _attributes(events.rows, read),
+        "links": _links(links, read),
+        "link_attributes": _attributes(links.rows, read),
+        "logs": batch.LOGS.empty_table(),
+        "log_attributes": batch.ATTRIBUTES.empty_table(),
+        "rejections": rejections,
+    }
+
+
+def _spans(spans: pa.Array, origin: list[pa.Array], read: Read) -> pa.Table:
+    status = read(spans, "status")
+    return _table(
+        batch.SPANS,
+        [
+            *origin,
+            read(spans, "trace_id"),
+            _id_number(read(spans, "span_id")),
+            _id_number(read(spans, "parent_span_id")),
+            _texts(spans, "trace_state", read),
+            _numbers(spans, "flags", read),
+            _texts(spans, "name", read),
+            _numbers(spans, "kind", read),
+            _numbers(spans, "start_time_unix_nano", read),
+            _numbers(spans, "end_time_unix_nano", read),
+            _numbers(status, "code", read),
+            _texts(status, "message", read),
+            _numbers(spans, "dropped_attributes_count", read),
+            _numbers(spans, "dropped_events_count", read),
+            _numbers(spans, "dropped_links_count", read),
+        ],
+    )
+
+
+def _events(events: _Rows, read: Read) -> pa.Table:
+    return _table(
+        batch.EVENTS,
+        [
+            events.parents,
+            _numbers(events.rows, "time_unix_nano", read),
+            _texts(events.rows, "name", read),
+            _numbers(events.rows, "dropped_attributes_count", read),
+        ],
+    )
+
+
+def _links(links: _Rows, read: Read) -> pa.Table:
+    return _table(
+        batch.LINKS,
+        [
+            links.parents,
+            pc.fill_null(read(links.rows, "trace_id"), b""),
+            pc.fill_null(read(links.rows, "span_id"), b""),
+            _texts(links.rows, "trace_state", read),
+            _numbers(links.rows, "flags", read),
+            _numbers(links.rows, "dropped_attributes_count", read),
+        ],
+    )
+
+
+def _log_tables(records: pa.Array, origin: list[pa.Array], read: Read) -> dict[str, pa.Table]:
+    return {
+        "spans": batch.SPANS.empty_table(),
+        "span_attributes": batch.ATTRIBUTES.empty_table(),
+        "events": batch.EVENTS.empty_table(),
+        "event_attributes": batch.ATTRIBUTES.empty_table(),
+        "links": batch.LINKS.empty_table(),
+        "link_attributes": batch.ATTRIBUTES.empty_table(),
+        "logs": _logs(records, origin, read),
+        "log_attributes": _attributes(records, read),
+        "rejections": batch.REJECTIONS.empty_table(),
+    }
+
+
+def _logs(records: pa.Array, origin: list[pa.Array], read: Read) -> pa.Table:
+    body_types, bodies = typed_texts(read(records, "body"), read)
+    trace_ids = read(records, "trace_id")
+    return _table(
+        batch.LOGS,
+        [
+            *origin,
+            _numbers(records, "time_unix_nano", read),
+            _numbers(records, "observed_time_unix_nano", read),
+            _numbers(records, "severity_number", read),
+            _texts(records, "severity_text", read),
+            _texts(records, "event_name", read),
+            body_types,
+            bodies,
+            pc.if_else(_is_id(trace_ids, 16), trace_ids, None),
+            _id_number(read(records, "span_id")),
+            _numbers(records, "flags", read),
+            _numbers(records, "dropped_attributes_count", read),
+        ],
+    )
+
+
+def _is_id(ids: pa.Array, size: int) -> pa.Array:
+    of_size = pc.equal(pc.binary_length(ids), size)
+    return pc.fill_null(pc.and_(of_size, pc.not_equal(ids, bytes(size))), False)
+
+
+def _id_number(ids: pa.Array) -> pa.Array:
+    """Ids of eight bytes as numbers; null for what is none."""
+    is_id = _is_id(ids, 8)
+    raw = pc.if_else(is_id, ids, bytes(8)).cast(pa.binary(8))
+    numbers = raw.view(pa.uint64()).to_numpy().view(">u8").astype(np.uint64)
+    return pc.if_else(is_id, pa.array(numbers), None)
+
+
+def _rejections(requests: pa.Array, has_trace: pa.Array, has_span: pa.Array) -> pa.Table:
+    """Per request with spans whose ids are none: how many, and why."""
+    kept = pc.and_(has_trace, has_span)
+    if pc.all(kept).as_py() is not False:
+        return batch.REJECTIONS.empty_table()
+    sizes = np.bincount(requests.to_numpy())
+    traceless = np.bincount(requests.filter(pc.invert(has_trace)).to_numpy(), minlength=len(sizes))
+    rejected = np.bincount(requests.filter(pc.invert(kept)).to_numpy(), minlength=len(sizes))
+    rows = [
+        {
+            "request": int(request),
+            "rejected": int(rejected[request]),
+            "reason": _reason(*(int(counts[request]) for counts in (rejected, sizes, traceless))),
+        }
+        for request in np.flatnonzero(rejected)
+    ]
+    return pa.Table.from_pylist(rows, schema=batch.REJECTIONS)
+
+
+def _reason(rejected: int, sent: int, traceless: int) -> str:
+    whys: dict[str, Any] = {
+        "without a trace id of 16 bytes that are not all zero": traceless,
+        "without a span id of 8 bytes that are not all zero": rejected - traceless,
+    }
+    named = " and ".join(f"{count} {why}" for why, count in whys.items() if count)
+    return f"{rejected} of {sent} spans left out: {named}."

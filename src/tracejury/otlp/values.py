@@ -1,0 +1,231 @@
+"""Attribute values as a type and a text, the same from JSON and protobuf.
+
+Simple values are converted column by column. Lists inside of values have no fixed depth, so no
+column can hold them: each *distinct* one is read in Python, without recursion.
+"""
+
+import base64
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValueList
+
+from tracejury.otlp import json_scalars
+from tracejury.otlp.signals import MalformedRequest
+
+# What protobuf's own parser stops at inside of a span's attribute.
+MAX_DEPTH: Final = 47
+
+_TYPES: Final = ("string", "bool", "int", "double", "bytes", "array", "kvlist")
+_EMPTY: Final = len(_TYPES)
+_TYPE_NAMES: Final = pa.array([*_TYPES, "empty"])
+
+Read = Callable[[pa.Array, str], pa.Array]
+
+
+def typed_texts(values: pa.Array, read: Read) -> tuple[pa.Array, pa.Array]:
+    """The type and the text of each `AnyValue`; the text of an empty one is null."""
+    kinds = np.full(len(values), _EMPTY, np.int8)
+    texts = pa.nulls(len(values), pa.string())
+    for kind in reversed(range(_EMPTY)):
+        column = read(values, f"{_TYPES[kind]}_value")
+        if column.null_count < len(column):
+            kinds[column.is_valid().to_numpy(zero_copy_only=False)] = kind
+            texts = pc.coalesce(_texts(_TYPES[kind], column), texts)
+    return _TYPE_NAMES.take(pa.array(kinds)), texts
+
+
+def _texts(kind: str, column: pa.Array) -> pa.Array:
+    match kind:
+        case "string":
+            return column
+        case "double":
+            return _double_texts(column)
+        case "bytes":
+            return json_scalars.by_distinct(column, pa.string(), _base64)
+        case "array" | "kvlist":
+            return json_scalars.by_distinct(column, pa.string(), lambda raw: nested_text(kind, raw))
+        case _:
+            return column.cast(pa.string())
+
+
+def _double_texts(doubles: pa.Array) -> pa.Array:
+    texts = doubles.cast(pa.string())
+    if pc.all(pc.is_finite(doubles)).as_py():
+        return texts
+    infinite = pc.if_else(pc.greater(doubles, 0.0), "Infinity", "-Infinity")
+    return pc.case_when(
+        pc.make_struct(pc.is_nan(doubles), pc.is_inf(doubles)), pa.scalar("NaN"), infinite, texts
+    )
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def nested_text(kind: str, raw: bytes | str) -> str:
+    """One array or kvlist, from protobuf or JSON, as the JSON that `Batch` documents."""
+    if isinstance(raw, bytes):
+        plain = _plain(_protobuf_list(kind, raw), _protobuf_node)
+    else:
+        plain = _plain(_json_list(kind, raw), _json_node)
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    values: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    keys: list[str]
+    values: list[Any]
+
+
+def _plain(root: _Items | _Pairs, read: Callable[[Any], Any]) -> Any:
+    """The JSON of a list, inner lists too; `read` gives a node's own JSON, or its list."""
+    done: list[Any] = [None]
+    waiting: list[tuple[Any, Any, Any, int]] = [(root, done, 0, 1)]
+    while waiting:
+        node, into, at, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise MalformedRequest(f"An attribute value is nested deeper than {MAX_DEPTH} levels.")
+        into[at], places = _container(node)
+        for value, (place, where) in zip(node.values, places, strict=True):
+            content = read(value)
+            if isinstance(content, _Items | _Pairs):
+                waiting.append((content, place, where, depth + 1))
+            else:
+                place[where] = content
+    return done[0]
+
+
+def _container(node: _Items | _Pairs) -> tuple[Any, list[tuple[Any, Any]]]:
+    """An empty JSON container for a list, and the place in it of each of the list's values."""
+    if isinstance(node, _Items):
+        items = [None] * len(node.values)
+        return items, [(items, index) for index in range(len(items))]
+    if len(set(node.keys)) == len(node.keys) and not any(k.startswith("$") for k in node.keys):
+        members = dict.fromkeys(node.keys)
+        return members, [(members, key) for key in node.keys]
+    pairs = [[key, None] for key in node.keys]
+    return {"$kvlist": pairs}, [(pair, 1) for pair in pairs]
+
+
+def _plain_double(number: float) -> Any:
+    if math.isfinite(number):
+        return number
+    return {"$double": "NaN" if math.isnan(number) else f"{'-' * (number < 0)}Infinity"}
+
+
+def _protobuf_list(kind: str, raw: bytes) -> _Items | _Pairs:
+    try:
+        if kind == "array":
+            return _Items(list(ArrayValue.FromString(raw).values))
+        entries = KeyValueList.FromString(raw).values
+    except DecodeError as error:
+        raise MalformedRequest(f"An attribute value is malformed: {error}.") from error
+    return _Pairs([entry.key for entry in entries], [entry.value for entry in entries])
+
+
+def _protobuf_node(value: AnyValue) -> Any:
+    match value.WhichOneof("value"):
+        case "string_value":
+            return value.string_value
+        case "bool_value":
+            return value.bool_value
+        case "int_value":
+            return value.int_value
+        case "double_value":
+            return _plain_double(value.double_value)
+        case "bytes_value":
+            return {"$bytes": _base64(value.bytes_value)}
+        case "array_value":
+            return _Items(list(value.array_value.values))
+        case "kvlist_value":
+            entries = value.kvlist_value.values
+            return _Pairs([entry.key for entry in entries], [entry.value for entry in entries])
+        case _:
+            return {"$empty": True}
+
+
+def _json_list(kind: str, raw: str) -> _Items | _Pairs:
+    try:
+        content = json.loads(raw, object_pairs_hook=_first_of_each)
+    except RecursionError:
+        raise MalformedRequest(
+            f"An attribute value is nested deeper than {MAX_DEPTH} levels."
+        ) from None
+    except ValueError as error:
+        raise MalformedRequest(f"An attribute value is not valid JSON: {error}.") from error
+    return _list_of(kind, content)
+
+
+def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # The parser of the rest of the request keeps the first of repeated keys, too.
+    return dict(reversed(pairs))
+
+
+def _list_of(kind: str, content: Any) -> _Items | _Pairs:
+    values = _member(_object(content), "values") or []
+    if not isinstance(values, list):
+        raise MalformedRequest(f"The values of a value of type {kind} are no list.")
+    if kind == "array":
+        return _Items(values)
+    entries = [_object(entry) for entry in values]
+    return _Pairs(
+        [_scalar_text(entry.get("key") or "") for entry in entries],
+        [entry.get("value") for entry in entries],
+    )
+
+
+def _json_node(value: Any) -> Any:
+    members = _object(value)
+    for kind in _TYPES:
+        content = _member(members, f"{kind}_value")
+        if content is not None:
+            return _json_content(kind, content)
+    return {"$empty": True}
+
+
+def _json_content(kind: str, content: Any) -> Any:
+    if kind in {"array", "kvlist"}:
+        return _list_of(kind, content)
+    text = _scalar_text(content)
+    match kind:
+        case "bool":
+            return json_scalars.boolean(text, "bool_value")
+        case "int":
+            return json_scalars.int64(text, "int_value")
+        case "double":
+            return _plain_double(json_scalars.double(text, "double_value"))
+        case "bytes":
+            return {"$bytes": _base64(json_scalars.unbase64(text, "bytes_value"))}
+        case _:
+            return text
+
+
+def _object(content: Any) -> dict[str, Any]:
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise MalformedRequest("An attribute value holds something else where an object belongs.")
+    return content
+
+
+def _member(members: dict[str, Any], name: str) -> Any:
+    first, *rest = name.split("_")
+    camel = members.get(first + "".join(word.title() for word in rest))
+    return members.get(name) if camel is None else camel
+
+
+def _scalar_text(content: Any) -> str:
+    return content if isinstance(content, str) else json.dumps(content)
