@@ -33,7 +33,7 @@ def generate(item):
             elapsed_ms,
             problem,
         )
-    raise ProviderError(f"item {item['id']}: provider gave no image, last problem: {problem}")
+    raise ProviderError(f"provider gave no image, last problem: {problem}")
 
 
 def _ask(item):
@@ -50,7 +50,6 @@ def _ask(item):
         return None, f"HTTP {response.status_code}: {response.text.strip()}"
     if response.status_code >= 400:
         raise ProviderError(
-            f"item {item['id']}: provider refused, HTTP {response.status_code}:"
-            f" {response.text.strip()}"
+            f"provider refused, HTTP {response.status_code}: {response.text.strip()}"
         )
     return response.content, None

@@ -109,7 +109,7 @@ def _item_done(job, item):
             _process(job, item)
     except (provider_client.ProviderError, requests.RequestException) as error:
         log.exception(
-            "job %s: item %s failed: item.status=failed %s",
+            "job %s: item %s failed: item.status=failed reason: %s",
             job["id"],
             item["id"],
             error,  # noqa: TRY401  the log's reader may not see the exception's attributes

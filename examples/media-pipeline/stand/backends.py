@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 
 from stand import processes
-from stand.console import MissingPackageError, StandError
+from stand.console import SetupError, StandError
 
 SCHEMA = Path(__file__).parent.parent / "pipeline" / "schema.sql"
 
@@ -17,7 +17,7 @@ SCHEMA = Path(__file__).parent.parent / "pipeline" / "schema.sql"
 def redis_server():
     path = shutil.which("redis-server")
     if not path:
-        raise MissingPackageError("redis-server is missing: apt install redis-server")
+        raise SetupError("redis-server is missing: apt install redis-server")
     return path
 
 
@@ -29,7 +29,7 @@ def postgres_programs():
     )
     found = folders[-1] if folders else shutil.which("initdb")
     if not found:
-        raise MissingPackageError("Postgres is missing: apt install postgresql")
+        raise SetupError("Postgres is missing: apt install postgresql")
     return Path(found).resolve().parent
 
 

@@ -9,8 +9,8 @@ class StandError(Exception):
     exit_status = 1
 
 
-class MissingPackageError(StandError):
-    """A program of the operating system is not installed."""
+class SetupError(StandError):
+    """What the run needs is not there: a package, or somebody who takes the telemetry."""
 
     exit_status = 2
 

@@ -3,16 +3,18 @@
 import contextlib
 import json
 import os
+import signal
 import sys
 import tempfile
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import psycopg
 
 from stand import backends, processes
-from stand.console import say
+from stand.console import SetupError, say
 
 HOME = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -32,15 +34,30 @@ def running(endpoint, console):
     """Yield the running pipeline; whatever happens, nothing of it runs afterwards."""
     backends.redis_server()
     backends.postgres_programs()
+    _require_listener(endpoint)
     console.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="media-pipeline-")))
         # The Postgres account must reach its folder inside.
         folder.chmod(0o711)
         pipeline = Pipeline(folder, endpoint, console, stack)
-        pipeline.start()
-        yield pipeline
-        say("stopping")
+        try:
+            pipeline.start()
+            yield pipeline
+        finally:
+            # A second Ctrl-C would leave the rest running.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            say("stopping")
+            pipeline.ask_services_to_stop()
+
+
+def _require_listener(endpoint):
+    address = urllib.parse.urlsplit(endpoint)
+    if not (address.hostname and address.port):
+        raise SetupError(f"{endpoint} is no endpoint: write it like http://127.0.0.1:4317")
+    if not processes.answers(address.port, address.hostname):
+        raise SetupError(f"nothing listens at {endpoint}: start `tracejury serve` first")
 
 
 class Pipeline:
@@ -79,6 +96,11 @@ class Pipeline:
 
     def wait_for_redis(self):
         processes.wait_until(lambda: self._answer("redis"), "redis")
+
+    def ask_services_to_stop(self):
+        """All at once, while redis and postgres still answer; waiting for each comes later."""
+        for name in self.processes.keys() - {"redis", "postgres"}:
+            self.processes[name].ask_to_stop()
 
     def url(self, name):
         return f"http://127.0.0.1:{self._ports[name]}"

@@ -33,6 +33,7 @@ class Process:
     def __init__(self, name, command, console, stop_signal, popen):
         self.name = name
         self._stop_signal = stop_signal
+        self._asked_to_stop = False
         self.output = Path(console) / f"{name}.log"
         with self.output.open("ab") as output:
             self._popen = subprocess.Popen(
@@ -53,8 +54,14 @@ class Process:
     def wait(self):
         return self._popen.wait()
 
+    def ask_to_stop(self):
+        # Once: a second signal makes Celery drop what it is finishing.
+        if not self._asked_to_stop:
+            self._asked_to_stop = True
+            self._signal(self._stop_signal)
+
     def stop(self, patience=15):
-        self._signal(self._stop_signal)
+        self.ask_to_stop()
         try:
             self._popen.wait(patience)
         except subprocess.TimeoutExpired:
@@ -107,7 +114,9 @@ def wait_until(ready, what, *, seconds=40, watched=()):
         time.sleep(0.1)
 
 
-def answers(port):
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def answers(port, host="127.0.0.1"):
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True

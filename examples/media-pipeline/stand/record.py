@@ -95,8 +95,8 @@ def _arguments():
 
 def _record(name, sample):
     fault, story = SAMPLES[name]
-    with tempfile.TemporaryDirectory(prefix="media-record-") as folder:
-        folder = Path(folder)
+    with tempfile.TemporaryDirectory(prefix="media-record-") as temporary:
+        folder = Path(temporary)
         store = folder / "run.duckdb"
         say(f"recording {name}, about a minute and a half")
         with _serving(store, folder) as endpoint:
