@@ -21,6 +21,9 @@ _NAMES: Final = {
     Signal.LOGS: ("scope_logs", "log_records"),
 }
 
+# Arrow guesses the type of a plain Python value, which takes longer than a small request.
+_FALSE: Final = pa.scalar(False, pa.bool_())  # noqa: FBT003
+
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
@@ -197,7 +200,7 @@ def _logs(records: pa.Array, origin: list[pa.Array], read: Read) -> pa.Table:
             _texts(records, "event_name", read),
             body_types,
             bodies,
-            pc.if_else(_is_id(trace_ids, 16), trace_ids, None),
+            pc.if_else(_is_id(trace_ids, 16), trace_ids, pa.scalar(None, pa.binary())),
             _id_number(read(records, "span_id")),
             _numbers(records, "flags", read),
             _numbers(records, "dropped_attributes_count", read),
@@ -206,16 +209,21 @@ def _logs(records: pa.Array, origin: list[pa.Array], read: Read) -> pa.Table:
 
 
 def _is_id(ids: pa.Array, size: int) -> pa.Array:
-    of_size = pc.equal(pc.binary_length(ids), size)
-    return pc.fill_null(pc.and_(of_size, pc.not_equal(ids, bytes(size))), False)
+    of_size = pc.equal(pc.binary_length(ids), pa.scalar(size, pa.int32()))
+    is_id = pc.and_(of_size, pc.not_equal(ids, _zeros(size)))
+    return pc.fill_null(is_id, _FALSE)
 
 
 def _id_number(ids: pa.Array) -> pa.Array:
     """Ids of eight bytes as numbers; null for what is none."""
     is_id = _is_id(ids, 8)
-    raw = pc.if_else(is_id, ids, bytes(8)).cast(pa.binary(8))
+    raw = pc.if_else(is_id, ids, _zeros(8)).cast(pa.binary(8))
     numbers = raw.view(pa.uint64()).to_numpy().view(">u8").astype(np.uint64)
-    return pc.if_else(is_id, pa.array(numbers), None)
+    return pc.if_else(is_id, pa.array(numbers), pa.scalar(None, pa.uint64()))
+
+
+def _zeros(size: int) -> pa.Scalar:
+    return pa.scalar(bytes(size), pa.binary())
 
 
 def _rejections(requests: pa.Array, has_trace: pa.Array, has_span: pa.Array) -> pa.Table:

@@ -49,8 +49,8 @@ def request_descriptor(signal: Signal) -> Any:
     """The official message, with recursive values opaque and unread fields left out."""
     pool = descriptor_pool.DescriptorPool()
     for file in _files(_OFFICIAL[signal].file):
-        pool.Add(file)  # type: ignore[no-untyped-call]
-    return pool.FindMessageTypeByName(_OFFICIAL[signal].full_name)  # type: ignore[no-untyped-call]
+        pool.Add(file)
+    return pool.FindMessageTypeByName(_OFFICIAL[signal].full_name)
 
 
 @cache

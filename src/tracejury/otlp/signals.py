@@ -1,4 +1,4 @@
-"""What a request is made of: its signal, its encoding, and the refusal of one that cannot be read."""
+"""The signal and the encoding of a request, and the refusal of one that cannot be read."""
 
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ class Encoding(StrEnum):
     JSON = "json"
 
 
-class MalformedRequest(InputError):
+class MalformedRequest(InputError):  # noqa: N818 - it is no failure of ours
     """A request that is no OTLP; `request` is its position among those that were decoded together.
 
     The other requests are unharmed: whoever decodes several at once decodes them again without

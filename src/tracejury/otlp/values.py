@@ -7,7 +7,7 @@ column can hold them: each *distinct* one is read in Python, without recursion.
 import base64
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,13 +57,12 @@ def _texts(kind: str, column: pa.Array) -> pa.Array:
 
 
 def _double_texts(doubles: pa.Array) -> pa.Array:
+    # Arrow writes the shortest text that reads back as the same double, but not these three so.
     texts = doubles.cast(pa.string())
-    if pc.all(pc.is_finite(doubles)).as_py():
-        return texts
-    infinite = pc.if_else(pc.greater(doubles, 0.0), "Infinity", "-Infinity")
-    return pc.case_when(
-        pc.make_struct(pc.is_nan(doubles), pc.is_inf(doubles)), pa.scalar("NaN"), infinite, texts
-    )
+    for arrows, ours in (("nan", "NaN"), ("inf", "Infinity"), ("-inf", "-Infinity")):
+        is_it = pc.equal(texts, pa.scalar(arrows, pa.string()))
+        texts = pc.if_else(is_it, pa.scalar(ours, pa.string()), texts)
+    return texts
 
 
 def _base64(raw: bytes) -> str:
@@ -128,31 +127,29 @@ def _plain_double(number: float) -> Any:
 
 def _protobuf_list(kind: str, raw: bytes) -> _Items | _Pairs:
     try:
-        if kind == "array":
-            return _Items(list(ArrayValue.FromString(raw).values))
-        entries = KeyValueList.FromString(raw).values
+        parsed = ArrayValue.FromString(raw) if kind == "array" else KeyValueList.FromString(raw)
     except DecodeError as error:
-        raise MalformedRequest(f"An attribute value is malformed: {error}.") from error
-    return _Pairs([entry.key for entry in entries], [entry.value for entry in entries])
+        raise MalformedRequest(f"A value of type {kind} cannot be read: {error}.") from error
+    return _protobuf_values(kind, parsed.values)
+
+
+def _protobuf_values(kind: str, values: Sequence[Any]) -> _Items | _Pairs:
+    if kind.startswith("kvlist"):
+        return _Pairs([entry.key for entry in values], [entry.value for entry in values])
+    return _Items(list(values))
 
 
 def _protobuf_node(value: AnyValue) -> Any:
-    match value.WhichOneof("value"):
-        case "string_value":
-            return value.string_value
-        case "bool_value":
-            return value.bool_value
-        case "int_value":
-            return value.int_value
+    field = value.WhichOneof("value")
+    match field:
+        case "string_value" | "bool_value" | "int_value":
+            return getattr(value, field)
         case "double_value":
             return _plain_double(value.double_value)
         case "bytes_value":
             return {"$bytes": _base64(value.bytes_value)}
-        case "array_value":
-            return _Items(list(value.array_value.values))
-        case "kvlist_value":
-            entries = value.kvlist_value.values
-            return _Pairs([entry.key for entry in entries], [entry.value for entry in entries])
+        case "array_value" | "kvlist_value":
+            return _protobuf_values(field, getattr(value, field).values)
         case _:
             return {"$empty": True}
 
