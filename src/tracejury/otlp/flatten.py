@@ -62,16 +62,21 @@ def _inner(lists: pa.Array) -> _Rows:
 
 
 def _table(schema: pa.Schema, columns: list[pa.Array]) -> pa.Table:
-    typed = [column.cast(kind) for column, kind in zip(columns, schema.types, strict=True)]
+    typed = [
+        column if column.type == kind else column.cast(kind)
+        for column, kind in zip(columns, schema.types, strict=True)
+    ]
     return pa.Table.from_arrays(typed, schema=schema)
 
 
 def _texts(rows: pa.Array, name: str, read: Read) -> pa.Array:
-    return pc.fill_null(read(rows, name), "")
+    column = read(rows, name)
+    return pc.fill_null(column, "") if column.null_count else column
 
 
 def _numbers(rows: pa.Array, name: str, read: Read) -> pa.Array:
-    return pc.fill_null(read(rows, name), 0)
+    column = read(rows, name)
+    return pc.fill_null(column, 0) if column.null_count else column
 
 
 def _attributes(owners: pa.Array, read: Read) -> pa.Table:

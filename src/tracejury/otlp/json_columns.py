@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracejury.otlp import json_scalars
+from tracejury.otlp import json_scalars, protobuf_columns
 from tracejury.otlp.protobuf_columns import OPAQUE, request_descriptor
 from tracejury.otlp.signals import MalformedRequest, Signal
 
@@ -51,9 +51,9 @@ def parse(signal: Signal, bodies: Sequence[bytes]) -> pa.Array:
 def field(rows: pa.Array, name: str) -> pa.Array:
     """A field of some messages, as protobuf would have given it, but null where it is absent."""
     declared = _declared(name)
-    column = pc.struct_field(rows, declared.json_name)
+    column = protobuf_columns.field(rows, declared.json_name)
     if name != declared.json_name and rows.type.get_field_index(name) >= 0:
-        column = pc.coalesce(column, pc.struct_field(rows, name))
+        column = pc.coalesce(column, protobuf_columns.field(rows, name))
     if declared.message_type is not None or name in OPAQUE:
         return column
     return json_scalars.convert(column, declared)

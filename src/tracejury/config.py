@@ -1,0 +1,190 @@
+"""tracejury.toml: what was configured, checked key by key."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from tracejury.errors import UsageError
+
+FILE_NAME: Final = "tracejury.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Every bound that a verdict uses; the unit is in the name, shares lie between 0 and 1."""
+
+    call_seconds: float = 30.0
+    job_seconds: float = 1800.0
+    stuck_seconds: float = 7200.0
+    redelivery_seconds: float = 3600.0
+    settle_seconds: float = 35.0
+    attempts: float = 10.0
+    skew_seconds: float = 1.0
+    gap_seconds: float = 1.0
+    gap_share: float = 0.2
+    short_workflow_seconds: float = 1.0
+    correlated_warnings_share: float = 0.95
+    correlated_logs_share: float = 0.80
+    correlated_records_share: float = 0.95
+    call_details_share: float = 0.95
+    timed_share: float = 0.80
+    candidates: float = 1.5
+    minimum_logs: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredWorkflow:
+    """A workflow as its owners describe it. Steps are named `service: span name` or `span name`."""
+
+    name: str
+    steps: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    trigger: str = ""
+    expected_seconds: float | None = None
+    items: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What tracejury.toml and the command line say, with defaults for the rest.
+
+    Paths are absolute or relative to the working directory, already resolved against the file.
+    """
+
+    store: Path | None = None
+    faults: Path | None = None
+    baseline: tuple[Path, ...] = ()
+    correlation_keys: tuple[str, ...] = ()
+    sampling: str = ""
+    absent_components: tuple[str, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    workflows: tuple[DeclaredWorkflow, ...] = ()
+    path: Path | None = None
+
+
+_WORKFLOW_KEYS: Final = tuple(f.name for f in fields(DeclaredWorkflow) if f.name != "name")
+_SECTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "run": ("store", "faults", "baseline"),
+    "correlation": ("keys",),
+    "evidence": ("sampling",),
+    "components": ("queue",),
+    "policy": tuple(f.name for f in fields(Policy)),
+    "workflow": (),
+}
+
+
+def load_config(path: Path | None, *, start: Path) -> Config:
+    """The configuration at `path`, else of the nearest tracejury.toml from `start` upwards.
+
+    Raises `UsageError` for a file that cannot be read, is no TOML, or has a key that is none.
+    """
+    found = path or next(
+        (folder / FILE_NAME for folder in (start, *start.parents) if (folder / FILE_NAME).is_file()),
+        None,
+    )
+    if found is None:
+        return Config()
+    try:
+        document = tomllib.loads(found.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{found} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{found} is not valid TOML: {error}.") from error
+    return _parse(document, found)
+
+
+def _parse(document: Mapping[str, Any], path: Path) -> Config:
+    _known(document, _SECTIONS, "", path)
+    for section, keys in _SECTIONS.items():
+        table = _table(document.get(section, {}), section, path)
+        if section != "workflow":
+            _known(table, keys, section, path)
+    run = document.get("run", {})
+    sampling = _text(document.get("evidence", {}).get("sampling", ""), "evidence.sampling", path)
+    if sampling not in ("", "none"):
+        raise UsageError(f'{path}: evidence.sampling can only be "none", not "{sampling}".')
+    return Config(
+        store=_path(run, "store", path),
+        faults=_path(run, "faults", path),
+        baseline=_paths(run, "baseline", path),
+        correlation_keys=_texts(document.get("correlation", {}).get("keys", []), "correlation.keys", path),
+        sampling=sampling,
+        absent_components=_absent(document.get("components", {}), path),
+        policy=_policy(document.get("policy", {}), path),
+        workflows=tuple(
+            _workflow(name, _table(table, f'workflow."{name}"', path), path)
+            for name, table in document.get("workflow", {}).items()
+        ),
+        path=path,
+    )
+
+
+def _known(table: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...], where: str, path: Path) -> None:
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, list(known), n=1, cutoff=0)
+            place = f"[{where}] " if where else ""
+            hint = f'Did you mean "{near[0]}"?' if near else ""
+            raise UsageError(f'{path}: {place}has no key "{key}".', next_step=hint)
+
+
+def _table(value: object, where: str, path: Path) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: {where} must be a table.", next_step=f"Write it as [{where}].")
+    return value
+
+
+def _text(value: object, where: str, path: Path) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"{path}: {where} must be text, not {value!r}.")
+    return value
+
+
+def _texts(value: object, where: str, path: Path) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise UsageError(f"{path}: {where} must be a list of texts, not {value!r}.")
+    return tuple(_text(entry, where, path) for entry in value)
+
+
+def _path(run: Mapping[str, Any], key: str, path: Path) -> Path | None:
+    return path.parent / _text(run[key], f"run.{key}", path) if key in run else None
+
+
+def _paths(run: Mapping[str, Any], key: str, path: Path) -> tuple[Path, ...]:
+    value = run.get(key, [])
+    entries = [value] if isinstance(value, str) else value
+    return tuple(path.parent / entry for entry in _texts(entries, f"run.{key}", path))
+
+
+def _absent(table: Mapping[str, Any], path: Path) -> tuple[str, ...]:
+    for key, value in table.items():
+        if value != "none":
+            raise UsageError(f'{path}: components.{key} can only be "none", not {value!r}.')
+    return tuple(sorted(table))
+
+
+def _number(value: object, where: str, path: Path) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise UsageError(f"{path}: {where} must be a number of at least 0, not {value!r}.")
+    return float(value)
+
+
+def _policy(table: Mapping[str, Any], path: Path) -> Policy:
+    return Policy(**{key: _number(value, f"policy.{key}", path) for key, value in table.items()})
+
+
+def _workflow(name: str, table: Mapping[str, Any], path: Path) -> DeclaredWorkflow:
+    where = f'workflow."{name}"'
+    _known(table, _WORKFLOW_KEYS, where, path)
+    expected = table.get("expected_seconds")
+    return DeclaredWorkflow(
+        name=name,
+        steps=_texts(table.get("steps", []), f"{where}.steps", path),
+        optional=_texts(table.get("optional", []), f"{where}.optional", path),
+        trigger=_text(table.get("trigger", ""), f"{where}.trigger", path),
+        expected_seconds=None if expected is None else _number(expected, f"{where}.expected_seconds", path),
+        items=_text(table.get("items", ""), f"{where}.items", path),
+    )

@@ -1,0 +1,264 @@
+"""The result of an audit: what every report, screen and gate reads. `contract.md` 3 in types.
+
+A number that could not be computed is None, and its key is left out of the JSON.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tracejury.checks.check import Finding, Severity
+
+Outcome = Literal["pass", "fail", "not-observed", "not-applicable", "manual", "error"]
+Verdict = Literal["PASS", "FAIL", "PARTIAL", "CANNOT_JUDGE"]
+TestOutcome = Literal["pass", "fail", "partial", "not-run"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check of the catalogue, decided. `reason` says why it is not observed, in one code."""
+
+    id: str
+    title: str
+    severity: Severity
+    task: int
+    outcome: Outcome
+    reason: str  # a code of the contract; '' where the outcome is pass or fail
+    exposures: int
+    units_total: int
+    units_exposed: int
+    untested: tuple[str, ...]  # units that nothing tested
+    serves: tuple[str, ...]
+    remedy: str
+    note: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A pass criterion or a risk pattern, rolled up from its checks."""
+
+    id: str
+    title: str
+    tier: Severity
+    outcome: Outcome
+    checks: tuple[str, ...]
+    category: str = ""  # of a risk pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One thing that a test of the audit asks."""
+
+    text: str
+    outcome: Outcome
+    checks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One test of the audit, for the faults of its kind."""
+
+    __test__ = False  # not a test of pytest's
+
+    id: str
+    title: str
+    task: int
+    faults: tuple[str, ...]
+    outcome: TestOutcome
+    clauses: tuple[Clause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MissingStep:
+    """Spans of one step that did not arrive, and why it is known that they existed."""
+
+    service: str
+    step: str
+    missing: float
+    cause: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Received against known missing, of a service, a workflow or a run."""
+
+    received: int
+    known_missing: float
+
+    @property
+    def ratio(self) -> float | None:
+        """Between 0 and 1; None where nothing was received and nothing is known to be missing."""
+        total = self.received + self.known_missing
+        return self.received / total if total else None
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """How much of what happened was seen. Without a baseline the ratio is an upper bound."""
+
+    total: Share
+    is_upper_bound: bool
+    by_service: dict[str, Share]
+    by_workflow: dict[str, Share]
+    by_instance: dict[str, Share]
+    criteria: dict[str, float]  # the five shares of O02 that could be computed
+    missing: tuple[MissingStep, ...]
+    external_entries: int
+    background_spans: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepTiming:
+    """One step of a workflow. Times are in milliseconds; the share is of the critical path."""
+
+    workflow: str
+    service: str
+    name: str
+    kind: str
+    count: int
+    errors: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    self_ms: float | None  # median self time
+    critical_share: float | None
+    baseline_p95_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the time went. `explained` is the share of critical-path time that spans account for."""
+
+    steps: tuple[StepTiming, ...]
+    explained: float | None
+    gaps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Calls to one peer from one service."""
+
+    service: str
+    target: str
+    is_external: bool
+    calls: int
+    with_request: int
+    with_response: int
+    implicit_response: int  # ended without error, which is all that some protocols record
+    with_duration: int
+    missing: tuple[str, ...]  # names of the logical fields that were not recorded
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalCalls:
+    """Share of calls with request, response and duration recorded. `share` is between 0 and 1."""
+
+    share: float | None
+    calls: int
+    complete: int
+    unrecorded: int  # calls that are inferred but were not recorded
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A place where the fault may be, with what speaks for it."""
+
+    service: str
+    step: str
+    score: float
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """How hard the failures are to explain from what was recorded. Minutes are a lower bound."""
+
+    candidates: float | None  # effective candidates, 2^entropy
+    minutes: float | None
+    breakdown: dict[str, float]  # minutes by cause
+    savings: dict[str, float]  # minutes that each fix would save
+    failed_instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaultResult:
+    """What happened around one injected fault. Shares are between 0 and 1."""
+
+    id: str
+    kind: str
+    target: str
+    start_ns: int
+    end_ns: int
+    success_before: float | None
+    success_during: float | None
+    success_after: float | None
+    detected_after_s: float | None
+    stands_out: bool
+    suspects: tuple[Suspect, ...]
+    rank_of_target: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the verdict rests on: counts of what came, and what is known to have been lost."""
+
+    spans: int
+    logs: int
+    metric_points: int
+    duplicates: int
+    rejected: int
+    dropped: int
+    sampled: str  # 'none', 'unknown' or 'sampled'
+    unsettled: int  # traces to which spans may still arrive
+    background: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowSummary:
+    """One workflow: its instances, what became of them and where they lead."""
+
+    name: str
+    trigger: str
+    instances: int
+    ok: int
+    failed: int
+    unknown: int
+    spans: int
+    p50_ms: float | None
+    p95_ms: float | None
+    services: tuple[str, ...]
+    externals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Everything one audit says."""
+
+    judged_at: str  # RFC 3339
+    inputs: tuple[str, ...]
+    bounds: dict[str, float]  # the policy that was used, every name with its unit
+    verdict: Verdict
+    score: float | None  # 0 to 100; passed weight of the applicable weight
+    failed_share: float | None  # 0 to 1
+    unobserved_share: float | None  # 0 to 1
+    coverage: float | None  # 0 to 1; decided weight of the applicable weight
+    completeness: Completeness | None
+    timing: Timing | None
+    external_calls: ExternalCalls | None
+    diagnosis: Diagnosis | None
+    trust: Trust
+    tests: tuple[TestResult, ...]
+    criteria: tuple[Criterion, ...]
+    patterns: tuple[Criterion, ...]
+    checks: tuple[CheckResult, ...]
+    faults: tuple[FaultResult, ...]
+    workflows: tuple[WorkflowSummary, ...]
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Lowest and highest score that the unobserved weight leaves possible."""
+        if self.score is None or self.unobserved_share is None:
+            return None
+        return self.score, self.score + 100 * self.unobserved_share

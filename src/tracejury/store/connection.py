@@ -1,0 +1,78 @@
+"""Open a store's file: what it must be, and who may hold it."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from tracejury.errors import StoreError
+
+FORMAT_VERSION: Final = 1
+
+_HOLDER: Final = re.compile(r"PID (\d+)")
+
+
+class StoreHeldError(StoreError):
+    """Another program has the file open for writing."""
+
+
+def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Connect to the DuckDB file at `path`.
+
+    Raises `StoreHeldError` when a writer holds it, `StoreError` when it is no DuckDB file or
+    cannot be reached.
+    """
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder.", next_step="Name a file for the store.")
+    if read_only and not path.exists():
+        raise StoreError(
+            f"There is no store at {path}.",
+            next_step="Record one with `tracejury serve --store` or `tracejury import`.",
+        )
+    if not path.parent.is_dir():
+        raise StoreError(f"The folder {path.parent} does not exist.", next_step="Create it first.")
+    try:
+        return duckdb.connect(
+            str(path),
+            read_only=read_only,
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+            },
+        )
+    except duckdb.Error as error:
+        raise _explain(path, str(error)) from error
+
+
+def check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Refuse a DuckDB file that is not a store, or is one of another layout."""
+    try:
+        row = connection.execute("SELECT version FROM stored.format").fetchone()
+    except duckdb.Error as error:
+        connection.close()
+        raise StoreError(
+            f"{path} is a DuckDB file, but not a tracejury store.",
+            next_step="Name another file; this one was left as it is.",
+        ) from error
+    if row is None or row[0] != FORMAT_VERSION:
+        connection.close()
+        raise StoreError(
+            f"{path} has store format {row[0] if row else 'none'}; this version reads {FORMAT_VERSION}.",
+            next_step="Use the version of tracejury that wrote it, and `export` from there.",
+        )
+
+
+def _explain(path: Path, reason: str) -> StoreError:
+    if "lock" in reason:
+        holder = _HOLDER.search(reason)
+        who = f"process {holder[1]}" if holder else "another program"
+        return StoreHeldError(
+            f"{path} is held by {who}.", next_step="Stop it, or name another --store."
+        )
+    if "not a valid DuckDB" in reason:
+        return StoreError(
+            f"{path} is not a DuckDB file.",
+            next_step="OTLP files are read by `tracejury import FILE --store S`.",
+        )
+    return StoreError(f"{path} cannot be opened: {reason.splitlines()[0]}.")

@@ -1,0 +1,135 @@
+"""Read a store: the public views, and the tables that are derived from it on demand.
+
+A store that `serve` is writing is read through a snapshot, with the same code.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from tracejury.errors import StoreError
+from tracejury.store.connection import StoreHeldError, check_format, connect
+from tracejury.store.snapshot import request_snapshot
+from tracejury.store.writer import Store
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One file of views/: a SELECT, and whether its rows are kept or made anew at every use."""
+
+    name: str
+    is_table: bool
+    header: str
+    select: str
+
+
+@cache
+def definitions() -> dict[str, Definition]:
+    """Every view by name, in the order in which they build on each other."""
+    found = {}
+    folder = files("tracejury.store").joinpath("views")
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        text = file.read_text(encoding="utf-8")
+        lines = text.splitlines()
+        kind, _, name = lines[0].removeprefix("-- ").partition(": ")
+        header = [line for line in lines if line.startswith("--")]
+        found[name] = Definition(name, kind == "table", "\n".join(header), text)
+    return found
+
+
+class Reader:
+    """An open store, read-only. Closes what it opened, and removes the snapshot it asked for."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, snapshot: Path | None = None) -> None:
+        self._connection = connection
+        self._snapshot = snapshot
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the store at `path`, or a snapshot of it while a server writes it.
+
+        Raises `StoreError` when it cannot be read.
+        """
+        snapshot = None
+        try:
+            connection = connect(path, read_only=True)
+        except StoreHeldError:
+            snapshot = request_snapshot(path)
+            if snapshot is None:
+                raise
+            connection = connect(snapshot, read_only=True)
+        check_format(connection, path)
+        return cls(connection, snapshot)
+
+    @classmethod
+    def of(cls, store: Store) -> Self:
+        """Read a store in memory through its own connection."""
+        return cls(store.connection().cursor())
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether a server goes on writing the store that this is a copy of."""
+        return self._snapshot is not None
+
+    def derive(self, name: str) -> None:
+        """Make the view or table `name` of views/; what it builds on must be there."""
+        definition = definitions()[name]
+        kind = "TABLE" if definition.is_table else "VIEW"
+        self._connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS\n{definition.select}")
+
+    def register(self, name: str, table: pa.Table) -> None:
+        """Keep `table` as the table `name`."""
+        self._connection.register(f"registered_{name}", table)
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS FROM registered_{name}"
+        )
+        self._connection.unregister(f"registered_{name}")
+
+    def arrow(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:
+        """The result of one query as an Arrow table."""
+        return self._run(sql, parameters).to_arrow_table()
+
+    def rows(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Row]:
+        """The result of one query as rows by column name. For results, not for spans by the million."""
+        cursor = self._run(sql, parameters)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def value(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Any:
+        """The first column of the first row; None where there is none."""
+        row = self._run(sql, parameters).fetchone()
+        return row[0] if row else None
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection itself, for `tracejury.store.query` alone."""
+        return self._connection
+
+    def close(self) -> None:
+        """Close the file; remove the snapshot if it was one."""
+        self._connection.close()
+        if self._snapshot is not None:
+            self._snapshot.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(
+        self, sql: str, parameters: Sequence[object] | Mapping[str, object]
+    ) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._connection.execute(sql, parameters if parameters else None)
+        except duckdb.Error as error:
+            raise StoreError(f"The store could not be read: {str(error).splitlines()[0]}.") from error
+
+

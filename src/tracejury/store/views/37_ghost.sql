@@ -1,0 +1,128 @@
+-- table: ghost
+-- One row a span that is known to have existed and is not stored.
+--   trace_no     BIGINT   row number of the trace
+--   span_id      UBIGINT  its id
+--   instance_no  BIGINT   row number of the workflow instance
+--   service      VARCHAR  whose span it is, as far as evidence tells; '' where it does not
+--   name         VARCHAR  its step, as far as evidence tells; '' where it does not
+--   kind         VARCHAR  its kind, as far as evidence tells; '' where it does not
+--   side         VARCHAR  local, remote, unknown: how its children came to it; log: a log record names it
+--   children     BIGINT   stored spans that name it as parent
+--   logs         BIGINT   stored log records that name it
+--   first_ns     BIGINT   earliest sign of it
+--   last_ns      BIGINT   latest sign of it
+--   cause        VARCHAR  the likeliest: killed, sampled, still-arriving, never-ended, not-exported
+--   evidence     VARCHAR  what the cause rests on
+WITH by_child AS (
+    SELECT
+        orphan.trace_no,
+        orphan.missing_parent AS span_id,
+        mode(parent_step.parent_service) AS step_service,
+        mode(parent_step.parent_name) AS name,
+        mode(parent_step.parent_kind) AS kind,
+        mode(node.service) FILTER (orphan.side = 'local') AS local_service,
+        mode(node.instance_id) FILTER (orphan.side = 'local') AS instance_id,
+        CASE
+            WHEN bool_or(orphan.side = 'local') THEN 'local'
+            WHEN bool_or(orphan.side = 'remote') THEN 'remote'
+            ELSE 'unknown'
+        END AS side,
+        count(*) AS children,
+        min(node.start_ns) AS first_ns,
+        max(coalesce(node.end_ns, node.start_ns)) AS last_ns,
+        max(node.received_ns) AS received_ns
+    FROM orphan
+    JOIN node USING (span_no)
+    LEFT JOIN parent_step
+        ON parent_step.service = node.service
+        AND parent_step.name = node.name
+        AND parent_step.kind = node.kind
+    WHERE NOT orphan.external_entry
+    GROUP BY orphan.trace_no, orphan.missing_parent
+),
+by_log AS (
+    SELECT
+        trace.trace_no,
+        log.span_id,
+        mode(resource.service) AS service,
+        mode(resource.instance_id) AS instance_id,
+        count(*) AS logs,
+        min(nullif(greatest(log.time_ns, log.observed_ns), 0))::BIGINT AS first_ns,
+        max(nullif(greatest(log.time_ns, log.observed_ns), 0))::BIGINT AS last_ns,
+        max(log.received_ns) AS received_ns
+    FROM stored.log_record AS log
+    JOIN trace USING (trace_id)
+    LEFT JOIN resource USING (resource_id)
+    WHERE log.span_id IS NOT NULL
+        AND greatest(log.time_ns, log.observed_ns) <= 9223372036854775807
+        AND NOT EXISTS (
+            SELECT 1
+            FROM node
+            WHERE node.trace_no = trace.trace_no AND node.span_id = log.span_id
+        )
+    GROUP BY trace.trace_no, log.span_id
+),
+known AS (
+    SELECT
+        coalesce(by_child.trace_no, by_log.trace_no) AS trace_no,
+        coalesce(by_child.span_id, by_log.span_id) AS span_id,
+        coalesce(by_child.local_service, by_log.service, by_child.step_service, '') AS service,
+        coalesce(by_child.name, '') AS name,
+        coalesce(by_child.kind, '') AS kind,
+        coalesce(by_child.instance_id, by_log.instance_id) AS instance_id,
+        coalesce(by_child.side, 'log') AS side,
+        coalesce(by_child.children, 0) AS children,
+        coalesce(by_log.logs, 0) AS logs,
+        least(by_child.first_ns, by_log.first_ns) AS first_ns,
+        greatest(by_child.last_ns, by_log.last_ns) AS last_ns,
+        greatest(by_child.received_ns, by_log.received_ns) AS received_ns
+    FROM by_child
+    FULL JOIN by_log
+        ON by_log.trace_no = by_child.trace_no
+        AND by_log.span_id = by_child.span_id
+),
+crashed AS (
+    SELECT known.trace_no, known.span_id, any_value(crash.evidence) AS evidence
+    FROM known
+    JOIN crash
+        ON crash.service = known.service
+        AND (crash.instance_id IS NULL OR known.instance_id IS NULL
+            OR crash.instance_id = known.instance_id)
+        -- Signs of a killed span end with its process; a call it had made may end a little later.
+        AND known.first_ns <= crash.time_ns + 1000000000
+        AND known.last_ns BETWEEN crash.time_ns - 300000000000 AND crash.time_ns + 60000000000
+    GROUP BY known.trace_no, known.span_id
+)
+SELECT
+    known.trace_no,
+    known.span_id,
+    instance.instance_no,
+    known.service,
+    known.name,
+    known.kind,
+    known.side,
+    known.children,
+    known.logs,
+    known.first_ns,
+    known.last_ns,
+    CASE
+        WHEN crashed.evidence IS NOT NULL THEN 'killed'
+        WHEN sampled_trace.trace_no IS NOT NULL THEN 'sampled'
+        WHEN known.received_ns > settled_before.time_ns THEN 'still-arriving'
+        WHEN known.side IN ('local', 'log') THEN 'never-ended'
+        ELSE 'not-exported'
+    END AS cause,
+    CASE
+        WHEN crashed.evidence IS NOT NULL THEN crashed.evidence
+        WHEN sampled_trace.trace_no IS NOT NULL THEN sampled_trace.evidence
+        WHEN known.received_ns > settled_before.time_ns THEN 'records of it arrived within the settling time'
+        WHEN known.side = 'local' THEN 'its children came from the same process'
+        WHEN known.side = 'log' THEN known.logs || ' log records name it'
+        WHEN known.side = 'remote' THEN 'its children say that it lies in another process'
+        ELSE 'its children name it'
+    END AS evidence
+FROM known
+JOIN trace_instance AS instance USING (trace_no)
+LEFT JOIN crashed USING (trace_no, span_id)
+LEFT JOIN sampled_trace USING (trace_no)
+CROSS JOIN settled_before

@@ -1,0 +1,112 @@
+-- table: attempt_of
+-- One row a span that is one of several attempts at the same thing.
+--   span_no     BIGINT   row number of the span
+--   group_no    BIGINT   row number of the first attempt of the group
+--   number      BIGINT   1 for the first attempt
+--   attempts    BIGINT   attempts of the group
+--   failed      BOOLEAN  this attempt failed
+--   recovered   BOOLEAN  the last attempt of the group did not fail
+--   how         VARCHAR  siblings: one after the other below one parent; nested: published again from within
+WITH candidate AS (
+    SELECT
+        node.span_no,
+        node.parent_no,
+        node.trace_no,
+        node.service,
+        node.kind,
+        node.name,
+        node.start_ns,
+        coalesce(node.end_ns, node.start_ns) AS end_ns,
+        -- What the attempt was for: the same target and the same item.
+        concat_ws(
+            chr(31), call.peer, call.operation, field.object_key, field.message_id,
+            field.db_query, split_part(coalesce(field.url_full, field.url_path), '?', 1), item.value
+        ) AS target,
+        error.span_no IS NOT NULL AS failed,
+        -- An answer that says "no" is an answer: only what may pass by itself is tried again.
+        error.span_no IS NOT NULL
+        AND NOT coalesce(error.error_type IN ('404', '409', '410', '412', '422', '425', '400', '401', '403'), false)
+        AND error.message NOT LIKE '%NoScript%' AS transient
+    FROM node
+    LEFT JOIN call USING (span_no)
+    LEFT JOIN span_field AS field USING (span_no)
+    LEFT JOIN span_error AS error USING (span_no)
+    LEFT JOIN (
+        SELECT span_no, min(key || '=' || value) AS value
+        FROM stored.span_attribute
+        WHERE key IN ('item.id', 'item.index', 'asset.id', 'order.id', 'document.id')
+        GROUP BY span_no
+    ) AS item USING (span_no)
+    WHERE node.parent_no IS NOT NULL
+        AND node.start_ns IS NOT NULL
+        AND node.kind IN ('CLIENT', 'PRODUCER', 'CONSUMER', 'INTERNAL')
+),
+followed AS (
+    SELECT
+        *,
+        coalesce(
+            lag(transient) OVER same_thing
+            AND start_ns >= lag(end_ns) OVER same_thing - 5000000,
+            false
+        ) AS follows
+    FROM candidate
+    WINDOW same_thing AS (
+        PARTITION BY parent_no, service, kind, name, target
+        ORDER BY start_ns, span_no
+    )
+),
+sibling AS (
+    SELECT
+        span_no,
+        failed,
+        start_ns,
+        sum(CASE WHEN follows THEN 0 ELSE 1 END) OVER (
+            PARTITION BY parent_no, service, kind, name, target
+            ORDER BY start_ns, span_no
+        ) AS part,
+        parent_no, service, kind, name, target
+    FROM followed
+),
+-- Celery publishes the same message again from within the failed attempt.
+nested AS (
+    SELECT
+        node.span_no,
+        field.celery_state IN ('RETRY', 'FAILURE') OR error.span_no IS NOT NULL AS failed,
+        node.start_ns,
+        first_value(node.span_no) OVER message AS head
+    FROM node
+    JOIN span_field AS field USING (span_no)
+    LEFT JOIN span_error AS error USING (span_no)
+    WHERE node.kind = 'CONSUMER' AND field.message_id IS NOT NULL AND node.start_ns IS NOT NULL
+        AND (field.celery_state IS NOT NULL)
+    WINDOW message AS (
+        PARTITION BY node.trace_no, field.message_id, node.name
+        ORDER BY node.start_ns, node.span_no
+    )
+),
+grouped AS (
+    SELECT
+        span_no, failed, start_ns, 'siblings' AS how,
+        min(span_no) OVER (PARTITION BY parent_no, service, kind, name, target, part) AS group_no
+    FROM sibling
+    UNION ALL
+    SELECT span_no, failed, start_ns, 'nested', head
+    FROM nested
+)
+SELECT
+    span_no,
+    group_no,
+    row_number() OVER attempts AS number,
+    count(*) OVER whole AS attempts,
+    failed,
+    NOT last_value(failed) OVER whole AS recovered,
+    how
+FROM grouped
+QUALIFY count(*) OVER whole > 1
+WINDOW
+    attempts AS (PARTITION BY how, group_no ORDER BY start_ns, span_no),
+    whole AS (
+        PARTITION BY how, group_no
+        ORDER BY start_ns, span_no
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    )

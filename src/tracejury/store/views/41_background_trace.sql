@@ -1,0 +1,37 @@
+-- table: background_trace
+-- One row a trace that is no workflow: a broker poll or a health check.
+--   trace_no  BIGINT   row number of the trace
+--   why       VARCHAR  'poll' or 'health check'
+SELECT
+    trace_no,
+    any_value(why) AS why
+FROM (
+    SELECT
+        node.trace_no,
+        CASE
+            WHEN count(*) OVER (PARTITION BY node.trace_no) = 1
+                AND node.missing_parent IS NULL
+                AND (
+                    (node.kind = 'CLIENT' AND (field.db_system IS NOT NULL OR field.messaging_system IS NOT NULL))
+                    OR (
+                        node.kind IN ('CLIENT', 'CONSUMER')
+                        AND field.messaging_operation IN ('receive', 'poll')
+                        AND coalesce(try_cast(field.message_count AS BIGINT), 0) = 0
+                    )
+                )
+                THEN 'poll'
+            WHEN node.parent_no IS NULL
+                AND node.kind = 'SERVER'
+                AND regexp_matches(
+                    coalesce(field.http_route, split_part(field.url_path, '?', 1),
+                        regexp_extract(node.name, '(/[^ ]*)$', 1)),
+                    '^/(-/)?(health|healthz|ready|readyz|readiness|live|livez|liveness|ping|status|metrics)/?$'
+                )
+                THEN 'health check'
+        END AS why
+    FROM node
+    LEFT JOIN span_field AS field USING (span_no)
+)
+WHERE why IS NOT NULL
+    AND trace_no NOT IN (SELECT trace_correlation.trace_no FROM trace_correlation)
+GROUP BY trace_no

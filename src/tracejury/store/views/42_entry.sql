@@ -1,0 +1,29 @@
+-- table: entry
+-- One row a workflow instance: the span it began with.
+--   instance_no    BIGINT   row number of the workflow instance
+--   span_no        BIGINT   row number of the entry span
+--   entry_service  VARCHAR  its service
+--   entry_name     VARCHAR  its name
+--   entry_kind     VARCHAR  its kind
+--   rootless       BOOLEAN  nothing stored is a root: the earliest orphan stands in
+SELECT
+    instance.instance_no,
+    arg_min(node.span_no, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_no)) AS span_no,
+    arg_min(node.service, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_no)) AS entry_service,
+    arg_min(node.name, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_no)) AS entry_name,
+    arg_min(node.kind, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_no)) AS entry_kind,
+    min(rank) > 0 AS rootless
+FROM (
+    SELECT
+        tops.*,
+        CASE
+            WHEN tops.missing_parent IS NULL OR orphan.external_entry THEN 0
+            ELSE 1
+        END AS rank
+    FROM node AS tops
+    JOIN forest USING (span_no)
+    LEFT JOIN orphan USING (span_no)
+    WHERE forest.depth = 0
+) AS node
+JOIN trace_instance AS instance USING (trace_no)
+GROUP BY instance.instance_no

@@ -1,0 +1,122 @@
+-- table: workflow_instance
+-- One row a correlation ID: all traces and log records that it joins.
+--   instance_no      BIGINT   row number of the workflow instance
+--   workflow         VARCHAR  name of its entry point, with the service where two share the name
+--   correlation_key  VARCHAR  the key that joined it, 'links' or 'trace'
+--   correlation_id   VARCHAR  the value of that key, or the id of the first trace
+--   traces           BIGINT   traces in it
+--   spans            BIGINT   spans stored
+--   logs             BIGINT   log records that belong to it
+--   start_ns         BIGINT   earliest span
+--   end_ns           BIGINT   latest end
+--   outcome          VARCHAR  ok, failed or unknown
+--   background       BOOLEAN  broker polls and health checks: kept out of every score
+--   ambiguous        BOOLEAN  its trace carries several values of the correlation key
+--   rootless         BOOLEAN  its root is not stored
+--   entry_service    VARCHAR  service of the entry span
+--   entry_name       VARCHAR  name of the entry span
+--   entry_kind       VARCHAR  kind of the entry span
+--   entry_span_no    BIGINT   row number of the entry span
+WITH shared_name AS (
+    SELECT entry_name
+    FROM entry
+    GROUP BY entry_name
+    HAVING count(DISTINCT entry_service) > 1
+),
+-- A failure that nothing above it caught: it reached a root, or the span that processed a message.
+uncaught AS (
+    SELECT DISTINCT instance.instance_no
+    FROM span_error AS error
+    JOIN node USING (span_no)
+    JOIN trace_instance AS instance USING (trace_no)
+    LEFT JOIN attempt_of AS attempt USING (span_no)
+    WHERE NOT error.by_log
+        AND (node.parent_no IS NULL OR node.kind = 'CONSUMER')
+        AND NOT coalesce(attempt.recovered, false)
+        AND coalesce(attempt.number = attempt.attempts, true)
+),
+stated AS (
+    SELECT
+        instance_no,
+        arg_max(state, time_ns) AS state
+    FROM (
+        SELECT instance.instance_no, lower(field.job_state) AS state, coalesce(node.end_ns, node.start_ns) AS time_ns
+        FROM span_field AS field
+        JOIN node USING (span_no)
+        JOIN trace_instance AS instance USING (trace_no)
+        WHERE field.job_state IS NOT NULL
+        UNION ALL
+        SELECT log_instance.instance_no, lower(attribute.value), greatest(log.time_ns, log.observed_ns)::BIGINT
+        FROM stored.log_attribute AS attribute
+        JOIN stored.log_record AS log USING (log_no)
+        JOIN log_instance USING (log_no)
+        WHERE attribute.key IN ('job.status', 'job.state', 'workflow.status')
+            AND greatest(log.time_ns, log.observed_ns) <= 9223372036854775807
+    )
+    GROUP BY instance_no
+),
+spans AS (
+    SELECT
+        instance.instance_no,
+        count(DISTINCT node.trace_no) AS traces,
+        count(*) AS spans,
+        min(node.start_ns) AS start_ns,
+        max(coalesce(node.end_ns, node.start_ns)) AS end_ns
+    FROM node
+    JOIN trace_instance AS instance USING (trace_no)
+    GROUP BY instance.instance_no
+),
+named AS (
+    SELECT
+        instance_no,
+        any_value(correlation_key) AS correlation_key,
+        any_value(correlation_id) AS correlation_id,
+        bool_or(ambiguous) AS ambiguous,
+        bool_and(background_trace.trace_no IS NOT NULL) AS background
+    FROM trace_instance
+    LEFT JOIN background_trace USING (trace_no)
+    GROUP BY instance_no
+),
+logs AS (
+    SELECT instance_no, count(*) AS logs
+    FROM log_instance
+    GROUP BY instance_no
+)
+SELECT
+    named.instance_no,
+    CASE
+        WHEN shared_name.entry_name IS NOT NULL
+        THEN entry.entry_name || ' (' || entry.entry_service || ')'
+        ELSE entry.entry_name
+    END AS workflow,
+    named.correlation_key,
+    named.correlation_id,
+    spans.traces,
+    spans.spans,
+    coalesce(logs.logs, 0) AS logs,
+    spans.start_ns,
+    spans.end_ns,
+    CASE
+        WHEN uncaught.instance_no IS NOT NULL THEN 'failed'
+        WHEN stated.state IN ('failed', 'partial', 'partially_completed', 'completed_with_errors', 'timeout', 'error')
+            THEN 'failed'
+        WHEN entry.rootless THEN 'unknown'
+        WHEN entry_node.end_ns IS NULL THEN 'unknown'
+        WHEN stated.state IN ('queued', 'pending', 'processing', 'running', 'retrying', 'started') THEN 'unknown'
+        ELSE 'ok'
+    END AS outcome,
+    named.background,
+    named.ambiguous,
+    entry.rootless,
+    entry.entry_service,
+    entry.entry_name,
+    entry.entry_kind,
+    entry.span_no AS entry_span_no
+FROM named
+JOIN spans USING (instance_no)
+JOIN entry USING (instance_no)
+JOIN node AS entry_node ON entry_node.span_no = entry.span_no
+LEFT JOIN shared_name ON shared_name.entry_name = entry.entry_name
+LEFT JOIN logs ON logs.instance_no = named.instance_no
+LEFT JOIN uncaught ON uncaught.instance_no = named.instance_no
+LEFT JOIN stated ON stated.instance_no = named.instance_no

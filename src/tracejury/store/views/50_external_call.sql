@@ -1,0 +1,93 @@
+-- table: external_call
+-- One row a call to another process: the innermost CLIENT or PRODUCER span of it.
+--   span_no          BIGINT   row number of the span
+--   instance_no      BIGINT   row number of the workflow instance
+--   trace_id         VARCHAR  32 lower-case hex digits
+--   span_id          VARCHAR  16 lower-case hex digits
+--   service          VARCHAR  who called
+--   name             VARCHAR  span name
+--   kind             VARCHAR  CLIENT or PRODUCER
+--   target           VARCHAR  who was called: the service where it is known, else the best name recorded; '?' where nothing tells
+--   route            VARCHAR  target and operation, without what changes from call to call
+--   protocol         VARCHAR  http, db, messaging, rpc, genai, object, faas or other
+--   operation        VARCHAR  what was asked; NULL where nothing tells
+--   response         VARCHAR  the recorded answer: a status code or error type; NULL where none
+--   has_request      BOOLEAN  every request field that the protocol asks for was recorded
+--   has_response     BOOLEAN  an answer was recorded, or the protocol says success by silence
+--   implicit         BOOLEAN  success by silence: ended without error, which is all that was recorded
+--   has_duration     BOOLEAN  start and end are usable
+--   missing          VARCHAR[] attributes that were not recorded
+--   is_external      BOOLEAN  nothing of the peer's side was ever stored
+--   has_server_half  BOOLEAN  the span that answered it is stored
+--   failed           BOOLEAN  the call failed
+--   duration_ns      BIGINT   NULL where unusable
+--   start_ns         BIGINT   nanoseconds since 1970
+WITH answered AS (
+    SELECT
+        call.span_no,
+        any_value(callee.service) AS callee
+    FROM call
+    JOIN node AS callee ON callee.parent_no = call.span_no
+    WHERE callee.kind IN ('SERVER', 'CONSUMER')
+    GROUP BY call.span_no
+),
+known_peer AS (
+    SELECT peer, arg_max(callee, pairs) AS callee
+    FROM pair
+    WHERE peer <> '?'
+    GROUP BY peer
+),
+judged AS (
+    SELECT
+        call.*,
+        node.trace_no, node.service, node.name, node.kind, node.start_ns, node.duration_ns,
+        node.end_ns,
+        answered.callee,
+        known_peer.callee AS known_callee,
+        error.span_no IS NOT NULL AS failed,
+        call.response IS NULL
+            AND error.span_no IS NULL
+            AND call.protocol IN ('db', 'messaging', 'rpc', 'object', 'genai')
+            AND node.end_ns IS NOT NULL AS implicit
+    FROM call
+    JOIN node USING (span_no)
+    LEFT JOIN answered USING (span_no)
+    LEFT JOIN known_peer ON known_peer.peer = call.peer
+    LEFT JOIN span_error AS error USING (span_no)
+    WHERE call.is_innermost
+)
+SELECT
+    judged.span_no,
+    instance.instance_no,
+    lower(hex(trace.trace_id)) AS trace_id,
+    format('{:016x}', node.span_id) AS span_id,
+    judged.service,
+    judged.name,
+    judged.kind,
+    coalesce(judged.callee, judged.known_callee, judged.peer, '?') AS target,
+    judged.route,
+    judged.protocol,
+    judged.operation,
+    judged.response,
+    len(judged.request_parts) = 0 AS has_request,
+    judged.response IS NOT NULL OR judged.implicit OR judged.failed AS has_response,
+    judged.implicit,
+    judged.end_ns IS NOT NULL AS has_duration,
+    list_concat(
+        judged.request_parts,
+        CASE
+            WHEN judged.response IS NULL AND NOT judged.implicit AND NOT judged.failed
+            THEN [CASE judged.protocol WHEN 'http' THEN 'http.response.status_code' ELSE 'error.type' END]
+            ELSE []
+        END,
+        CASE WHEN judged.end_ns IS NULL THEN ['end time'] ELSE [] END
+    ) AS missing,
+    judged.callee IS NULL AND judged.known_callee IS NULL AS is_external,
+    judged.callee IS NOT NULL AS has_server_half,
+    judged.failed,
+    judged.duration_ns,
+    judged.start_ns
+FROM judged
+JOIN node USING (span_no)
+JOIN trace ON trace.trace_no = judged.trace_no
+JOIN trace_instance AS instance ON instance.trace_no = judged.trace_no

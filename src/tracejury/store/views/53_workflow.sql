@@ -1,0 +1,33 @@
+-- view: workflow
+-- One row a workflow: the instances with the same entry point.
+--   workflow   VARCHAR  name of its entry point, with the service where two share the name
+--   trigger    VARCHAR  user, queue, cron or unclassified
+--   instances  BIGINT   how many ran
+--   ok         BIGINT   how many of them went well
+--   failed     BIGINT   how many failed
+--   unknown    BIGINT   how many cannot be told
+--   spans      BIGINT   spans stored
+--   logs       BIGINT   log records that belong to it
+--   p50_ms     DOUBLE   median time from first start to last end
+--   p95_ms     DOUBLE   95th percentile of it
+SELECT
+    instance.workflow,
+    CASE
+        WHEN bool_or(field.trigger = 'timer' OR field.schedule IS NOT NULL) THEN 'cron'
+        WHEN any_value(instance.entry_kind) = 'SERVER' THEN 'user'
+        WHEN any_value(instance.entry_kind) = 'CONSUMER' THEN 'queue'
+        WHEN any_value(instance.entry_kind) = 'INTERNAL' THEN 'cron'
+        ELSE 'unclassified'
+    END AS trigger,
+    count(*) AS instances,
+    count(*) FILTER (instance.outcome = 'ok') AS ok,
+    count(*) FILTER (instance.outcome = 'failed') AS failed,
+    count(*) FILTER (instance.outcome = 'unknown') AS unknown,
+    sum(instance.spans)::BIGINT AS spans,
+    sum(instance.logs)::BIGINT AS logs,
+    quantile_cont(instance.end_ns - instance.start_ns, 0.5) / 1e6 AS p50_ms,
+    quantile_cont(instance.end_ns - instance.start_ns, 0.95) / 1e6 AS p95_ms
+FROM workflow_instance AS instance
+LEFT JOIN span_field AS field ON field.span_no = instance.entry_span_no
+WHERE NOT instance.background
+GROUP BY instance.workflow

@@ -1,0 +1,130 @@
+"""The columnar unit that travels from the wire to the store: Arrow tables of some OTLP requests.
+
+Rows refer to rows of other tables of the same batch by position: `resource`, `scope` and `owner`
+are row numbers. Nothing of a request is lost on the way, whatever its shape; only spans whose ids
+are not ids are left out, and counted in `rejections`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+_ORIGIN: Final = [
+    ("request", pa.uint32()),  # position of the request in the batch
+    ("resource", pa.uint32()),
+    ("scope", pa.uint32()),
+]
+
+SPANS: Final = pa.schema(
+    [
+        *_ORIGIN,
+        ("trace_id", pa.binary(16)),
+        ("span_id", pa.uint64()),  # the eight bytes read big-endian
+        ("parent_span_id", pa.uint64()),  # null: the span says it has no parent
+        ("trace_state", pa.string()),
+        ("flags", pa.uint32()),
+        ("name", pa.string()),
+        ("kind", pa.int32()),
+        ("start_ns", pa.uint64()),
+        ("end_ns", pa.uint64()),
+        ("status_code", pa.int32()),
+        ("status_message", pa.string()),
+        ("dropped_attributes", pa.uint32()),
+        ("dropped_events", pa.uint32()),
+        ("dropped_links", pa.uint32()),
+    ]
+)
+
+EVENTS: Final = pa.schema(
+    [
+        ("owner", pa.uint32()),  # row of `spans`
+        ("time_ns", pa.uint64()),
+        ("name", pa.string()),
+        ("dropped_attributes", pa.uint32()),
+    ]
+)
+
+LINKS: Final = pa.schema(
+    [
+        ("owner", pa.uint32()),  # row of `spans`
+        ("trace_id", pa.binary()),  # as sent: a link may name ids that are none
+        ("span_id", pa.binary()),
+        ("trace_state", pa.string()),
+        ("flags", pa.uint32()),
+        ("dropped_attributes", pa.uint32()),
+    ]
+)
+
+LOGS: Final = pa.schema(
+    [
+        *_ORIGIN,
+        ("time_ns", pa.uint64()),
+        ("observed_ns", pa.uint64()),
+        ("severity_number", pa.int32()),
+        ("severity_text", pa.string()),
+        ("event_name", pa.string()),
+        ("body_type", pa.string()),  # an attribute type, below
+        ("body", pa.string()),
+        ("trace_id", pa.binary(16)),  # null: none, or not 16 bytes, or all zero
+        ("span_id", pa.uint64()),  # null: none, or not 8 bytes, or all zero
+        ("flags", pa.uint32()),
+        ("dropped_attributes", pa.uint32()),
+    ]
+)
+
+RESOURCES: Final = pa.schema([("schema_url", pa.string()), ("dropped_attributes", pa.uint32())])
+
+SCOPES: Final = pa.schema(
+    [
+        ("name", pa.string()),
+        ("version", pa.string()),
+        ("schema_url", pa.string()),
+        ("dropped_attributes", pa.uint32()),
+    ]
+)
+
+# Types: string, bool, int, double, bytes, array, kvlist, empty (no value was set).
+# Values as text: true/false; decimal integers; the shortest decimal that reads back as the same
+# double (NaN, Infinity, -Infinity); base64; arrays and kvlists as JSON, in which what JSON cannot
+# say is an object with one reserved key: {"$bytes": base64}, {"$double": "NaN"}, {"$empty": true},
+# and {"$kvlist": [[key, value], ...]} for a list with a repeated key or one that starts with "$".
+ATTRIBUTES: Final = pa.schema(
+    [
+        ("owner", pa.uint32()),  # row of the table the attributes belong to
+        ("key", pa.string()),
+        ("type", pa.string()),
+        ("value", pa.string()),
+    ]
+)
+
+REJECTIONS: Final = pa.schema(
+    [
+        ("request", pa.uint32()),
+        ("rejected", pa.uint32()),  # spans left out of this request
+        ("reason", pa.string()),  # one sentence for the sender
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some OTLP requests as Arrow tables, each with the schema of the same name above.
+
+    Attribute tables keep the order in which the attributes came.
+    """
+
+    requests: int
+    resources: pa.Table
+    resource_attributes: pa.Table
+    scopes: pa.Table
+    scope_attributes: pa.Table
+    spans: pa.Table
+    span_attributes: pa.Table
+    events: pa.Table
+    event_attributes: pa.Table
+    links: pa.Table
+    link_attributes: pa.Table
+    logs: pa.Table
+    log_attributes: pa.Table
+    rejections: pa.Table

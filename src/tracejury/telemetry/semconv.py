@@ -1,0 +1,158 @@
+"""Attribute keys of each logical field, the current name first, then the older and the others.
+
+Source: the OpenTelemetry semantic conventions (1.44.0) and their schema files for what was renamed;
+framework keys as their instrumentations were seen to set them.
+"""
+
+from typing import Final
+
+# The first key that a span carries gives the field its value.
+FIELD_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "peer_name": ("service.peer.name", "peer.service"),
+    "peer_address": (
+        "server.address",
+        "net.peer.name",
+        "http.host",
+        "network.peer.address",
+        "net.sock.peer.addr",
+        "net.peer.ip",
+    ),
+    "peer_port": ("server.port", "net.peer.port", "network.peer.port", "net.sock.peer.port"),
+    "url_full": ("url.full", "http.url"),
+    "url_path": ("url.path", "http.target"),
+    "http_method": ("http.request.method", "http.method"),
+    "http_status": ("http.response.status_code", "http.status_code"),
+    "http_route": ("http.route", "url.template"),
+    "db_system": ("db.system.name", "db.system"),
+    "db_namespace": (
+        "db.namespace",
+        "db.name",
+        "db.redis.database_index",
+        "db.cassandra.keyspace",
+    ),
+    "db_operation": ("db.operation.name", "db.operation"),
+    "db_query": ("db.query.summary", "db.query.text", "db.statement"),
+    "db_collection": (
+        "db.collection.name",
+        "db.sql.table",
+        "db.mongodb.collection",
+        "db.cassandra.table",
+    ),
+    "db_status": ("db.response.status_code",),
+    "rpc_system": ("rpc.system.name", "rpc.system"),
+    "rpc_service": ("rpc.service",),
+    "rpc_method": ("rpc.method",),
+    "rpc_status": (
+        "rpc.status_code",
+        "rpc.response.status_code",
+        "rpc.grpc.status_code",
+        "rpc.connect_rpc.error_code",
+    ),
+    "messaging_system": ("messaging.system",),
+    "messaging_operation": (
+        "messaging.operation.type",
+        "messaging.operation",
+        "messaging.operation.name",
+        "celery.action",
+    ),
+    "destination": ("messaging.destination.name", "messaging.destination"),
+    "message_id": ("messaging.message.id", "messaging.message_id", "messaging.id"),
+    "message_type": ("celery.task_name", "messaging.destination.template"),
+    "message_count": ("messaging.batch.message_count",),
+    "consumer_group": (
+        "messaging.consumer.group.name",
+        "messaging.kafka.consumer.group",
+        "messaging.kafka.consumer_group",
+        "messaging.eventhubs.consumer.group",
+        "messaging.rocketmq.client_group",
+    ),
+    "genai_operation": ("gen_ai.operation.name",),
+    "genai_provider": ("gen_ai.provider.name", "gen_ai.system"),
+    "genai_model": ("gen_ai.request.model",),
+    "object_bucket": ("aws.s3.bucket",),
+    "object_key": ("aws.s3.key",),
+    "function_name": ("faas.invoked_name",),
+    "error_type": ("error.type",),
+    "provider_request_id": (
+        "aws.request_id",
+        "aws.extended_request_id",
+        "gen_ai.response.id",
+        "http.response.header.x-request-id",
+    ),
+    "job_state": ("job.status", "job.state", "workflow.status"),
+    "celery_state": ("celery.state",),
+    "celery_delivery": ("celery.delivery_info",),
+    "trigger": ("faas.trigger",),
+    "schedule": ("faas.cron", "job.system", "scheduling.xxl-job.job.id"),
+    "pending": ("logfire.span_type",),
+}
+
+# Keys that join traces and log records into one workflow instance, the most telling first.
+CORRELATION_KEYS: Final[tuple[str, ...]] = (
+    "job.id",
+    "job_id",
+    "workflow.id",
+    "workflow_id",
+    "batch.id",
+    "batch_id",
+    "temporalWorkflowID",
+    "correlation_id",
+    "correlation.id",
+    "correlationId",
+    "x-correlation-id",
+    "x_correlation_id",
+    "http.request.header.x-correlation-id",
+    "http.request.header.x_correlation_id",
+    "x_request_id",
+    "x-request-id",
+    "request_id",
+    "request.id",
+    "client.request.id",
+    "http.request.header.x-request-id",
+    "http.request.header.x_request_id",
+    "http.request.header.x-amzn-trace-id",
+    "messaging.message.conversation_id",
+    "messaging.conversation_id",
+    "gen_ai.conversation.id",
+)
+
+# Keys whose values name one unit of work on a record: what an error should say it happened to.
+UNIT_KEYS: Final[tuple[str, ...]] = (
+    "job.id",
+    "job_id",
+    "task.id",
+    "workflow.id",
+    "workflow_id",
+    "batch.id",
+    "batch_id",
+    "order.id",
+    "asset.id",
+    "item.id",
+    "item.index",
+    "document.id",
+    "faas.document.name",
+    "aws.s3.key",
+    "messaging.message.id",
+    "messaging.message_id",
+)
+
+# Scopes of frameworks whose log records never carry a trace id; shown beside, not judged.
+UNCORRELATED_SCOPES: Final[tuple[str, ...]] = (
+    "celery.worker",
+    "celery.app",
+    "celery.beat",
+    "celery.bootsteps",
+    "celery.pool",
+    "werkzeug",
+    "uvicorn.access",
+    "uvicorn.error",
+    "gunicorn.access",
+    "gunicorn.error",
+    "kombu",
+)
+
+# An attribute that a processor copied from baggage may keep this prefix.
+BAGGAGE_PREFIX: Final = "baggage."
+
+SPAN_KINDS: Final = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
+STATUS_CODES: Final = ("UNSET", "OK", "ERROR")

@@ -1,0 +1,136 @@
+"""What a clean run teaches: who calls whom, what lies below what, and how often each step runs."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import pyarrow as pa
+
+from tracejury.store.reader import Reader
+
+_STEP: Final = [("service", pa.string()), ("name", pa.string()), ("kind", pa.string())]
+
+PAIRS: Final = pa.schema(
+    [
+        ("caller", pa.string()),
+        ("caller_name", pa.string()),
+        ("caller_kind", pa.string()),
+        ("route", pa.string()),
+        ("peer", pa.string()),
+        ("message_type", pa.string()),
+        ("callee", pa.string()),
+        ("callee_name", pa.string()),
+        ("pairs", pa.int64()),
+    ]
+)
+PARENT_STEPS: Final = pa.schema(
+    [
+        *_STEP,
+        ("parent_service", pa.string()),
+        ("parent_name", pa.string()),
+        ("parent_kind", pa.string()),
+        ("times", pa.int64()),
+    ]
+)
+STEPS: Final = pa.schema(
+    [
+        ("entry_service", pa.string()),
+        ("entry_name", pa.string()),
+        *_STEP,
+        ("instances", pa.int64()),  # clean instances of the workflow
+        ("present", pa.int64()),  # how many of them have the step
+        ("fewest", pa.int64()),  # spans of the step in an instance, zero where one lacks it
+        ("mean", pa.float64()),
+        ("p95_ms", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Tables of a clean run, with the schemas above."""
+
+    pairs: pa.Table
+    parent_steps: pa.Table
+    steps: pa.Table
+
+    @classmethod
+    def empty(cls) -> Self:
+        """A baseline that teaches nothing."""
+        return cls(PAIRS.empty_table(), PARENT_STEPS.empty_table(), STEPS.empty_table())
+
+    @classmethod
+    def learn(cls, reader: Reader) -> Self:
+        """What the rebuilt store of `reader` teaches. Failed instances teach no steps."""
+        return cls(
+            pairs=reader.arrow("FROM pair").cast(PAIRS),
+            parent_steps=reader.arrow(_PARENT_STEPS).cast(PARENT_STEPS),
+            steps=reader.arrow(_STEPS).cast(STEPS),
+        )
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a clean run to compare with."""
+        return self.steps.num_rows > 0
+
+    def tables(self) -> dict[str, pa.Table]:
+        """The tables by the name under which the views know them."""
+        return {
+            "baseline_pair": self.pairs,
+            "baseline_parent_step": self.parent_steps,
+            "baseline_step": self.steps,
+        }
+
+
+_PARENT_STEPS: Final = """
+    SELECT
+        child.service, child.name, child.kind,
+        parent.service AS parent_service, parent.name AS parent_name, parent.kind AS parent_kind,
+        count(*) AS times
+    FROM node AS child
+    JOIN node AS parent ON parent.span_no = child.parent_no
+    GROUP BY ALL
+"""
+
+_STEPS: Final = """
+    WITH clean AS (
+        SELECT instance_no, entry_service, entry_name
+        FROM workflow_instance
+        WHERE outcome = 'ok' AND NOT background AND NOT rootless
+    ),
+    counted AS (
+        SELECT
+            clean.entry_service, clean.entry_name, clean.instance_no,
+            node.service, node.name, node.kind,
+            count(*) AS spans
+        FROM clean
+        JOIN trace_instance USING (instance_no)
+        JOIN node USING (trace_no)
+        GROUP BY ALL
+    ),
+    timed AS (
+        SELECT
+            clean.entry_service, clean.entry_name, node.service, node.name, node.kind,
+            quantile_cont(node.duration_ns, 0.95) / 1e6 AS p95_ms
+        FROM clean
+        JOIN trace_instance USING (instance_no)
+        JOIN node USING (trace_no)
+        GROUP BY ALL
+    ),
+    sizes AS (
+        SELECT entry_service, entry_name, count(*) AS instances
+        FROM clean
+        GROUP BY ALL
+    )
+    SELECT
+        counted.entry_service, counted.entry_name,
+        counted.service, counted.name, counted.kind,
+        any_value(sizes.instances) AS instances,
+        count(*) AS present,
+        CASE WHEN count(*) < any_value(sizes.instances) THEN 0 ELSE min(counted.spans) END AS fewest,
+        sum(counted.spans)::DOUBLE / any_value(sizes.instances) AS mean,
+        any_value(timed.p95_ms) AS p95_ms
+    FROM counted
+    JOIN sizes USING (entry_service, entry_name)
+    JOIN timed USING (entry_service, entry_name, service, name, kind)
+    GROUP BY counted.entry_service, counted.entry_name, counted.service, counted.name, counted.kind
+"""

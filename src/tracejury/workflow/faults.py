@@ -1,0 +1,161 @@
+"""Faults that were injected: read from a JSON or TOML file, checked entry by entry."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from tracejury.errors import InputError
+
+KINDS: Final = (
+    "delay",
+    "error",
+    "hang",
+    "kill",
+    "restart",
+    "partition",
+    "flood",
+    "storage",
+    "bad_item",
+    "endless_source",
+    "cancel",
+    "retry",
+    "retry_all",
+    "double_retry",
+    "message_loss",
+    "state_corruption",
+)
+_KEYS: Final = (
+    "id",
+    "kind",
+    "target",
+    "start",
+    "end",
+    "magnitude",
+    "workflow",
+    "items_expected",
+    "item_injected",
+    "test_id",
+    "failure_mode",
+)
+_LAST_NS: Final = 2**63 - 1
+
+SCHEMA: Final = pa.schema(
+    [
+        ("id", pa.string()),
+        ("kind", pa.string()),
+        ("target", pa.string()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("magnitude", pa.string()),
+        ("workflow", pa.string()),
+        ("items_expected", pa.int64()),
+        ("item_injected", pa.string()),
+        ("test_id", pa.string()),
+        ("failure_mode", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One injected fault. Times are nanoseconds since 1970; '' and None: not said."""
+
+    id: str
+    start_ns: int
+    end_ns: int
+    kind: str = ""
+    target: str = ""
+    magnitude: str = ""
+    workflow: str = ""
+    items_expected: int | None = None
+    item_injected: str = ""
+    test_id: str = ""
+    failure_mode: str = ""
+
+
+def read_faults(path: Path) -> tuple[Fault, ...]:
+    """The faults of the file at `path`. Raises `InputError` that names the entry at fault."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text.", next_step="A fault file is JSON or TOML.") from error
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{path} is not valid: {error}.") from error
+    entries = document.get("faults") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        raise InputError(f'{path} has no list "faults".', next_step="See docs/faults.schema.json.")
+    faults = tuple(_fault(entry, f"{path}: fault {n}", path) for n, entry in enumerate(entries, 1))
+    names = [fault.id for fault in faults]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f'{path}: two faults have the id "{name}".')
+    return faults
+
+
+def as_table(faults: tuple[Fault, ...]) -> pa.Table:
+    """The faults as the table `fault`, one row each."""
+    return pa.Table.from_pylist(
+        [{name: getattr(fault, name) for name in SCHEMA.names} for fault in faults], schema=SCHEMA
+    )
+
+
+def _fault(entry: object, where: str, path: Path) -> Fault:
+    if not isinstance(entry, Mapping):
+        raise InputError(f"{where} is no table of keys.")
+    for key in entry:
+        if key not in _KEYS:
+            near = difflib.get_close_matches(str(key), _KEYS, n=1, cutoff=0)
+            raise InputError(f'{where} has an unknown key "{key}".', next_step=f'Did you mean "{near[0]}"?')
+    for key in ("id", "start", "end"):
+        if entry.get(key) in (None, ""):
+            raise InputError(f'{where} has no "{key}".')
+    kind = str(entry.get("kind", ""))
+    if kind and kind not in KINDS:
+        near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0)
+        raise InputError(f'{where} has an unknown kind "{kind}".', next_step=f'Did you mean "{near[0]}"?')
+    start, end = _time(entry["start"], f"{where}: start"), _time(entry["end"], f"{where}: end")
+    if end < start:
+        raise InputError(f"{where} ends before it starts.")
+    items = entry.get("items_expected")
+    if items is not None and (isinstance(items, bool) or not isinstance(items, int)):
+        raise InputError(f"{where}: items_expected must be a whole number, not {items!r}.")
+    return Fault(
+        id=str(entry["id"]),
+        start_ns=start,
+        end_ns=end,
+        kind=kind,
+        items_expected=items,
+        **{
+            name: "" if entry.get(name) is None else str(entry[name])
+            for name in ("target", "magnitude", "workflow", "item_injected", "test_id", "failure_mode")
+        },
+    )
+
+
+def _time(value: Any, where: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LAST_NS:
+        return value
+    moment = value
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+    if not isinstance(moment, datetime):
+        raise InputError(
+            f"{where} is {value!r}.", next_step="Write RFC 3339 (2026-01-31T12:00:00Z) or Unix nanoseconds."
+        )
+    if moment.tzinfo is None:
+        raise InputError(f"{where} has no time zone.", next_step="Append Z for UTC.")
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000

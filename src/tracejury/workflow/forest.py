@@ -1,0 +1,93 @@
+"""Rebuild the trace forest from parent references, whatever shape they arrived in.
+
+Everything works on whole columns by pointer doubling, so neither a chain of a hundred thousand
+spans nor a cycle costs a recursion.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+# Deeper than this, a span's place is its own step alone: a hostile chain of ten thousand spans
+# would otherwise be ten thousand different steps.
+MAX_PLACE_DEPTH: Final = 64
+
+_MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """One entry a span, in the order of the input; -1 stands for none.
+
+    `parent` is the position of the parent, with one edge of every cycle cut; `top` the position of
+    the first ancestor; `place` a hash of the steps from the top down to the span.
+    """
+
+    parent: Ints
+    top: Ints
+    depth: Ints
+    is_in_cycle: NDArray[np.bool_]
+    place: NDArray[np.uint64]
+
+
+def build_forest(parent: Ints, step: NDArray[np.uint64]) -> Forest:
+    """The forest of spans whose parents are at the positions `parent` (-1: none)."""
+    parent = parent.copy()
+    is_in_cycle = _cut_cycles(parent)
+    top, depth = _tops(parent)
+    return Forest(parent, top, depth, is_in_cycle, _places(parent, depth, step))
+
+
+def _cut_cycles(parent: Ints) -> NDArray[np.bool_]:
+    """Make the first member of every cycle a top. Returns who is in a cycle."""
+    positions = np.arange(len(parent))
+    is_in_cycle = np.zeros(len(parent), dtype=bool)
+    ancestor = np.where(parent < 0, positions, parent)
+    resolved = -1
+    while True:
+        lost = parent[ancestor] >= 0
+        if not lost.any():
+            return is_in_cycle
+        if (count := int((~lost).sum())) == resolved:
+            break
+        resolved = count
+        ancestor = ancestor[ancestor]
+    # Who is still lost leads into a cycle. Far enough up, every one of them stands on it.
+    lost = parent[ancestor] >= 0
+    step = np.where(parent < 0, positions, parent)
+    smallest = positions.copy()
+    for _ in range(int(lost.sum()).bit_length() + 1):
+        smallest = np.minimum(smallest, smallest[step])
+        step = step[step]
+    members = np.unique(step[lost])
+    is_in_cycle[members] = True
+    parent[np.unique(smallest[members])] = -1
+    return is_in_cycle
+
+
+def _tops(parent: Ints) -> tuple[Ints, Ints]:
+    positions = np.arange(len(parent))
+    is_top = parent < 0
+    ancestor = np.where(is_top, positions, parent)
+    depth = np.where(is_top, 0, 1)
+    while not is_top[ancestor].all():
+        depth = depth + depth[ancestor]
+        ancestor = ancestor[ancestor]
+    return ancestor, depth
+
+
+def _places(parent: Ints, depth: Ints, step: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    place = step.copy()
+    by_depth = np.argsort(depth, kind="stable")
+    levels = np.searchsorted(depth[by_depth], np.arange(1, MAX_PLACE_DEPTH + 2))
+    with np.errstate(over="ignore"):
+        for first, end in zip(levels[:-1], levels[1:], strict=True):
+            if first == end:
+                break
+            spans = by_depth[first:end]
+            place[spans] = (place[parent[spans]] * _MULTIPLIER) ^ (step[spans] + _MULTIPLIER)
+    return place

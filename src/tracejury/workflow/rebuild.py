@@ -1,0 +1,220 @@
+"""Rebuild what happened: from the stored rows to workflow instances, steps, calls and ghosts.
+
+The order of the stages is the order of the view files; three of them are computed on whole columns
+here, because they follow pointers.
+"""
+
+import time
+from dataclasses import fields
+from typing import Final
+
+import networkx as nx
+import numpy as np
+import pyarrow as pa
+
+from tracejury.config import Config, Policy
+from tracejury.store.reader import Reader, definitions
+from tracejury.telemetry import semconv
+from tracejury.workflow import faults
+from tracejury.workflow.baseline import Baseline
+from tracejury.workflow.critical_path import Ints, critical_path, lay_out
+from tracejury.workflow.forest import build_forest
+from tracejury.workflow.faults import Fault
+
+# Which computed stage comes right before which view.
+_BEFORE: Final = {
+    "span_field": "forest",
+    "trace_instance": "components",
+    "self_time": "paths",
+}
+
+
+def rebuild(
+    reader: Reader, config: Config, *, injected: tuple[Fault, ...] = (), baseline: Baseline | None = None
+) -> None:
+    """Derive every view and table of `reader`'s store.
+
+    `injected` are the faults of the run, `baseline` what a clean run taught.
+    """
+    _register_inputs(reader, config, injected, baseline or Baseline.empty())
+    stages = {"forest": _forest, "components": _components, "paths": _paths}
+    for name in definitions():
+        if name in _BEFORE:
+            stages[_BEFORE[name]](reader)
+        reader.derive(name)
+
+
+def _register_inputs(
+    reader: Reader, config: Config, injected: tuple[Fault, ...], baseline: Baseline
+) -> None:
+    reader.register("field_key", _field_keys())
+    reader.register("correlation_key", _correlation_keys(config.correlation_keys))
+    reader.register("bound", _bounds(config.policy))
+    reader.register("fault", faults.as_table(injected))
+    reader.register("settled_before", _settled_before(reader, config.policy))
+    for name, table in baseline.tables().items():
+        reader.register(name, table)
+
+
+def _field_keys() -> pa.Table:
+    rows = [
+        {"key": key, "field": field, "priority": priority}
+        for field, keys in semconv.FIELD_KEYS.items()
+        for priority, key in enumerate(keys)
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+def _correlation_keys(configured: tuple[str, ...]) -> pa.Table:
+    keys = dict.fromkeys((*configured, *semconv.CORRELATION_KEYS))
+    rows = [
+        {"sent_as": prefix + key, "key": key, "rank": rank, "configured": key in configured}
+        for rank, key in enumerate(keys)
+        for prefix in ("", semconv.BAGGAGE_PREFIX)
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+def _bounds(policy: Policy) -> pa.Table:
+    return pa.Table.from_pylist(
+        [{"name": bound.name, "value": getattr(policy, bound.name)} for bound in fields(policy)]
+    )
+
+
+def _settled_before(reader: Reader, policy: Policy) -> pa.Table:
+    """Up to which time of arrival nothing more can come: always, once every writer ended."""
+    is_open = bool(reader.value("SELECT count(*) > 0 FROM stored.session WHERE ended_ns IS NULL"))
+    limit = time.time_ns() - int(policy.settle_seconds * 1e9) if is_open else 2**63 - 1
+    return pa.table({"time_ns": pa.array([limit], pa.int64())})
+
+
+def _forest(reader: Reader) -> None:
+    table = reader.arrow("""
+        SELECT span_no, coalesce(parent_no, -1) AS parent_no, hash(service, name, kind) AS step
+        FROM node
+        ORDER BY span_no
+    """)
+    span_no = table["span_no"].to_numpy()
+    parent_no = table["parent_no"].to_numpy()
+    parent = _positions(parent_no, span_no)
+    forest = build_forest(parent, table["step"].to_numpy())
+    reader.register(
+        "forest",
+        pa.table(
+            {
+                "span_no": span_no,
+                "parent_no": _numbers(forest.parent, span_no),
+                "top_no": span_no[forest.top],
+                "depth": forest.depth,
+                "is_in_cycle": forest.is_in_cycle,
+                "place": forest.place,
+            }
+        ),
+    )
+
+
+def _numbers(positions: Ints, numbers: Ints) -> pa.Array:
+    """The row numbers at `positions`, null where a position is below zero."""
+    if not len(numbers):
+        return pa.array([], pa.int64())
+    return pa.array(numbers[np.maximum(positions, 0)], mask=positions < 0)
+
+
+def _components(reader: Reader) -> None:
+    """Traces that are joined by links alone: each with the smallest row number of its group."""
+    links = reader.arrow("""
+        SELECT trace_no, linked_no
+        FROM trace_link
+        WHERE trace_no NOT IN (SELECT correlation.trace_no FROM trace_correlation AS correlation)
+            AND linked_no NOT IN (SELECT correlation.trace_no FROM trace_correlation AS correlation)
+    """)
+    single = reader.arrow("""
+        SELECT trace_no FROM trace_link
+        UNION
+        SELECT linked_no FROM trace_link
+    """)
+    graph: nx.Graph[int] = nx.Graph()
+    graph.add_nodes_from(single["trace_no"].to_pylist())
+    graph.add_edges_from(zip(links["trace_no"].to_pylist(), links["linked_no"].to_pylist(), strict=True))
+    members: list[tuple[int, int]] = []
+    for component in nx.connected_components(graph):
+        first = min(component)
+        members.extend((trace, first) for trace in component)
+    reader.register(
+        "trace_component",
+        pa.table(
+            {
+                "trace_no": pa.array([trace for trace, _ in members], pa.int64()),
+                "component": pa.array([first for _, first in members], pa.int64()),
+            }
+        ),
+    )
+
+
+def _paths(reader: Reader) -> None:
+    table = reader.arrow("""
+        SELECT
+            node.span_no,
+            coalesce(forest.parent_no, -1) AS parent_no,
+            instance.instance_no,
+            node.start_ns,
+            node.end_ns,
+            node.kind = 'CLIENT' AND error.span_no IS NOT NULL AS gave_up
+        FROM node
+        JOIN forest USING (span_no)
+        JOIN trace_instance AS instance USING (trace_no)
+        LEFT JOIN span_error AS error USING (span_no)
+        WHERE node.end_ns IS NOT NULL
+        ORDER BY node.span_no
+    """)
+    span_no = table["span_no"].to_numpy()
+    instance = table["instance_no"].to_numpy()
+    parent = _positions(table["parent_no"].to_numpy(), span_no)
+    depth = build_forest(parent, np.zeros(len(parent), dtype=np.uint64)).depth
+    layout = lay_out(
+        parent,
+        depth,
+        instance,
+        table["start_ns"].to_numpy(),
+        table["end_ns"].to_numpy(),
+        table["gave_up"].to_numpy(zero_copy_only=False),
+    )
+    reader.register(
+        "layout",
+        pa.table(
+            {
+                "span_no": span_no,
+                "instance_no": instance,
+                "above_no": _holders(layout.above, span_no),
+                "start_ns": layout.start_ns,
+                "end_ns": layout.end_ns,
+            }
+        ),
+    )
+    stretches = critical_path(layout, instance)
+    reader.register(
+        "critical",
+        pa.table(
+            {
+                "instance_no": stretches.instance,
+                "span_no": _holders(stretches.holder, span_no),
+                "start_ns": stretches.start_ns,
+                "end_ns": stretches.end_ns,
+            }
+        ),
+    )
+
+
+def _positions(numbers: Ints, known: Ints) -> Ints:
+    """Where `numbers` stand in the sorted `known`; -1 for what is not there."""
+    if not len(known):
+        return np.empty(0, dtype=np.int64)
+    at = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
+    return np.where(known[at] == numbers, at, -1)
+
+
+def _holders(positions: Ints, numbers: Ints) -> Ints:
+    """The row numbers at `positions`; what is below zero stays what it is."""
+    if not len(numbers):
+        return positions
+    return np.where(positions >= 0, numbers[np.maximum(positions, 0)], positions)
