@@ -103,7 +103,9 @@ def broker_restart(pipeline, seconds):
     pipeline.start_redis()
     pipeline.wait_for_redis()
     fault = {"kind": "restart", "target": "redis", "start": start, "end": now()}
-    time.sleep(max(0, deadline - time.monotonic()))
+    while time.monotonic() < deadline:
+        pipeline.revive_worker()
+        time.sleep(0.5)
     return [fault | {"magnitude": "2 s away", "test_id": "TEST-RR-Q01"}]
 
 

@@ -87,12 +87,18 @@ class Pipeline:
         for name in ("provider", "asset-store"):
             module = f"pipeline.{name.replace('-', '_')}"
             self._start_service(name, [*self._traced(), BIN / "python", "-m", module])
-        self._start_service("worker", [*self._traced(), BIN / "celery", *_WORKER_ARGUMENTS])
+        self._start_worker()
         self._start_service("web", [*self._traced(), BIN / "python", "-m", "pipeline.web"])
         processes.wait_until(self._is_up, "the pipeline", watched=self.processes.values())
 
     def start_redis(self):
         self._keep("redis", backends.start_redis)
+
+    def revive_worker(self):
+        """What a supervisor does; Celery gives up when its broker goes away in mid-job."""
+        if self.processes["worker"].ended():
+            say("the worker ended by itself, starting it again")
+            self._start_worker()
 
     def wait_for_redis(self):
         processes.wait_until(lambda: self._answer("redis"), "redis")
@@ -127,6 +133,9 @@ class Pipeline:
         )
         self.processes[name] = process
         self._stack.callback(process.stop)
+
+    def _start_worker(self):
+        self._start_service("worker", [*self._traced(), BIN / "celery", *_WORKER_ARGUMENTS])
 
     def _traced(self):
         return [BIN / "opentelemetry-instrument"]

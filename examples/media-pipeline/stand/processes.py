@@ -46,8 +46,11 @@ class Process:
             )
         self.pid = self._popen.pid
 
+    def ended(self):
+        return self._popen.poll() is not None
+
     def check(self):
-        if self._popen.poll() is not None:
+        if self.ended():
             tail = self.output.read_text(errors="replace")[-2000:]
             raise StandError(f"{self.name} ended by itself ({self._popen.returncode}):\n{tail}")
 

@@ -1,6 +1,7 @@
 """The users: jobs and exports at an even pace, the same whether a fault is active or not."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from stand.pipeline import post
 
@@ -18,7 +19,9 @@ class Traffic:
         self._pause = seconds / jobs
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._send, daemon=True)
-        self.refused = 0
+        # Users do not wait for each other: a request that hangs must not thin out the traffic.
+        self._users = ThreadPoolExecutor(max_workers=jobs * 2)
+        self._answers = []
 
     def __enter__(self):
         self._thread.start()
@@ -26,26 +29,27 @@ class Traffic:
 
     def __exit__(self, *_):
         self._stopped.set()
-        self._thread.join(15)
+        self._thread.join()
+        self._users.shutdown()
+
+    @property
+    def refused(self):
+        return sum(answer.result() is None for answer in self._answers)
 
     def _send(self):
         projects = list(PROJECTS)
         for number in range(self._jobs):
-            self._count(submit_job(self._pipeline, projects[number % 3], prompts(self._items)))
+            self._submit(submit_job, self._pipeline, projects[number % 3], prompts(self._items))
             if self._stopped.wait(self._pause / 2):
                 return
             # The job before this one has assets to export by now.
             if number:
-                self._count(self._submit_export(projects[(number - 1) % 3]))
+                self._submit(_submit_export, self._pipeline, projects[(number - 1) % 3])
             if self._stopped.wait(self._pause / 2):
                 return
 
-    def _submit_export(self, project):
-        body = {"project": project, "user": PROJECTS[project], "limit": FILES_IN_EXPORT}
-        return post(f"{self._pipeline.url('web')}/exports", body)
-
-    def _count(self, answer):
-        self.refused += answer is None
+    def _submit(self, request, *arguments):
+        self._answers.append(self._users.submit(request, *arguments))
 
 
 def prompts(count, forbidden=None):
@@ -59,3 +63,8 @@ def prompts(count, forbidden=None):
 def submit_job(pipeline, project, wanted):
     answer = post(f"{pipeline.url('web')}/jobs", {"project": project, "prompts": wanted})
     return answer and answer["job"]
+
+
+def _submit_export(pipeline, project):
+    body = {"project": project, "user": PROJECTS[project], "limit": FILES_IN_EXPORT}
+    return post(f"{pipeline.url('web')}/exports", body)
