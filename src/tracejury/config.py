@@ -82,7 +82,11 @@ def load_config(path: Path | None, *, start: Path) -> Config:
     Raises `UsageError` for a file that cannot be read, is no TOML, or has a key that is none.
     """
     found = path or next(
-        (folder / FILE_NAME for folder in (start, *start.parents) if (folder / FILE_NAME).is_file()),
+        (
+            folder / FILE_NAME
+            for folder in (start, *start.parents)
+            if (folder / FILE_NAME).is_file()
+        ),
         None,
     )
     if found is None:
@@ -110,7 +114,9 @@ def _parse(document: Mapping[str, Any], path: Path) -> Config:
         store=_path(run, "store", path),
         faults=_path(run, "faults", path),
         baseline=_paths(run, "baseline", path),
-        correlation_keys=_texts(document.get("correlation", {}).get("keys", []), "correlation.keys", path),
+        correlation_keys=_texts(
+            document.get("correlation", {}).get("keys", []), "correlation.keys", path
+        ),
         sampling=sampling,
         absent_components=_absent(document.get("components", {}), path),
         policy=_policy(document.get("policy", {}), path),
@@ -122,7 +128,9 @@ def _parse(document: Mapping[str, Any], path: Path) -> Config:
     )
 
 
-def _known(table: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...], where: str, path: Path) -> None:
+def _known(
+    table: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...], where: str, path: Path
+) -> None:
     for key in table:
         if key not in known:
             near = difflib.get_close_matches(key, list(known), n=1, cutoff=0)
@@ -167,7 +175,11 @@ def _absent(table: Mapping[str, Any], path: Path) -> tuple[str, ...]:
 
 
 def _number(value: object, where: str, path: Path) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 <= value < float("inf")
+    ):
         raise UsageError(f"{path}: {where} must be a number of at least 0, not {value!r}.")
     return float(value)
 
@@ -185,6 +197,8 @@ def _workflow(name: str, table: Mapping[str, Any], path: Path) -> DeclaredWorkfl
         steps=_texts(table.get("steps", []), f"{where}.steps", path),
         optional=_texts(table.get("optional", []), f"{where}.optional", path),
         trigger=_text(table.get("trigger", ""), f"{where}.trigger", path),
-        expected_seconds=None if expected is None else _number(expected, f"{where}.expected_seconds", path),
+        expected_seconds=None
+        if expected is None
+        else _number(expected, f"{where}.expected_seconds", path),
         items=_text(table.get("items", ""), f"{where}.items", path),
     )

@@ -65,10 +65,14 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a check saw. `note` says what was set aside or shown beside, in one sentence."""
+    """What a check saw. `note` says what was set aside or shown beside, in one sentence.
+
+    `reason` is a code of the contract for why nothing can be said where there is no finding.
+    """
 
     units: tuple[Unit, ...]
     note: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

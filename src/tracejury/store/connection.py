@@ -48,17 +48,17 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 def check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Refuse a DuckDB file that is not a store, or is one of another layout."""
     try:
-        row = connection.execute("SELECT version FROM stored.format").fetchone()
+        versions = connection.execute("SELECT version FROM stored.format").fetchall()
     except duckdb.Error as error:
         connection.close()
         raise StoreError(
             f"{path} is a DuckDB file, but not a tracejury store.",
             next_step="Name another file; this one was left as it is.",
         ) from error
-    if row is None or row[0] != FORMAT_VERSION:
+    if versions != [(FORMAT_VERSION,)]:
         connection.close()
         raise StoreError(
-            f"{path} has store format {row[0] if row else 'none'}; this version reads {FORMAT_VERSION}.",
+            f"{path} has another store format than {FORMAT_VERSION}, which this version reads.",
             next_step="Use the version of tracejury that wrote it, and `export` from there.",
         )
 

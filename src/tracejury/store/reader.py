@@ -88,14 +88,15 @@ class Reader:
     def register(self, name: str, table: pa.Table) -> None:
         """Keep `table` as the table `name`."""
         self._connection.register(f"registered_{name}", table)
-        self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS FROM registered_{name}"
-        )
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM registered_{name}")
         self._connection.unregister(f"registered_{name}")
 
     def arrow(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:
         """The result of one query as an Arrow table."""
-        return self._run(sql, parameters).to_arrow_table()
+        try:
+            return self._connection.sql(sql, params=parameters or None).to_arrow_table()
+        except duckdb.Error as error:
+            raise _read_error(error) from error
 
     def rows(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Row]:
         """The result of one query as rows by column name. For results, not for spans by the million."""
@@ -105,8 +106,8 @@ class Reader:
 
     def value(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Any:
         """The first column of the first row; None where there is none."""
-        row = self._run(sql, parameters).fetchone()
-        return row[0] if row else None
+        rows = self._run(sql, parameters).fetchall()
+        return rows[0][0] if rows else None
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The connection itself, for `tracejury.store.query` alone."""
@@ -130,6 +131,8 @@ class Reader:
         try:
             return self._connection.execute(sql, parameters if parameters else None)
         except duckdb.Error as error:
-            raise StoreError(f"The store could not be read: {str(error).splitlines()[0]}.") from error
+            raise _read_error(error) from error
 
 
+def _read_error(error: duckdb.Error) -> StoreError:
+    return StoreError(f"The store could not be read: {str(error).splitlines()[0]}.")

@@ -55,7 +55,8 @@ def socket_addresses(store: Path) -> list[Path]:
 
 def take_snapshot(store: Store) -> Path:
     """Copy the file of `store` while no commit can run; raises `StoreError`."""
-    with store.paused() as path:
+    with store.paused() as held:
+        path = held.resolve()
         try:
             # Beside the store, where a file system that can may share its blocks.
             descriptor, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
@@ -73,7 +74,8 @@ def take_snapshot(store: Store) -> Path:
 
 def discard_forgotten_snapshots(store: Path) -> None:
     """Delete the snapshots of readers that were killed. A reader that still reads one goes on."""
-    for snapshot in store.resolve().parent.glob(f"{glob.escape(_prefix(store))}*"):
+    store = store.resolve()
+    for snapshot in store.parent.glob(f"{glob.escape(_prefix(store))}*"):
         snapshot.unlink(missing_ok=True)
 
 

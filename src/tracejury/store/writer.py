@@ -23,6 +23,7 @@ from tracejury.telemetry.batch import Batch
 # holds up the commits behind it.
 _CHECKPOINT_THRESHOLD: Final = "256MB"
 
+
 @dataclass(frozen=True, slots=True)
 class Committed:
     """What became of one batch. Counts are of spans and log records together."""
@@ -82,9 +83,7 @@ class Store:
         _create(connection)
         return cls(connection, None, "import")
 
-    def commit(
-        self, batches: Sequence[Batch], *, received_ns: int, source: str
-    ) -> list[Committed]:
+    def commit(self, batches: Sequence[Batch], *, received_ns: int, source: str) -> list[Committed]:
         """Store `batches` in one transaction; what is returned is on disk.
 
         `received_ns` is nanoseconds since 1970 by this machine's clock; `source` names where the
@@ -343,8 +342,7 @@ class Store:
         self._next["log_no"] += self._size("incoming_log")
 
     def _size(self, table: str) -> int:
-        row = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-        return int(row[0]) if row else 0
+        return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
     def _record_delivery(
         self,
@@ -392,8 +390,8 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _next_number(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> int:
-    row = connection.execute(f"SELECT coalesce(max({column}) + 1, 0) FROM stored.{table}").fetchone()
-    return int(row[0]) if row else 0
+    query = f"SELECT coalesce(max({column}) + 1, 0) FROM stored.{table}"
+    return int(connection.execute(query).fetchall()[0][0])
 
 
 def _numbered(table: pa.Table) -> pa.Table:
@@ -405,8 +403,9 @@ def _count(
 ) -> list[tuple[tuple[int, int, int], tuple[int, int, int]]]:
     """Received, duplicates and rejected of each batch: of its spans, and of its log records."""
     duplicate_rows = {
-        kind: connection.execute(f"SELECT row FROM identified_{kind} WHERE is_duplicate ORDER BY row")
-        .fetchnumpy()["row"]
+        kind: connection.execute(
+            f"SELECT row FROM identified_{kind} WHERE is_duplicate ORDER BY row"
+        ).fetchnumpy()["row"]
         for kind in ("span", "log")
     }
     counts = []

@@ -85,7 +85,9 @@ def _chained(layout: Layout) -> Bools:
     _, group = np.unique(layout.above, return_inverse=True)
     _, rank = np.unique(np.concatenate((start_ns, layout.end_ns)), return_inverse=True)
     key = (group.astype(np.int64) << 32) | rank[count:]
-    last_before = np.searchsorted(key[order], (group.astype(np.int64) << 32) | rank[:count], "right")
+    last_before = np.searchsorted(
+        key[order], (group.astype(np.int64) << 32) | rank[:count], "right"
+    )
     # A span of no length is not before itself.
     earlier = np.minimum(last_before - 1, place - 1)
     follows = (earlier >= 0) & (group[order[np.maximum(earlier, 0)]] == group)

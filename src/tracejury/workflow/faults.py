@@ -88,7 +88,9 @@ def read_faults(path: Path) -> tuple[Fault, ...]:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text.", next_step="A fault file is JSON or TOML.") from error
+        raise InputError(
+            f"{path} is not text.", next_step="A fault file is JSON or TOML."
+        ) from error
     except (json.JSONDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path} is not valid: {error}.") from error
     entries = document.get("faults") if isinstance(document, dict) else None
@@ -115,14 +117,18 @@ def _fault(entry: object, where: str, path: Path) -> Fault:
     for key in entry:
         if key not in _KEYS:
             near = difflib.get_close_matches(str(key), _KEYS, n=1, cutoff=0)
-            raise InputError(f'{where} has an unknown key "{key}".', next_step=f'Did you mean "{near[0]}"?')
+            raise InputError(
+                f'{where} has an unknown key "{key}".', next_step=f'Did you mean "{near[0]}"?'
+            )
     for key in ("id", "start", "end"):
         if entry.get(key) in (None, ""):
             raise InputError(f'{where} has no "{key}".')
     kind = str(entry.get("kind", ""))
     if kind and kind not in KINDS:
         near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0)
-        raise InputError(f'{where} has an unknown kind "{kind}".', next_step=f'Did you mean "{near[0]}"?')
+        raise InputError(
+            f'{where} has an unknown kind "{kind}".', next_step=f'Did you mean "{near[0]}"?'
+        )
     start, end = _time(entry["start"], f"{where}: start"), _time(entry["end"], f"{where}: end")
     if end < start:
         raise InputError(f"{where} ends before it starts.")
@@ -137,7 +143,14 @@ def _fault(entry: object, where: str, path: Path) -> Fault:
         items_expected=items,
         **{
             name: "" if entry.get(name) is None else str(entry[name])
-            for name in ("target", "magnitude", "workflow", "item_injected", "test_id", "failure_mode")
+            for name in (
+                "target",
+                "magnitude",
+                "workflow",
+                "item_injected",
+                "test_id",
+                "failure_mode",
+            )
         },
     )
 
@@ -153,7 +166,8 @@ def _time(value: Any, where: str) -> int:
             moment = None
     if not isinstance(moment, datetime):
         raise InputError(
-            f"{where} is {value!r}.", next_step="Write RFC 3339 (2026-01-31T12:00:00Z) or Unix nanoseconds."
+            f"{where} is {value!r}.",
+            next_step="Write RFC 3339 (2026-01-31T12:00:00Z) or Unix nanoseconds.",
         )
     if moment.tzinfo is None:
         raise InputError(f"{where} has no time zone.", next_step="Append Z for UTC.")

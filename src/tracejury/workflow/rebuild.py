@@ -18,8 +18,8 @@ from tracejury.telemetry import semconv
 from tracejury.workflow import faults
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.critical_path import Ints, critical_path, lay_out
-from tracejury.workflow.forest import build_forest
 from tracejury.workflow.faults import Fault
+from tracejury.workflow.forest import build_forest
 
 # Which computed stage comes right before which view.
 _BEFORE: Final = {
@@ -30,7 +30,11 @@ _BEFORE: Final = {
 
 
 def rebuild(
-    reader: Reader, config: Config, *, injected: tuple[Fault, ...] = (), baseline: Baseline | None = None
+    reader: Reader,
+    config: Config,
+    *,
+    injected: tuple[Fault, ...] = (),
+    baseline: Baseline | None = None,
 ) -> None:
     """Derive every view and table of `reader`'s store.
 
@@ -135,7 +139,9 @@ def _components(reader: Reader) -> None:
     """)
     graph: nx.Graph[int] = nx.Graph()
     graph.add_nodes_from(single["trace_no"].to_pylist())
-    graph.add_edges_from(zip(links["trace_no"].to_pylist(), links["linked_no"].to_pylist(), strict=True))
+    graph.add_edges_from(
+        zip(links["trace_no"].to_pylist(), links["linked_no"].to_pylist(), strict=True)
+    )
     members: list[tuple[int, int]] = []
     for component in nx.connected_components(graph):
         first = min(component)

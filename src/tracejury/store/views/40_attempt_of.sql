@@ -102,7 +102,6 @@ SELECT
     NOT last_value(failed) OVER whole AS recovered,
     how
 FROM grouped
-QUALIFY count(*) OVER whole > 1
 WINDOW
     attempts AS (PARTITION BY how, group_no ORDER BY start_ns, span_no),
     whole AS (
@@ -110,3 +109,4 @@ WINDOW
         ORDER BY start_ns, span_no
         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
     )
+QUALIFY count(*) OVER whole > 1

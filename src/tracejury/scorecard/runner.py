@@ -1,0 +1,160 @@
+"""Run every check of the catalogue and decide: the one place that says "not enough evidence"."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tracejury.checks.catalogue import CATALOGUE, Entry, all_checks
+from tracejury.checks.check import Check, Finding, Judgement, Requirement, Severity
+from tracejury.checks.evidence import Evidence
+from tracejury.scorecard.result import CheckResult
+
+# Who judges the evidence, and what stands in the way when it is not good enough.
+_GATES: Final = {"ING-03": "sampled", "ING-02": "dropped", "ING-04": "unsettled"}
+
+# Without evidence either way these stand in the way of a pass, and not of a failure.
+_MUST_PASS: Final = ("ING-03",)
+
+# Which declared absence makes which rules pointless.
+_COMPONENT_RULES: Final = {"queue": "Q-"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What the evidence allows: the reason why no pass, and no failure by absence, may be said."""
+
+    against_pass: str
+    against_absence: str
+
+
+def run(evidence: Evidence, *, checks: tuple[Check, ...] | None = None) -> tuple[CheckResult, ...]:
+    """One result for every rule of the catalogue, in its order.
+
+    A check that raises is an `error`, and the others go on.
+    """
+    built = {check.id: check for check in (all_checks() if checks is None else checks)}
+    gates_first = {
+        id: _decide(check, evidence, Gates("", "")) for id, check in built.items() if check.is_gate
+    }
+    gates = _gates(gates_first)
+    return tuple(
+        gates_first[entry.id]
+        if entry.id in gates_first
+        else _applicable(entry, built.get(entry.id), evidence, gates)
+        for entry in CATALOGUE
+    )
+
+
+def _gates(results: dict[str, CheckResult]) -> Gates:
+    failed = [
+        reason for id, reason in _GATES.items() if id in results and results[id].outcome == "fail"
+    ]
+    unproven = [_GATES[id] for id in _MUST_PASS if id in results and results[id].outcome != "pass"]
+    # A window that is still open has not failed; it is not decided yet.
+    still_open = [
+        _GATES["ING-04"]
+        for result in (results.get("ING-04"),)
+        if result is not None and result.outcome == "not-observed" and result.reason == "unsettled"
+    ]
+    return Gates(
+        against_pass=next(iter([*failed, *still_open, *unproven]), ""),
+        against_absence=next(iter([*failed, *still_open]), ""),
+    )
+
+
+def _applicable(entry: Entry, check: Check | None, evidence: Evidence, gates: Gates) -> CheckResult:
+    for component in evidence.config.absent_components:
+        if entry.id.startswith(_COMPONENT_RULES[component]):
+            return _empty(entry, "not-applicable", f"declared: there is no {component}")
+    if check is None:
+        return _empty(entry, "not-observed", "not-implemented")
+    return _decide(check, evidence, gates)
+
+
+def _empty(entry: Entry, outcome: str, reason: str) -> CheckResult:
+    return CheckResult(
+        id=entry.id,
+        title=entry.title,
+        severity=entry.severity,
+        task=entry.task,
+        outcome="not-applicable" if outcome == "not-applicable" else "not-observed",
+        reason=reason,
+        exposures=0,
+        units_total=0,
+        units_exposed=0,
+        untested=(),
+        serves=entry.serves,
+        remedy="",
+        note="",
+        findings=(),
+    )
+
+
+def _decide(check: Check, evidence: Evidence, gates: Gates) -> CheckResult:
+    missing = _missing_requirement(check, evidence)
+    if missing:
+        return _result(check, Judgement(()), "not-observed", missing)
+    try:
+        judgement = check.judge(evidence)
+    except Exception as error:  # noqa: BLE001 - one check's fault must not cost the others' verdicts
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return _result(check, Judgement(()), "error", reason)
+    outcome, reason = _outcome(check, judgement, gates)
+    return _result(check, judgement, outcome, reason)
+
+
+def _missing_requirement(check: Check, evidence: Evidence) -> str:
+    present = {
+        Requirement.BASELINE: evidence.has_baseline,
+        Requirement.DECLARATION: bool(evidence.config.workflows),
+    }
+    return next((needed.value for needed in check.requires if not present[needed]), "")
+
+
+def _outcome(check: Check, judgement: Judgement, gates: Gates) -> tuple[str, str]:
+    exposures = sum(unit.exposures for unit in judgement.units)
+    if any(unit.findings for unit in judgement.units):
+        if check.judges_absence and gates.against_absence:
+            return "not-observed", gates.against_absence
+        return "fail", ""
+    if judgement.reason:
+        return "not-observed", judgement.reason
+    if exposures < check.min_exposures:
+        return "not-observed", "no-exposure"
+    if any(not unit.exposures for unit in judgement.units):
+        return "not-observed", "units"
+    if gates.against_pass:
+        return "not-observed", gates.against_pass
+    return "pass", ""
+
+
+def _result(check: Check, judgement: Judgement, outcome: str, reason: str) -> CheckResult:
+    findings: tuple[Finding, ...] = tuple(f for unit in judgement.units for f in unit.findings)
+    return CheckResult(
+        id=check.id,
+        title=check.title,
+        severity=check.severity,
+        task=check.task,
+        outcome=outcome,
+        reason=reason,
+        exposures=sum(unit.exposures for unit in judgement.units),
+        units_total=len(judgement.units),
+        units_exposed=sum(1 for unit in judgement.units if unit.exposures),
+        untested=tuple(unit.name for unit in judgement.units if not unit.exposures),
+        serves=check.serves,
+        remedy=check.remedy,
+        note=judgement.note,
+        findings=findings,
+    )
+
+
+def weight(severity: Severity) -> float:
+    """What a check of this severity weighs in the score."""
+    return _WEIGHTS[severity]
+
+
+_WEIGHTS: Final = {
+    Severity.CRITICAL: 10.0,
+    Severity.HIGH: 7.5,
+    Severity.MEDIUM: 5.0,
+    Severity.INFO: 0.0,
+}
