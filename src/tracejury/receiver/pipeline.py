@@ -1,0 +1,86 @@
+"""One thread commits what is waiting, so that requests that come together share a commit."""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from tracejury.receiver.answers import Answer, Code, Refused
+from tracejury.receiver.settlement import Request, settle
+from tracejury.store.writer import Store
+
+# What one commit takes at most. More raises the throughput little, and each answer's delay.
+_COMMIT_REQUESTS: Final = 256
+_COMMIT_BYTES: Final = 16 * 2**20
+
+_log = logging.getLogger(__name__)
+
+_Waiting: TypeAlias = tuple[Request, "asyncio.Future[Answer]"]
+
+
+class Pipeline:
+    """The way from a received request to its answer.
+
+    `failure` says why the last commit was impossible, None when it was not.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._loop = asyncio.get_running_loop()
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="commit")
+        self._thread.start()
+        self.failure: str | None = None
+
+    async def submit(self, request: Request) -> Answer:
+        """Answered once `request` is on disk, or known not to be."""
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._waiting.put((request, answer))
+        return await answer
+
+    async def stop(self) -> None:
+        """Commit and answer what is waiting, and take no more."""
+        self._waiting.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        while group := self._take():
+            answers = settle(self._store, [request for request, _ in group])
+            self._loop.call_soon_threadsafe(self._deliver, group, answers)
+
+    def _take(self) -> list[_Waiting]:
+        """What is waiting, up to a commit's size; waits for the first. Empty: the end."""
+        group: list[_Waiting] = []
+        size = 0
+        while not self._is_stopping and len(group) < _COMMIT_REQUESTS and size < _COMMIT_BYTES:
+            try:
+                item = self._waiting.get(block=not group)
+            except queue.Empty:
+                break
+            if item is None:
+                self._is_stopping = True
+                break
+            group.append(item)
+            size += len(item[0].body)
+        return group
+
+    def _deliver(self, group: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
+        self._note_health(answers)
+        for (_, waiter), answer in zip(group, answers, strict=True):
+            if not waiter.done():
+                waiter.set_result(answer)
+
+    def _note_health(self, answers: Sequence[Answer]) -> None:
+        failures = [
+            answer.message
+            for answer in answers
+            if isinstance(answer, Refused) and answer.code is Code.UNAVAILABLE
+        ]
+        if failures and self.failure is None:
+            _log.error("%s Exporters are asked to send again.", failures[0])
+        if not failures and self.failure is not None:
+            _log.warning("The store can be written again.")
+        self.failure = failures[0] if failures else None

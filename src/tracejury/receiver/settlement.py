@@ -1,0 +1,124 @@
+"""Settle some requests together: decode, commit once, and an answer for each."""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tracejury.errors import StoreError
+from tracejury.otlp.decode import decode
+from tracejury.otlp.signals import Encoding, MalformedRequest, Signal
+from tracejury.receiver.answers import RETRY_AFTER_FAILURE_S, Accepted, Answer, Code, Refused
+from tracejury.receiver.metric_points import count_points
+from tracejury.store.writer import Store
+from tracejury.telemetry.batch import Batch
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One OTLP request as it came, decompressed."""
+
+    signal: Signal
+    encoding: Encoding
+    body: bytes
+
+
+def settle(store: Store, requests: Sequence[Request]) -> list[Answer]:
+    """Store `requests` in one commit; an `Accepted` one is on disk.
+
+    A request that cannot be decoded or stored costs no other request anything.
+    """
+    try:
+        return _settle_together(store, requests)
+    except Exception as error:  # noqa: BLE001  # whatever one body provokes, its client is answered
+        if len(requests) == 1:
+            return [_refusal(error)]
+        return _settle_halves(store, requests, error)
+
+
+def _settle_halves(store: Store, requests: Sequence[Request], error: Exception) -> list[Answer]:
+    middle = len(requests) // 2
+    halves = [requests[:middle], requests[middle:]]
+    answers: list[list[Answer] | None] = [_try_together(store, half) for half in halves]
+    if answers == [None, None]:
+        # No half can be stored: it is the store that fails, not what it was given.
+        return [_refusal(error)] * len(requests)
+    return [
+        answer
+        for half, settled in zip(halves, answers, strict=True)
+        for answer in (settle(store, half) if settled is None else settled)
+    ]
+
+
+def _try_together(store: Store, requests: Sequence[Request]) -> list[Answer] | None:
+    try:
+        return _settle_together(store, requests)
+    except Exception:  # noqa: BLE001  # reported by whoever finds the request that provokes it
+        return None
+
+
+def _settle_together(store: Store, requests: Sequence[Request]) -> list[Answer]:
+    received_ns = time.time_ns()
+    answers: dict[int, Answer] = {}
+    batches: list[Batch] = []
+    points: list[int] = []
+    for (signal, encoding), positions in _groups(requests).items():
+        bodies = [requests[position].body for position in positions]
+        if signal is Signal.METRICS:
+            outcomes = [_count(encoding, body, points) for body in bodies]
+        else:
+            outcomes = _decode(signal, encoding, bodies, batches)
+        answers.update(zip(positions, outcomes, strict=True))
+    if batches:
+        store.commit(batches, received_ns=received_ns, source="serve")
+    if points:
+        store.count_metrics(
+            requests=len(points), points=sum(points), received_ns=received_ns, source="serve"
+        )
+    return [answers[position] for position in range(len(requests))]
+
+
+def _groups(requests: Sequence[Request]) -> dict[tuple[Signal, Encoding], list[int]]:
+    groups: dict[tuple[Signal, Encoding], list[int]] = defaultdict(list)
+    for position, request in enumerate(requests):
+        groups[request.signal, request.encoding].append(position)
+    return groups
+
+
+def _count(encoding: Encoding, body: bytes, points: list[int]) -> Answer:
+    try:
+        points.append(count_points(encoding, body))
+    except MalformedRequest as error:
+        return Refused(Code.INVALID_ARGUMENT, str(error))
+    return Accepted()
+
+
+def _decode(
+    signal: Signal, encoding: Encoding, bodies: Sequence[bytes], batches: list[Batch]
+) -> list[Answer]:
+    """Add the batches of `bodies` to `batches`; the answers hold once those are committed."""
+    try:
+        batch = decode(signal, encoding, bodies)
+    except MalformedRequest as error:
+        if len(bodies) == 1:
+            return [Refused(Code.INVALID_ARGUMENT, str(error))]
+        return [answer for body in bodies for answer in _decode(signal, encoding, [body], batches)]
+    batches.append(batch)
+    return list(_acceptances(batch))
+
+
+def _acceptances(batch: Batch) -> Iterator[Accepted]:
+    rejections = {row["request"]: row for row in batch.rejections.to_pylist()}
+    for request in range(batch.requests):
+        row = rejections.get(request)
+        yield Accepted(row["rejected"], row["reason"]) if row else Accepted()
+
+
+def _refusal(error: Exception) -> Refused:
+    if isinstance(error, StoreError):
+        return Refused(Code.UNAVAILABLE, str(error), retry_after_s=RETRY_AFTER_FAILURE_S)
+    _log.error("A request could not be processed; it was refused.", exc_info=error)
+    return Refused(Code.INTERNAL, "The request cannot be processed; this is tracejury's fault.")

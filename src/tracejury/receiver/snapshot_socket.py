@@ -1,0 +1,103 @@
+"""The socket on which readers ask for a snapshot of the store that is being written."""
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from tracejury.errors import StoreError
+from tracejury.store.snapshot import (
+    SNAPSHOT_VERB,
+    discard_forgotten_snapshots,
+    socket_addresses,
+    take_snapshot,
+)
+from tracejury.store.writer import Store
+
+_VERB_DEADLINE_S: Final = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def offer_snapshots(store: Store, path: Path) -> AsyncIterator[None]:
+    """Answer readers of the store at `path` while the block runs."""
+    discard_forgotten_snapshots(path)
+    bound = _bind(path)
+    if bound is None:
+        _log.warning("No socket can be made for %s: it cannot be read while this runs.", path)
+        yield
+        return
+    listener, address = bound
+    turn = asyncio.Lock()  # one copy at a time: each holds up the commits
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(_VERB_DEADLINE_S):
+                verb = await reader.readline()
+            if verb == SNAPSHOT_VERB:
+                async with turn:
+                    answer = await asyncio.to_thread(_snapshot, store)
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+        except (TimeoutError, OSError, ValueError):
+            pass  # the reader has gone, or speaks another language
+        finally:
+            writer.close()
+
+    server = await asyncio.start_unix_server(connected, sock=listener)
+    try:
+        yield
+    finally:
+        server.close()
+        async with turn:
+            address.unlink(missing_ok=True)
+
+
+def _snapshot(store: Store) -> dict[str, str]:
+    try:
+        return {"path": str(take_snapshot(store))}
+    except StoreError as error:
+        return {"error": str(error)}
+
+
+def _bind(path: Path) -> tuple[socket.socket, Path] | None:
+    for address in socket_addresses(path):
+        try:
+            return _listen(address), address
+        except OSError:
+            continue
+    return None
+
+
+def _listen(address: Path) -> socket.socket:
+    if address.parent.name == f"tracejury-{os.getuid()}":
+        _make_private(address.parent)
+    if address.is_socket():
+        # Whoever listened there held the store, which is ours now: it was killed.
+        address.unlink()
+    listener = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(str(address))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(mask)
+    return listener
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    is_private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    if not is_private or found.st_mode & 0o077:
+        raise PermissionError(f"{folder} is not private")
