@@ -1,0 +1,109 @@
+"""The verdict in a sentence, and the four scores beside it, each with what it was counted from."""
+
+from typing import NamedTuple
+
+from tracejury.checks.check import Severity
+from tracejury.report.numbers import counted, duration, percent, short
+from tracejury.report.tally import outcomes_counted
+from tracejury.scorecard.result import Audit, Completeness, Diagnosis, ExternalCalls, Timing, Trust
+
+UNKNOWN = "not observed"
+
+
+class Headline(NamedTuple):
+    """A score, its value, and what it was counted from."""
+
+    name: str
+    value: str
+    remark: str
+
+
+def headlines(audit: Audit) -> tuple[Headline, ...]:
+    """Give the four headline scores in their fixed order."""
+    return (
+        _completeness(audit.completeness),
+        _timing(audit.timing),
+        _external_calls(audit.external_calls),
+        _diagnosis(audit.diagnosis),
+    )
+
+
+def verdict_sentence(audit: Audit) -> str:
+    """Say what the verdict rests on."""
+    if audit.verdict == "CANNOT_JUDGE":
+        return "There is no telemetry to judge: nothing passed and nothing failed."
+    if audit.verdict == "PASS":
+        return "Every CRITICAL and every HIGH criterion passes."
+    return " ".join(
+        f"{tier.name}: {outcomes_counted(audit.criteria, tier)}."
+        for tier in (Severity.CRITICAL, Severity.HIGH)
+    )
+
+
+def bound_remark(completeness: Completeness) -> str:
+    """Say when a completeness can only be too high."""
+    return (
+        "upper bound: no baseline says what else there was" if completeness.is_upper_bound else ""
+    )
+
+
+def trust_parts(trust: Trust) -> tuple[str, ...]:
+    """Give the trust line: what came, and what is known to have been lost."""
+    return (
+        counted(trust.spans, "span"),
+        counted(trust.logs, "log record"),
+        counted(trust.metric_points, "metric point"),
+        counted(trust.duplicates, "duplicate"),
+        f"{trust.rejected:,} rejected",
+        f"{trust.dropped:,} dropped",
+        {"none": "not sampled", "unknown": "sampling unknown"}.get(trust.sampled, trust.sampled),
+        counted(trust.unsettled, "unsettled trace"),
+        counted(trust.background, "background span"),
+    )
+
+
+def _completeness(completeness: Completeness | None) -> Headline:
+    name = "Completeness"
+    if completeness is None or completeness.total.ratio is None:
+        return Headline(name, UNKNOWN, "no span was received")
+    total = completeness.total
+    remark = (
+        f"{counted(total.received, 'span')} received, {short(total.known_missing)} known missing"
+    )
+    bound = bound_remark(completeness)
+    return Headline(name, percent(total.ratio), f"{remark} ({bound})" if bound else remark)
+
+
+def _timing(timing: Timing | None) -> Headline:
+    name = "Timing"
+    if timing is None or timing.explained is None:
+        return Headline(name, UNKNOWN, "no span with usable times")
+    remark = f"of critical-path time accounted for, {counted(timing.gaps, 'unexplained gap')}"
+    slow = max(timing.steps, key=lambda step: step.critical_share or 0, default=None)
+    if slow and slow.critical_share:
+        where = f"{percent(slow.critical_share)} of it in {slow.service} {slow.name}"
+        remark += f"; {where} (p95 {duration(slow.p95_ms)})"
+    return Headline(name, percent(timing.explained), remark)
+
+
+def _external_calls(calls: ExternalCalls | None) -> Headline:
+    name = "External calls"
+    if calls is None or calls.share is None:
+        return Headline(name, UNKNOWN, "no external call was recorded")
+    remark = f"{calls.complete:,} of {calls.calls:,} with request, response and duration recorded"
+    if calls.unrecorded:
+        remark += f"; {calls.unrecorded:,} more inferred, not recorded"
+    return Headline(name, percent(calls.share), remark)
+
+
+def _diagnosis(diagnosis: Diagnosis | None) -> Headline:
+    name = "Diagnosis difficulty"
+    if diagnosis is None or diagnosis.minutes is None:
+        return Headline(name, UNKNOWN, "no failed workflow instance to diagnose")
+    parts = [f"to the root cause, {counted(diagnosis.failed_instances, 'failed instance')}"]
+    if diagnosis.candidates is not None:
+        parts.append(f"{counted(diagnosis.candidates, 'candidate')} for the failure point")
+    if diagnosis.savings:
+        fix = max(diagnosis.savings, key=lambda name: diagnosis.savings[name])
+        parts.append(f"{fix} would save {short(diagnosis.savings[fix])} min")
+    return Headline(name, f"≥ {short(diagnosis.minutes)} min", "; ".join(parts))

@@ -1,0 +1,77 @@
+"""What to do after an audit: commands that would change the verdict or show its evidence."""
+
+import shlex
+from typing import NamedTuple
+
+from tracejury.report.tally import failing, undecided
+from tracejury.scorecard.result import Audit
+from tracejury.telemetry.safe_text import safe_text
+
+PREFLIGHT_REASONS = frozenset(
+    ("dropped", "uninstrumented", "no-item-identity", "no-correlation", "export-lag", "estimated")
+)
+
+
+class Step(NamedTuple):
+    """A command and what it gives."""
+
+    command: str
+    gives: str
+
+
+def next_steps(audit: Audit) -> list[Step]:
+    """Give the steps that this audit calls for, the most telling first."""
+    if audit.verdict == "CANNOT_JUDGE":
+        return [
+            Step("tracejury serve --store run.duckdb", "receive telemetry; it prints what to set"),
+            Step("tracejury demo", "see the audit of a recorded run"),
+        ]
+    return [*_evidence(audit), *_more_evidence(audit)]
+
+
+def _evidence(audit: Audit) -> list[Step]:
+    failed = failing(audit)
+    steps = []
+    if failed:
+        steps.append(Step(f"tracejury explain {failed[0].id}", "what it looks for, and the fix"))
+    steps.append(
+        Step(f"tracejury tui{_store(audit)}", "every finding, down to its spans and log records")
+    )
+    steps.append(Step("tracejury audit ... --format markdown", "the whole report (also json, csv)"))
+    return steps
+
+
+def _more_evidence(audit: Audit) -> list[Step]:
+    reasons, store = undecided(audit), _store(audit)
+    steps = []
+    if {"no-exposure", "units"} & reasons.keys():
+        steps.append(Step(f"tracejury plan{store}", "the faults to inject next, by risk"))
+    if "needs-baseline" in reasons or (audit.completeness and audit.completeness.is_upper_bound):
+        steps.append(
+            Step("tracejury audit ... --baseline clean.duckdb", "judge against a clean run")
+        )
+    if "sampled" in reasons and audit.trust.sampled == "unknown":
+        steps.append(
+            Step(
+                "tracejury audit ... --sampling none", "declare it, if nothing samples your traces"
+            )
+        )
+    if "needs-declaration" in reasons:
+        steps.append(
+            Step(f"tracejury inventory{store} --emit", "declarations to confirm and complete")
+        )
+    if PREFLIGHT_REASONS & reasons.keys():
+        steps.append(
+            Step(f"tracejury preflight{store}", "the settings that make more checks decide")
+        )
+    if "manual" in reasons:
+        steps.append(
+            Step("tracejury audit ... --answers answers.toml", "answer what only a person can")
+        )
+    return steps
+
+
+def _store(audit: Audit) -> str:
+    """Name the store that was judged; files were judged without one."""
+    stores = [name for name in audit.inputs if name.endswith(".duckdb")]
+    return f" --store {shlex.quote(safe_text(stores[0]))}" if stores else ""

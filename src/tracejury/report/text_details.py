@@ -1,0 +1,196 @@
+"""What stands behind the scorecard: findings and evidence, what was not seen, what to do next."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from tracejury.checks.check import Finding, Reference
+from tracejury.report.drawing import (
+    Cell,
+    and_more,
+    bullet,
+    grid,
+    heading,
+    indented,
+    joined,
+    listed,
+    text,
+    word,
+)
+from tracejury.report.next_steps import next_steps
+from tracejury.report.numbers import duration, percent, points, short
+from tracejury.report.tally import failing, undecided
+from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS, reason_sentence
+from tracejury.scorecard.result import (
+    Audit,
+    CheckResult,
+    MissingStep,
+    StepTiming,
+    WorkflowSummary,
+)
+
+FINDINGS_SHOWN = 3
+UNITS_SHOWN = 4
+ROWS_SHOWN = 8
+
+
+def details(audit: Audit) -> Iterator[RenderableType]:
+    """Give the parts behind the scorecard; the last lines are what a terminal shows first."""
+    yield from _failing(failing(audit))
+    if audit.verdict != "CANNOT_JUDGE":  # there, it is every check, for one reason
+        yield from _undecided(undecided(audit))
+    if audit.completeness and audit.completeness.missing:
+        yield from _missing(audit.completeness.missing)
+    if audit.workflows:
+        yield from _workflows(audit.workflows)
+    if audit.timing and audit.timing.steps:
+        yield from _slowest(audit.timing.steps)
+    if audit.bounds:
+        yield heading("BOUNDS", "the policy that these verdicts used")
+        bounds = (f"{name} {short(bound)}" for name, bound in sorted(audit.bounds.items()))
+        yield indented(text(", ".join(bounds)))
+    yield from _next(audit)
+
+
+def _failing(checks: list[CheckResult]) -> Iterator[RenderableType]:
+    if not checks:
+        return
+    yield heading("FAILING CHECKS", "the most severe first")
+    for check in checks:
+        severity = text(check.severity.upper(), SEVERITY_STYLES[check.severity])
+        said = joined(text(check.id, "bold"), severity, check.title, separator="  ")
+        yield bullet(OUTCOMES["fail"].mark, said)
+        yield indented(text(_exposure(check), "dim"), 4)
+        for finding in check.findings[:FINDINGS_SHOWN]:
+            yield bullet("•", text(finding.message), 4)
+            yield from (indented(text(line, "dim"), 6) for line in _places(finding))
+        if more := and_more(FINDINGS_SHOWN, len(check.findings)):
+            yield indented(text(f"{more}: --format json has all"), 4)
+        if check.note:
+            yield indented(joined("note:", check.note), 4)
+        if check.remedy:
+            yield indented(joined(text("fix:", "bold"), check.remedy), 4)
+
+
+def _exposure(check: CheckResult) -> str:
+    units = f"{check.units_exposed:,} of {check.units_total:,} units were put to the test"
+    times = f"{check.exposures:,} times in all" if check.exposures != 1 else "once in all"
+    served = f"; serves {listed(check.serves, UNITS_SHOWN)}" if check.serves else ""
+    return f"{units}, {times}{served}"
+
+
+def _places(finding: Finding) -> Iterator[str]:
+    about = (("workflow instance", finding.instance), ("fault", finding.fault))
+    if said := ", ".join(f"{name} {value}" for name, value in about if value):
+        yield said
+    if finding.evidence:
+        more = and_more(1, len(finding.evidence))
+        yield _place(finding.evidence[0]) + (f" ({more})" if more else "")
+
+
+def _place(reference: Reference) -> str:
+    parts = (("trace", reference.trace_id), ("span", reference.span_id))
+    said = [f"{name} {value}" for name, value in parts if value]
+    if reference.log is not None:
+        said.append(f"log record {reference.log}")
+    return " ".join(said)
+
+
+def _undecided(groups: dict[str, list[CheckResult]]) -> Iterator[RenderableType]:
+    if not groups:
+        return
+    yield heading("NOT OBSERVED", "neither passed nor failed, and never counted as passed")
+    for reason, checks in groups.items():
+        yield indented(_reason(reason))
+        rows: list[Sequence[Cell]] = [[check.id, _what_is_open(check)] for check in checks]
+        yield grid(rows, indent=4)
+
+
+def _reason(reason: str) -> Text:
+    if reason == "manual":
+        return joined(word("manual"), "only a person can answer", separator="  ")
+    if reason == "error":
+        return joined(word("error"), "the check itself failed; please report it", separator="  ")
+    return joined(text(reason, "yellow"), reason_sentence(reason), separator="  ")
+
+
+def _what_is_open(check: CheckResult) -> Text:
+    said: list[Cell] = [text(check.title, SEVERITY_STYLES[check.severity])]
+    if check.reason == "units":
+        said.append(text(f"{check.units_exposed} of {check.units_total} tested", "dim"))
+    if check.untested:
+        said.append(text(f"untested: {listed(check.untested, UNITS_SHOWN)}", "dim"))
+    if check.note:
+        said.append(text(check.note, "dim"))
+    return joined(*said, separator="; ")
+
+
+def _missing(missing: tuple[MissingStep, ...]) -> Iterator[RenderableType]:
+    yield heading("MISSING SPANS", "known to have existed, and why")
+    rows: list[list[Cell]] = [
+        [
+            short(step.missing),
+            joined(step.service, step.step),
+            joined(step.cause, step.evidence, separator=": "),
+        ]
+        for step in missing[:ROWS_SHOWN]
+    ]
+    yield grid(rows, right=(0,))
+    yield from _rest(len(missing))
+
+
+def _workflows(workflows: tuple[WorkflowSummary, ...]) -> Iterator[RenderableType]:
+    yield heading("WORKFLOWS")
+    header = [text(name, "dim") for name in ("runs", "ok", "failed", "?", "p50", "p95", "workflow")]
+    rows: list[list[Cell]] = [
+        [
+            f"{workflow.instances:,}",
+            f"{workflow.ok:,}",
+            f"{workflow.failed:,}",
+            f"{workflow.unknown:,}",
+            duration(workflow.p50_ms),
+            duration(workflow.p95_ms),
+            workflow.name,
+        ]
+        for workflow in workflows[:ROWS_SHOWN]
+    ]
+    yield grid([header, *rows], right=range(6))
+    yield from _rest(len(workflows))
+
+
+def _slowest(steps: tuple[StepTiming, ...]) -> Iterator[RenderableType]:
+    yield heading("WHERE THE TIME GOES", "steps by their share of the critical path")
+    header = [text(name, "dim") for name in ("share", "p50", "p95", "clean p95", "self", "step")]
+    slowest = sorted(steps, key=lambda step: -(step.critical_share or 0))
+    rows: list[list[Cell]] = [
+        [
+            percent(step.critical_share) if step.critical_share is not None else "-",
+            duration(step.p50_ms),
+            duration(step.p95_ms),
+            duration(step.baseline_p95_ms),
+            duration(step.self_ms),
+            joined(step.service, step.name, text(step.kind.lower(), "dim")),
+        ]
+        for step in slowest[:ROWS_SHOWN]
+    ]
+    yield grid([header, *rows], right=range(5))
+    yield from _rest(len(steps))
+
+
+def _rest(total: int) -> Iterator[RenderableType]:
+    if more := and_more(ROWS_SHOWN, total):
+        yield indented(text(f"{more}: --format json has all"))
+
+
+def _next(audit: Audit) -> Iterator[RenderableType]:
+    yield heading("NEXT")
+    for step in next_steps(audit):
+        # As a shell's comment, so that the whole line may be copied.
+        yield indented(
+            joined(text(step.command, "bold"), text(f"# {step.gives}", "dim"), separator="  ")
+        )
+    verdict = VERDICTS[audit.verdict]
+    score = "" if audit.score is None else f"score {points(audit.score)} of 100"
+    said = joined(text(f"{verdict.mark} {verdict.text}", verdict.style), score, separator="  ")
+    yield Text("\n").append_text(said)

@@ -1,0 +1,186 @@
+"""The first two screens of the text report: verdict, scores, tasks, tests, criteria and faults."""
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from tracejury import __version__
+from tracejury.report.drawing import (
+    Cell,
+    bullet,
+    grid,
+    heading,
+    indented,
+    joined,
+    mark,
+    text,
+    word,
+)
+from tracejury.report.headlines import headlines, trust_parts, verdict_sentence
+from tracejury.report.numbers import clock, duration, percent, points
+from tracejury.report.tally import outcomes_counted, tasks
+from tracejury.report.terminal import Terminal
+from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS
+from tracejury.scorecard.result import Audit, Criterion, FaultResult, Suspect
+
+CLAUSE_MARKS = ("pass", "fail", "not-observed", "manual")
+SUSPECTS_SHOWN = 3
+WIDEST_OUTCOME = max(len(f"{word.mark} {word.text}") for word in OUTCOMES.values())
+
+
+def scorecard(audit: Audit, terminal: Terminal) -> Iterator[RenderableType]:
+    """Give the parts of the scorecard from top to bottom."""
+    inputs = ", ".join(audit.inputs)
+    yield joined(text(f"tracejury {__version__}", "bold"), audit.judged_at, inputs, separator="  ")
+    yield from _verdict(audit, terminal.width)
+    yield from _scores(audit)
+    if audit.checks:
+        yield from _tasks(audit)
+    if audit.criteria:
+        yield from _criteria(audit.criteria)
+    if audit.tests:
+        yield from _tests(audit)
+    if audit.faults:
+        yield from _faults(audit.faults)
+
+
+def _verdict(audit: Audit, width: int) -> Iterator[RenderableType]:
+    verdict = VERDICTS[audit.verdict]
+    said: list[Cell] = [text(f"{verdict.mark} {verdict.text}", verdict.style)]
+    if audit.score is not None:
+        said.append(text(f"score {points(audit.score)} of 100", "bold"))
+    if audit.interval:
+        said.append(f"interval {points(audit.interval[0])} to {points(audit.interval[1])}")
+    if audit.coverage is not None:
+        said.append(f"coverage {percent(audit.coverage)}")
+    yield Text("\n").append_text(indented_text(joined(*said, separator="   ")))
+    if audit.interval and audit.failed_share is not None and audit.unobserved_share is not None:
+        passed = audit.interval[0] / 100
+        yield from _bar((passed, audit.failed_share, audit.unobserved_share), width - 4)
+    yield indented(text(verdict_sentence(audit)))
+
+
+def indented_text(content: Text) -> Text:
+    """Move one line to the right."""
+    return Text("  ").append_text(content)
+
+
+def _bar(shares: tuple[float, float, float], width: int) -> Iterator[RenderableType]:
+    """Draw how the weight divides; each part has its own pattern, so no colour is needed."""
+    looks = (("█", "green", "passed"), ("▓", "red", "failed"), ("░", "yellow", "not observed"))
+    cells = [round(share * width) for share in shares[:2]]
+    cells.append(max(0, width - sum(cells)))
+    bar, legend = Text(), []
+    for (pattern, style, name), count, share in zip(looks, cells, shares, strict=True):
+        bar.append(pattern * count, style)
+        legend.append(joined(text(pattern, style), f"{name} {percent(share)}"))
+    yield indented(bar)
+    yield indented(joined(*legend, separator="   "))
+
+
+def _scores(audit: Audit) -> Iterator[RenderableType]:
+    yield heading("SCORES")
+    yield grid([[name, text(value, "bold"), remark] for name, value, remark in headlines(audit)])
+    if audit.completeness and audit.completeness.criteria:
+        shares = audit.completeness.criteria.items()
+        said = ", ".join(f"{name.replace('_', ' ')} {percent(share)}" for name, share in shares)
+        yield bullet("End to end:", text(said))
+    yield heading("TRUST")
+    yield indented(text(", ".join(trust_parts(audit.trust))))
+
+
+def _tasks(audit: Audit) -> Iterator[RenderableType]:
+    yield heading("TASKS", "open: not observed, or for a person to answer")
+    names = ("", "task", "together", "pass", "fail", "open", "n/a")
+    rows: list[list[Cell]] = [
+        [
+            str(tally.task or ""),
+            tally.title,
+            word(tally.outcome),
+            _count(tally.counts["pass"], "pass"),
+            _count(tally.counts["fail"], "fail"),
+            _count(tally.open, "not-observed"),
+            _count(tally.counts["not-applicable"], "not-applicable"),
+        ]
+        for tally in tasks(audit)
+    ]
+    yield grid([[text(name, "dim") for name in names], *rows], right=(0, 3, 4, 5, 6), widths=(2,))
+
+
+def _count(number: int, outcome: str) -> Text:
+    return text(str(number), OUTCOMES[outcome].style) if number else text("·", "dim")
+
+
+def _criteria(criteria: tuple[Criterion, ...]) -> Iterator[RenderableType]:
+    yield heading("CRITERIA", outcomes_counted(criteria))
+    yield grid(
+        [
+            [
+                word(criterion.outcome),
+                text(criterion.id, SEVERITY_STYLES[criterion.tier]),
+                joined(criterion.title, text(" ".join(criterion.checks), "dim"), separator="  "),
+            ]
+            for criterion in criteria
+        ],
+        widths=(WIDEST_OUTCOME,),
+    )
+
+
+def _tests(audit: Audit) -> Iterator[RenderableType]:
+    legend = (f"{OUTCOMES[o].mark} {OUTCOMES[o].text.lower()}" for o in CLAUSE_MARKS)
+    yield heading("TESTS", f"a mark for each clause: {', '.join(legend)}")
+    yield grid(
+        [
+            [
+                word(test.outcome),
+                test.id.removeprefix("TEST-RR-"),
+                joined(*(mark(clause.outcome) for clause in test.clauses), separator=""),
+                joined(test.title, text(" ".join(test.faults), "dim"), separator="  "),
+            ]
+            for test in audit.tests
+        ],
+        widths=(WIDEST_OUTCOME,),
+    )
+
+
+def _faults(faults: tuple[FaultResult, ...]) -> Iterator[RenderableType]:
+    yield heading("FAULTS", "success of workflow instances before → during → after")
+    for fault in faults:
+        shares = (fault.success_before, fault.success_during, fault.success_after)
+        ran = duration((fault.end_ns - fault.start_ns) / 1e6)
+        yield indented(
+            joined(
+                text(fault.id, "bold"),
+                joined(fault.kind, fault.target),
+                f"{clock(fault.start_ns)} for {ran}",
+                separator="  ",
+            )
+        )
+        detected = fault.detected_after_s
+        noticed = (
+            "no alert seen" if detected is None else f"alert after {duration(1000 * detected)}"
+        )
+        success = " → ".join(map(percent, shares))
+        yield indented(text(f"success {success}; {noticed}"), 4)
+        yield bullet("suspects", _suspects(fault), 4)
+
+
+def _suspects(fault: FaultResult) -> Text:
+    if not fault.suspects:
+        return text("none: nothing stands out")
+    names = [
+        f"{rank}. {_place(suspect)}"
+        for rank, suspect in enumerate(fault.suspects[:SUSPECTS_SHOWN], 1)
+    ]
+    if not fault.stands_out:
+        names.append("but none stands out")
+    if fault.rank_of_target is not None:
+        names.append(f"the fault's target ranks {fault.rank_of_target} of {len(fault.suspects)}")
+    elif fault.target:
+        names.append("the fault's target is not among them")
+    return text("; ".join(names))
+
+
+def _place(suspect: Suspect) -> str:
+    return f"{suspect.service} {suspect.step}".strip() + f" ({suspect.score:.2f})"
