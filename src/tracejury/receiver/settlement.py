@@ -72,13 +72,23 @@ def _settle_together(store: Store, requests: Sequence[Request]) -> list[Answer]:
         else:
             outcomes = _decode(signal, encoding, bodies, batches)
         answers.update(zip(positions, outcomes, strict=True))
-    if batches:
-        store.commit(batches, received_ns=received_ns, source="serve")
-    if points:
-        store.count_metrics(
-            requests=len(points), points=sum(points), received_ns=received_ns, source="serve"
-        )
+    _write(store, batches, points, received_ns)
     return [answers[position] for position in range(len(requests))]
+
+
+def _write(store: Store, batches: Sequence[Batch], points: Sequence[int], received_ns: int) -> None:
+    try:
+        if batches:
+            store.commit(batches, received_ns=received_ns, source="serve")
+        if points:
+            store.count_metrics(
+                requests=len(points), points=sum(points), received_ns=received_ns, source="serve"
+            )
+    except StoreError:
+        raise
+    except Exception as error:
+        # Whatever it is, the telemetry is in order: its sender had better keep it.
+        raise StoreError(f"The store could not be written: {error}.") from error
 
 
 def _groups(requests: Sequence[Request]) -> dict[tuple[Signal, Encoding], list[int]]:
