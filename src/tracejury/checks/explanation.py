@@ -4,6 +4,7 @@ import re
 import sys
 from dataclasses import dataclass
 
+from tracejury.checks.catalogue import all_checks, check_modules
 from tracejury.checks.check import Check, Severity
 
 PARTS = ("what", "why", "fix", "source")
@@ -27,9 +28,17 @@ class Explanation:
     task: int = 0  # of the audit's ten; 0: it judges the evidence itself
 
 
-def explain_check(check: Check) -> Explanation:
-    """Explain a check by the docstring of the file that judges it."""
-    parts = parse_docstring(sys.modules[check.judge.__module__].__doc__)
+def all_explanations() -> tuple[Explanation, ...]:
+    """Explain every check of this version, in the catalogue's order."""
+    files = check_modules()
+    return tuple(
+        explain_check(check, sys.modules[files[check.id]].__doc__) for check in all_checks()
+    )
+
+
+def explain_check(check: Check, doc: str | None) -> Explanation:
+    """Explain a check by the docstring of its file."""
+    parts = parse_docstring(doc)
     return Explanation(
         id=check.id,
         title=check.title,

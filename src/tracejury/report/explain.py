@@ -1,12 +1,13 @@
 """Write what checks look for, why it matters and how to fix it: the output of `explain`."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
 
 from rich.console import RenderableType
 
 from tracejury.checks.explanation import PARTS, Explanation
 from tracejury.errors import UsageError
-from tracejury.report.drawing import grid, heading, indented, joined, text
+from tracejury.report.drawing import grid, heading, joined, text
 from tracejury.report.json import json_text
 from tracejury.report.terminal import PLAIN, Terminal, draw
 from tracejury.report.words import SEVERITY_STYLES
@@ -45,16 +46,17 @@ def _entry(explanation: Explanation) -> dict[str, object]:
 
 def _parts(explanations: Sequence[Explanation]) -> Iterator[RenderableType]:
     for explanation in explanations:
-        yield joined(heading(explanation.id), text(explanation.title, "bold"), separator="  ")
         severity = text(explanation.severity.upper(), SEVERITY_STYLES[explanation.severity])
-        rows = [("severity", severity)]
-        for name, values in (("serves", explanation.serves), ("requires", explanation.requires)):
-            if values:
-                rows.append((name, text(", ".join(values))))
-        yield grid(rows)
-        for part in PARTS:
-            for number, paragraph in enumerate(
-                filter(None, getattr(explanation, part).split("\n\n"))
-            ):
-                name = part.capitalize() if number == 0 else ""
-                yield indented(joined(text(name, "bold"), paragraph, separator="  "))
+        yield joined(heading(explanation.id), severity, explanation.title, separator="  ")
+        yield grid([(text(name, "bold"), content) for name, content in _rows(explanation)])
+
+
+def _rows(explanation: Explanation) -> Iterator[tuple[str, str]]:
+    for part in PARTS:
+        paragraphs = getattr(explanation, part).split("\n\n")
+        yield from zip(
+            chain([part.capitalize()], repeat("")), filter(None, paragraphs), strict=False
+        )
+    for name, values in (("Serves", explanation.serves), ("Requires", explanation.requires)):
+        if values:
+            yield name, ", ".join(values)

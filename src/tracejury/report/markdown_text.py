@@ -1,7 +1,7 @@
 """Markdown from text that came from outside: no markup, link, mention or line break of its own."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tracejury.telemetry.safe_text import safe_text
 
@@ -10,12 +10,21 @@ _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _AUTOLINK = {"://": "&#58;//", "@": "&#64;", "www.": "www&#46;"}
 _REPLACED = re.compile("|".join(re.escape(mark) for mark in (*_HTML, *_AUTOLINK)), re.IGNORECASE)
 _MARKUP = re.compile(r"[\\`*{}\[\]|#~$!]|(?<![^\W_])_|_(?![^\W_])")
+_BAR = re.compile(r"(?<!\\)\|")  # a cell ends at a bar even inside a code span
 _BLOCK = re.compile(r"^([-+]|\d+(?=[.)](\s|$)))")
 
 
 def escaped(text: str) -> str:
     """Escape any text, so that it reads inside a line as it was sent."""
     return _REPLACED.sub(_entity, _MARKUP.sub(r"\\\g<0>", safe_text(text)))
+
+
+def prose(text: str) -> str:
+    """Write text of our own: code spans stay code, the rest is escaped."""
+    parts = re.split("(`[^`]+`)", text)
+    return "".join(
+        part if part.startswith("`") and len(part) > 1 else escaped(part) for part in parts
+    )
 
 
 def code(text: str) -> str:
@@ -25,10 +34,15 @@ def code(text: str) -> str:
     return f"{fence} {visible} {fence}" if len(fence) > 1 else f"`{visible}`"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Write a table; every cell is escaped."""
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    written: Callable[[str], str] = escaped,
+) -> str:
+    """Write a table; every cell is escaped, unless it is our own and `written` another way."""
     lines = [header, ["---"] * len(header)]
-    lines.extend([escaped(str(cell)) for cell in row] for row in rows)
+    lines.extend([_BAR.sub(r"\|", written(str(cell))) for cell in row] for row in rows)
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -1,6 +1,6 @@
 """What stands behind the scorecard: findings and evidence, what was not seen, what to do next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -103,8 +103,10 @@ def _undecided(groups: dict[str, list[CheckResult]]) -> Iterator[RenderableType]
     yield heading("NOT OBSERVED", "neither passed nor failed, and never counted as passed")
     for reason, checks in groups.items():
         yield indented(_reason(reason))
-        rows: list[Sequence[Cell]] = [[check.id, _what_is_open(check)] for check in checks]
-        yield grid(rows, indent=4)
+        if reason == "not-implemented":  # nothing that a user could do about them
+            yield indented(text(" ".join(check.id for check in checks)), 4)
+        else:
+            yield grid([(check.id, _what_is_open(check)) for check in checks], indent=4)
 
 
 def _reason(reason: str) -> Text:

@@ -1,0 +1,70 @@
+"""Reports as their readers get them, byte for byte."""
+
+import json
+import re
+
+import pytest
+from rich.cells import cell_len
+from tests.report.conftest import Golden
+from tests.report.example_audit import EMPTY, EXAMPLE
+from tests.report.hostile_audit import hostile
+
+from tracejury.errors import UsageError
+from tracejury.report.render import FORMATS, render
+from tracejury.report.terminal import Terminal
+from tracejury.report.text import render_scorecard
+from tracejury.scorecard.result import Audit
+
+SUFFIX = {"text": "txt", "json": "json", "markdown": "md", "csv": "csv"}
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(("title", "audit"), [("example", EXAMPLE), ("empty", EMPTY)])
+def test_a_report_is_its_golden_file(name: str, title: str, audit: Audit, golden: Golden) -> None:
+    golden(f"{title}.{SUFFIX[name]}", render(audit, name))
+
+
+def test_a_wide_terminal_is_used(golden: Golden) -> None:
+    golden("example-wide.txt", render(EXAMPLE, "text", terminal=Terminal(width=120)))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_telemetry_is_never_a_pass(name: str) -> None:
+    report = render(EMPTY, name)
+    assert "CANNOT JUDGE" in report.replace("_", " ")
+    assert "PASS" not in report
+    assert "100" not in report
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    coloured = render(EXAMPLE, "text", terminal=Terminal(has_colour=True))
+    assert "\x1b[" in coloured
+    lines = [line.rstrip() for line in COLOUR.sub("", coloured).splitlines()]
+    assert lines == render(EXAMPLE, "text").splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("audit", [EXAMPLE, EMPTY, hostile(), hostile("構成" * 50)])
+def test_no_line_is_wider_than_the_terminal(audit: Audit, width: int) -> None:
+    lines = render(audit, "text", terminal=Terminal(width=width)).splitlines()
+    assert [line for line in lines if cell_len(line) > width] == []
+
+
+def test_the_scorecard_begins_the_report_and_fits_two_screens() -> None:
+    scorecard = render_scorecard(EXAMPLE)
+    assert render(EXAMPLE, "text").startswith(scorecard)
+    assert len(scorecard.splitlines()) <= 100
+
+
+def test_what_was_not_computed_is_absent_from_json() -> None:
+    document = json.loads(render(EMPTY, "json"))
+    assert not {"score", "coverage", "interval", "completeness", "diagnosis"} & document.keys()
+    fault = json.loads(render(EXAMPLE, "json"))["faults"][1]
+    assert fault["success"] == {"before": 0.9996}
+    assert "rank_of_target" not in fault
+
+
+def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="Choose one of text, json, markdown, csv"):
+        render(EXAMPLE, "pdf")
