@@ -128,7 +128,7 @@ class StepTiming:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where the time went. `explained` is the share of critical-path time that spans account for."""
+    """Where the time went. `explained`: share of critical-path time that spans account for."""
 
     steps: tuple[StepTiming, ...]
     explained: float | None

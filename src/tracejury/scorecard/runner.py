@@ -6,7 +6,7 @@ from typing import Final
 from tracejury.checks.catalogue import CATALOGUE, Entry, all_checks
 from tracejury.checks.check import Check, Finding, Judgement, Requirement, Severity
 from tracejury.checks.evidence import Evidence
-from tracejury.scorecard.result import CheckResult
+from tracejury.scorecard.result import CheckResult, Outcome
 
 # Who judges the evidence, and what stands in the way when it is not good enough.
 _GATES: Final = {"ING-03": "sampled", "ING-02": "dropped", "ING-04": "unsettled"}
@@ -33,7 +33,9 @@ def run(evidence: Evidence, *, checks: tuple[Check, ...] | None = None) -> tuple
     """
     built = {check.id: check for check in (all_checks() if checks is None else checks)}
     gates_first = {
-        id: _decide(check, evidence, Gates("", "")) for id, check in built.items() if check.is_gate
+        name: _decide(check, evidence, Gates("", ""))
+        for name, check in built.items()
+        if check.is_gate
     }
     gates = _gates(gates_first)
     return tuple(
@@ -46,18 +48,19 @@ def run(evidence: Evidence, *, checks: tuple[Check, ...] | None = None) -> tuple
 
 def _gates(results: dict[str, CheckResult]) -> Gates:
     failed = [
-        reason for id, reason in _GATES.items() if id in results and results[id].outcome == "fail"
+        reason
+        for gate, reason in _GATES.items()
+        if gate in results and results[gate].outcome == "fail"
     ]
-    unproven = [_GATES[id] for id in _MUST_PASS if id in results and results[id].outcome != "pass"]
     # A window that is still open has not failed; it is not decided yet.
-    still_open = [
-        _GATES["ING-04"]
-        for result in (results.get("ING-04"),)
-        if result is not None and result.outcome == "not-observed" and result.reason == "unsettled"
+    is_open = any(result.reason == "unsettled" for result in results.values())
+    against_absence = [*failed, *(["unsettled"] if is_open else [])]
+    unproven = [
+        _GATES[gate] for gate in _MUST_PASS if gate in results and results[gate].outcome != "pass"
     ]
     return Gates(
-        against_pass=next(iter([*failed, *still_open, *unproven]), ""),
-        against_absence=next(iter([*failed, *still_open]), ""),
+        against_pass=next(iter([*against_absence, *unproven]), ""),
+        against_absence=next(iter(against_absence), ""),
     )
 
 
@@ -70,13 +73,13 @@ def _applicable(entry: Entry, check: Check | None, evidence: Evidence, gates: Ga
     return _decide(check, evidence, gates)
 
 
-def _empty(entry: Entry, outcome: str, reason: str) -> CheckResult:
+def _empty(entry: Entry, outcome: Outcome, reason: str) -> CheckResult:
     return CheckResult(
         id=entry.id,
         title=entry.title,
         severity=entry.severity,
         task=entry.task,
-        outcome="not-applicable" if outcome == "not-applicable" else "not-observed",
+        outcome=outcome,
         reason=reason,
         exposures=0,
         units_total=0,
@@ -110,24 +113,22 @@ def _missing_requirement(check: Check, evidence: Evidence) -> str:
     return next((needed.value for needed in check.requires if not present[needed]), "")
 
 
-def _outcome(check: Check, judgement: Judgement, gates: Gates) -> tuple[str, str]:
-    exposures = sum(unit.exposures for unit in judgement.units)
+def _outcome(check: Check, judgement: Judgement, gates: Gates) -> tuple[Outcome, str]:
     if any(unit.findings for unit in judgement.units):
         if check.judges_absence and gates.against_absence:
             return "not-observed", gates.against_absence
         return "fail", ""
-    if judgement.reason:
-        return "not-observed", judgement.reason
-    if exposures < check.min_exposures:
-        return "not-observed", "no-exposure"
-    if any(not unit.exposures for unit in judgement.units):
-        return "not-observed", "units"
-    if gates.against_pass:
-        return "not-observed", gates.against_pass
-    return "pass", ""
+    reason = judgement.reason or _unexposed(check, judgement) or gates.against_pass
+    return ("not-observed", reason) if reason else ("pass", "")
 
 
-def _result(check: Check, judgement: Judgement, outcome: str, reason: str) -> CheckResult:
+def _unexposed(check: Check, judgement: Judgement) -> str:
+    if sum(unit.exposures for unit in judgement.units) < check.min_exposures:
+        return "no-exposure"
+    return "units" if any(not unit.exposures for unit in judgement.units) else ""
+
+
+def _result(check: Check, judgement: Judgement, outcome: Outcome, reason: str) -> CheckResult:
     findings: tuple[Finding, ...] = tuple(f for unit in judgement.units for f in unit.findings)
     return CheckResult(
         id=check.id,

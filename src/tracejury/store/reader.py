@@ -99,7 +99,7 @@ class Reader:
             raise _read_error(error) from error
 
     def rows(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Row]:
-        """The result of one query as rows by column name. For results, not for spans by the million."""
+        """The rows of one query by column name: for answers, not for spans by the million."""
         cursor = self._run(sql, parameters)
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -163,10 +163,8 @@ class Store:
             self._connection.execute("COMMIT")
         except duckdb.Error as error:
             # A failed COMMIT has closed the transaction already.
-            try:
+            with suppress(duckdb.Error):
                 self._connection.execute("ROLLBACK")
-            except duckdb.Error:
-                pass
             raise _write_error(error) from error
 
     @contextmanager

@@ -70,7 +70,7 @@ class Baseline:
     @property
     def exists(self) -> bool:
         """Whether there is a clean run to compare with."""
-        return self.steps.num_rows > 0
+        return bool(self.steps.num_rows)
 
     def tables(self) -> dict[str, pa.Table]:
         """The tables by the name under which the views know them."""
@@ -126,7 +126,8 @@ _STEPS: Final = """
         counted.service, counted.name, counted.kind,
         any_value(sizes.instances) AS instances,
         count(*) AS present,
-        CASE WHEN count(*) < any_value(sizes.instances) THEN 0 ELSE min(counted.spans) END AS fewest,
+        CASE WHEN count(*) < any_value(sizes.instances) THEN 0 ELSE min(counted.spans) END
+            AS fewest,
         sum(counted.spans)::DOUBLE / any_value(sizes.instances) AS mean,
         any_value(timed.p95_ms) AS p95_ms
     FROM counted

@@ -44,6 +44,7 @@ _KEYS: Final = (
     "test_id",
     "failure_mode",
 )
+_TEXTS: Final = ("target", "magnitude", "workflow", "item_injected", "test_id", "failure_mode")
 _LAST_NS: Final = 2**63 - 1
 
 SCHEMA: Final = pa.schema(
@@ -96,7 +97,7 @@ def read_faults(path: Path) -> tuple[Fault, ...]:
     entries = document.get("faults") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise InputError(f'{path} has no list "faults".', next_step="See docs/faults.schema.json.")
-    faults = tuple(_fault(entry, f"{path}: fault {n}", path) for n, entry in enumerate(entries, 1))
+    faults = tuple(_fault(entry, f"{path}: fault {n}") for n, entry in enumerate(entries, 1))
     names = [fault.id for fault in faults]
     for name in names:
         if names.count(name) > 1:
@@ -111,48 +112,40 @@ def as_table(faults: tuple[Fault, ...]) -> pa.Table:
     )
 
 
-def _fault(entry: object, where: str, path: Path) -> Fault:
+def _fault(entry: object, where: str) -> Fault:
     if not isinstance(entry, Mapping):
         raise InputError(f"{where} is no table of keys.")
     for key in entry:
-        if key not in _KEYS:
-            near = difflib.get_close_matches(str(key), _KEYS, n=1, cutoff=0)
-            raise InputError(
-                f'{where} has an unknown key "{key}".', next_step=f'Did you mean "{near[0]}"?'
-            )
+        _one_of(str(key), _KEYS, f"{where} has an unknown key")
     for key in ("id", "start", "end"):
         if entry.get(key) in (None, ""):
             raise InputError(f'{where} has no "{key}".')
     kind = str(entry.get("kind", ""))
-    if kind and kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0)
-        raise InputError(
-            f'{where} has an unknown kind "{kind}".', next_step=f'Did you mean "{near[0]}"?'
-        )
+    if kind:
+        _one_of(kind, KINDS, f"{where} has an unknown kind")
     start, end = _time(entry["start"], f"{where}: start"), _time(entry["end"], f"{where}: end")
     if end < start:
         raise InputError(f"{where} ends before it starts.")
-    items = entry.get("items_expected")
-    if items is not None and (isinstance(items, bool) or not isinstance(items, int)):
-        raise InputError(f"{where}: items_expected must be a whole number, not {items!r}.")
     return Fault(
         id=str(entry["id"]),
         start_ns=start,
         end_ns=end,
         kind=kind,
-        items_expected=items,
-        **{
-            name: "" if entry.get(name) is None else str(entry[name])
-            for name in (
-                "target",
-                "magnitude",
-                "workflow",
-                "item_injected",
-                "test_id",
-                "failure_mode",
-            )
-        },
+        items_expected=_count(entry.get("items_expected"), where),
+        **{name: "" if entry.get(name) is None else str(entry[name]) for name in _TEXTS},
     )
+
+
+def _one_of(name: str, known: tuple[str, ...], wrong: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+        raise InputError(f'{wrong} "{name}".', next_step=f'Did you mean "{near}"?')
+
+
+def _count(value: object, where: str) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise InputError(f"{where}: items_expected must be a whole number, not {value!r}.")
 
 
 def _time(value: Any, where: str) -> int:

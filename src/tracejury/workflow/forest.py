@@ -5,6 +5,7 @@ spans nor a cycle costs a recursion.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -85,7 +86,7 @@ def _places(parent: Ints, depth: Ints, step: NDArray[np.uint64]) -> NDArray[np.u
     by_depth = np.argsort(depth, kind="stable")
     levels = np.searchsorted(depth[by_depth], np.arange(1, MAX_PLACE_DEPTH + 2))
     with np.errstate(over="ignore"):
-        for first, end in zip(levels[:-1], levels[1:], strict=True):
+        for first, end in pairwise(levels):
             if first == end:
                 break
             spans = by_depth[first:end]

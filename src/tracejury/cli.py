@@ -1,0 +1,527 @@
+"""The command line: parse, call, print. What is heavy is imported by the command that needs it."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
+
+from tracejury import __version__
+from tracejury.config import Config, load_config
+from tracejury.errors import InputError, TracejuryError, UsageError
+
+if TYPE_CHECKING:
+    from tracejury.receiver.import_files import Loaded
+    from tracejury.scorecard.result import Audit
+    from tracejury.store.reader import Reader
+    from tracejury.workflow.baseline import Baseline
+    from tracejury.workflow.faults import Fault
+
+Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
+
+DONE: Final = 0
+NOT_GOOD: Final = 1
+NOT_DONE: Final = 2
+
+_SAMPLE: Final = "provider-hang"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except TracejuryError as error:
+        print(f"tracejury: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("tracejury: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        sys.stderr.close()
+        return DONE
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(NOT_DONE, f"tracejury: {message}. See `{self.prog} --help`.\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="tracejury",
+        description="Judge traces: PASS, FAIL or NOT OBSERVED, with the evidence.",
+        epilog="Exit status: 0 pass or done, 1 fail or done in part, 2 cannot judge or not done.",
+    )
+    parser.add_argument("--version", action="version", version=f"tracejury {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    for add in (
+        _add_serve,
+        _add_live,
+        _add_import,
+        _add_audit,
+        _add_tui,
+        _add_diagnose,
+        _add_explain,
+        _add_sql,
+        _add_export,
+        _add_faults,
+        _add_demo,
+    ):
+        add(commands)
+    return parser
+
+
+def _command(
+    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="tracejury.toml (default: the nearest upwards)"
+    )
+    return parser
+
+
+def _store_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", type=Path, metavar="FILE", help="the store (a DuckDB file)")
+
+
+def _files_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="OTLP files to read")
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    _files_argument(parser)
+    _store_option(parser)
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="faults that were injected")
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="store or OTLP file of a clean run; may be repeated",
+    )
+    parser.add_argument(
+        "--sampling",
+        choices=("none",),
+        help="declare that nothing was sampled, by SDK, agent or collector",
+    )
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError
+    return port
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise ValueError
+    return share
+
+
+_port.__name__ = "port"
+_share.__name__ = "share between 0 and 1"
+
+
+def _add_serve(commands: Commands) -> None:
+    parser = _command(commands, "serve", _serve, "receive OTLP over gRPC and HTTP into a store")
+    _store_option(parser)
+    _receiver_options(parser)
+
+
+def _receiver_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--grpc-port", type=_port, default=4317, metavar="PORT", help="0: any free")
+    parser.add_argument("--http-port", type=_port, default=4318, metavar="PORT", help="0: any free")
+
+
+def _add_live(commands: Commands) -> None:
+    parser = _command(commands, "live", _live, "receive and browse in one terminal")
+    _run_options(parser)
+    _receiver_options(parser)
+
+
+def _add_import(commands: Commands) -> None:
+    parser = _command(commands, "import", _import, "load OTLP files into a store")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    _store_option(parser)
+
+
+def _add_audit(commands: Commands) -> None:
+    parser = _command(commands, "audit", _audit, "judge a store, or OTLP files directly")
+    _run_options(parser)
+    parser.add_argument(
+        "--format",
+        default="text",
+        choices=("text", "json", "markdown", "csv"),
+        help="of the report",
+    )
+    parser.add_argument("--output", type=Path, metavar="PATH", help="write the report there")
+    parser.add_argument(
+        "--fail-on",
+        choices=("fail", "partial"),
+        default="partial",
+        help="which verdict exits with 1 (default: partial, and so FAIL too)",
+    )
+    parser.add_argument(
+        "--min-completeness", type=_share, metavar="SHARE", help="exit with 1 below this ratio"
+    )
+
+
+def _add_tui(commands: Commands) -> None:
+    _run_options(_command(commands, "tui", _tui, "browse a store, also while `serve` writes it"))
+
+
+def _add_diagnose(commands: Commands) -> None:
+    parser = _command(commands, "diagnose", _diagnose, "rank who is to blame for each fault window")
+    _run_options(parser)
+    parser.add_argument("--format", default="text", choices=("text", "json"))
+
+
+def _add_explain(commands: Commands) -> None:
+    parser = _command(
+        commands, "explain", _explain, "what a check looks for, why, and how to fix it"
+    )
+    parser.add_argument("id", nargs="?", metavar="ID", help="for example OBS-03 (default: all)")
+    parser.add_argument("--format", default="text", choices=("text", "json"))
+
+
+def _add_sql(commands: Commands) -> None:
+    parser = _command(commands, "sql", _sql, "run one SELECT over the public views")
+    _store_option(parser)
+    parser.add_argument("query", metavar="QUERY")
+    parser.add_argument("--format", default="table", choices=("table", "csv", "json"))
+
+
+def _add_export(commands: Commands) -> None:
+    parser = _command(commands, "export", _export, "write a store as OTLP/JSON lines")
+    _store_option(parser)
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder to write to"
+    )
+
+
+def _add_faults(commands: Commands) -> None:
+    parser = commands.add_parser("faults", help="check a fault file")
+    actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=_Parser)
+    check = _command(actions, "check", _check_faults, "check a fault file, entry by entry")
+    check.add_argument("file", type=Path, metavar="FILE")
+
+
+def _add_demo(commands: Commands) -> None:
+    _command(commands, "demo", _demo, "audit a recorded chaos run")
+
+
+def _config(options: argparse.Namespace) -> Config:
+    """The configuration, with what the command line says in its place."""
+    config = load_config(options.config, start=Path.cwd())
+    changes = {
+        name: value
+        for name in ("store", "faults", "sampling")
+        if (value := getattr(options, name, None)) is not None
+    }
+    if getattr(options, "baseline", []):
+        changes["baseline"] = tuple(options.baseline)
+    return replace(config, **changes)
+
+
+def _store_path(config: Config) -> Path:
+    if config.store is None:
+        raise UsageError("No store is named.", next_step="Use --store FILE, or [run] store.")
+    return config.store
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from tracejury.receiver.announcement import announcement
+    from tracejury.receiver.server import run_receiver
+
+    run_receiver(
+        store=_store_path(_config(options)),
+        host=options.host,
+        grpc_port=options.grpc_port,
+        http_port=options.http_port,
+        announce=lambda addresses: print(announcement(addresses), flush=True),
+    )
+    return DONE
+
+
+def _import(options: argparse.Namespace) -> int:
+    from tracejury.receiver.import_files import import_file
+    from tracejury.report.progress import reading
+    from tracejury.store.writer import Store
+
+    missing = next((file for file in options.files if not file.is_file()), None)
+    if missing is not None:
+        raise InputError(f"There is no file {missing}.", next_step="Nothing was loaded.")
+    status = DONE
+    with Store.open(_store_path(_config(options)), kind="import") as store, reading() as progress:
+        for file in options.files:
+            loaded = import_file(store, file, progress(file))
+            print(_loaded_line(file, loaded))
+            _tell(file, loaded)
+            if loaded.refused or loaded.rejected:
+                status = NOT_GOOD
+    return status
+
+
+def _loaded_line(file: Path, loaded: "Loaded") -> str:
+    from tracejury.telemetry.safe_text import safe_text
+
+    parts = [f"{loaded.stored:,} records stored"]
+    if loaded.duplicates:
+        parts.append(f"{loaded.duplicates:,} duplicates left out")
+    if loaded.rejected:
+        parts.append(f"{loaded.rejected:,} spans without valid ids refused")
+    return safe_text(f"{file}: {', '.join(parts)}")
+
+
+def _tell(file: Path, loaded: "Loaded") -> None:
+    """Name what of a file was not loaded, on stderr."""
+    from tracejury.telemetry.safe_text import safe_text
+
+    for refused in loaded.refused[:20]:
+        print(safe_text(f"{file}: {refused.position}: {refused.reason}"), file=sys.stderr)
+    if len(loaded.refused) > 20:
+        print(f"{file}: and {len(loaded.refused) - 20} more broken records", file=sys.stderr)
+
+
+def _open(options: argparse.Namespace, config: Config) -> "Reader":
+    """The telemetry to judge: the files named, else the store."""
+    from tracejury.receiver.inputs import open_inputs
+    from tracejury.report.progress import reading
+
+    paths = list(getattr(options, "files", [])) or [_store_path(config)]
+    if options.files and options.store:
+        raise UsageError("Both files and --store are named.", next_step="Choose one of them.")
+    with reading() as progress:
+        return open_inputs(paths, _tell, progress)
+
+
+def _learn(config: Config) -> "Baseline | None":
+    """What the clean run teaches, or None where none is named."""
+    if not config.baseline:
+        return None
+    from tracejury.receiver.inputs import open_inputs
+    from tracejury.report.progress import reading
+    from tracejury.workflow.baseline import Baseline
+    from tracejury.workflow.rebuild import rebuild
+
+    with reading() as progress, open_inputs(config.baseline, _tell, progress) as clean:
+        rebuild(clean, config)
+        learnt = Baseline.learn(clean)
+    if not learnt.exists:
+        raise InputError(
+            f"The baseline {', '.join(map(str, config.baseline))} holds no clean workflow instance.",
+            next_step="Record a run in which nothing fails.",
+        )
+    return learnt
+
+
+def _injected(config: Config) -> "tuple[Fault, ...]":
+    if config.faults is None:
+        return ()
+    from tracejury.workflow.faults import read_faults
+
+    return read_faults(config.faults)
+
+
+def _judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]":
+    from tracejury.scorecard.audit import audit
+
+    injected, baseline = _injected(config), _learn(config)
+    reader = _open(options, config)
+    inputs = tuple(str(path) for path in options.files) or (str(config.store),)
+    judged = audit(reader, config, injected=injected, baseline=baseline, inputs=inputs)
+    return judged, reader
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from tracejury.report.render import render
+    from tracejury.report.terminal import PLAIN, Terminal
+
+    config = _config(options)
+    judged, reader = _judge(options, config)
+    reader.close()
+    to_screen = options.output is None
+    terminal = Terminal.of(sys.stdout, _environ()) if to_screen else PLAIN
+    _write(render(judged, options.format, terminal=terminal), options.output)
+    return _audit_status(judged, options)
+
+
+def _environ() -> dict[str, str]:
+    import os
+
+    return dict(os.environ)
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}.") from error
+    print(f"Written to {output}.", file=sys.stderr)
+
+
+def _audit_status(judged: "Audit", options: argparse.Namespace) -> int:
+    if judged.verdict == "CANNOT_JUDGE":
+        return NOT_DONE
+    if options.min_completeness is not None:
+        ratio = judged.completeness.total.ratio if judged.completeness else None
+        if ratio is None or ratio < options.min_completeness:
+            seen = "unknown" if ratio is None else f"{ratio:.3f}"
+            print(
+                f"tracejury: completeness is {seen}, below {options.min_completeness}.",
+                file=sys.stderr,
+            )
+            return NOT_GOOD
+    good = ("PASS", "PARTIAL") if options.fail_on == "fail" else ("PASS",)
+    return DONE if judged.verdict in good else NOT_GOOD
+
+
+def _tui(options: argparse.Namespace) -> int:
+    config = _config(options)
+    return _browse(options, config, is_live=False)
+
+
+def _browse(options: argparse.Namespace, config: Config, *, is_live: bool) -> int:
+    from tracejury.tui.app import TracejuryApp
+
+    # What cannot be read is said before the screen is taken over.
+    injected, baseline = _injected(config), _learn(config)
+    from tracejury.scorecard.audit import audit
+
+    inputs = tuple(str(path) for path in options.files) or (str(_store_path(config)),)
+
+    def load() -> "tuple[Audit, Reader]":
+        reader = _open(options, config)
+        return audit(reader, config, injected=injected, baseline=baseline, inputs=inputs), reader
+
+    if not is_live:
+        _open(options, config).close()
+    TracejuryApp(load, title=", ".join(inputs), live=is_live).run()
+    return DONE
+
+
+def _live(options: argparse.Namespace) -> int:
+    from tracejury.receiver.child import receiving
+
+    config = _config(options)
+    if options.files:
+        raise UsageError("`live` takes no files.", next_step="Use `tracejury tui FILE...`.")
+    with receiving(
+        _store_path(config),
+        host=options.host,
+        grpc_port=options.grpc_port,
+        http_port=options.http_port,
+    ):
+        return _browse(options, config, is_live=True)
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    from tracejury.report.diagnosis import render_diagnosis
+    from tracejury.scorecard.fault_results import fault_results
+    from tracejury.workflow.rebuild import rebuild
+
+    config = _config(options)
+    injected = _injected(config)
+    if not injected:
+        raise UsageError(
+            "No fault window is named.", next_step="Use --faults FILE, or [run] faults."
+        )
+    with _open(options, config) as reader:
+        rebuild(reader, config, injected=injected, baseline=_learn(config))
+        _write(render_diagnosis(fault_results(reader, injected), options.format), None)
+    return DONE
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from tracejury.checks.explanation import all_explanations
+    from tracejury.report.explain import render_explanations
+    from tracejury.report.terminal import Terminal
+
+    known = all_explanations()
+    chosen = [e for e in known if options.id is None or e.id.lower() == options.id.lower()]
+    if not chosen:
+        raise UsageError(
+            f"There is no check {options.id!r}.",
+            next_step=f"Choose one of {', '.join(e.id for e in known)}.",
+        )
+    terminal = Terminal.of(sys.stdout, _environ())
+    _write(render_explanations(chosen, options.format, terminal=terminal), None)
+    return DONE
+
+
+def _sql(options: argparse.Namespace) -> int:
+    from tracejury.report.answer import render_answer
+    from tracejury.store.query import ask
+    from tracejury.store.reader import Reader
+    from tracejury.workflow.rebuild import rebuild
+
+    config = _config(options)
+    with Reader.open(_store_path(config)) as reader:
+        rebuild(reader, config, injected=_injected(config), baseline=_learn(config))
+        _write(render_answer(ask(reader, options.query), options.format), None)
+    return DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    from tracejury.report.otlp_files import export_store
+    from tracejury.store.reader import Reader
+
+    with Reader.open(_store_path(_config(options))) as reader:
+        for path, requests in export_store(reader, options.output):
+            print(f"{path}: {requests:,} requests")
+    return DONE
+
+
+def _check_faults(options: argparse.Namespace) -> int:
+    from tracejury.telemetry.safe_text import safe_text
+    from tracejury.workflow.faults import read_faults
+
+    for fault in read_faults(options.file):
+        seconds = (fault.end_ns - fault.start_ns) / 1e9
+        print(safe_text(f"{fault.id}: {fault.kind or 'kind not said'}, {seconds:g} s"))
+    return DONE
+
+
+def _demo(_options: argparse.Namespace) -> int:
+    folder = _samples() / _SAMPLE
+    files = sorted(folder.glob("*.jsonl.gz"))
+    config = folder / "tracejury.toml"
+    main(["audit", *map(str, files), "--config", str(config)])
+    shown = [_from_here(path) for path in (config, *files)]
+    print(
+        "\nThe same run, to browse:\n"
+        f"  {_from_here(Path(sys.argv[0]))} tui --config {shown[0]} {' '.join(shown[1:])}"
+    )
+    return DONE
+
+
+def _samples() -> Path:
+    here = Path(__file__).resolve()
+    for folder in (here.parent / "sample-traces", here.parents[2] / "sample-traces"):
+        if folder.is_dir():
+            return folder
+    raise InputError(
+        "The sample traces are not installed.",
+        next_step="Clone the repository: they are in its folder sample-traces.",
+    )
+
+
+def _from_here(path: Path) -> str:
+    absolute = path.absolute()
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""Run the receiver as a child process, with a log file of its own."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tracejury.errors import ReceiverError
+
+_START_TIMEOUT_S: Final = 30.0
+_STOP_TIMEOUT_S: Final = 30.0
+_POLL_S: Final = 0.05
+
+
+@contextmanager
+def receiving(store: Path, *, host: str, grpc_port: int, http_port: int) -> Iterator[Path]:
+    """Receive into `store` until the block ends; yields the log file.
+
+    Raises `ReceiverError`, with what the child said, when it does not start.
+    """
+    log = store.with_name(f"{store.name}.log")
+    command = [
+        sys.executable,
+        "-m",
+        "tracejury.cli",
+        "serve",
+        "--store",
+        str(store),
+        "--host",
+        host,
+        "--grpc-port",
+        str(grpc_port),
+        "--http-port",
+        str(http_port),
+    ]
+    with log.open("wb") as sink:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)  # noqa: S603 - our own interpreter and arguments
+        try:
+            _wait_until_listening(child, log)
+            yield log
+        finally:
+            _stop(child)
+
+
+def _wait_until_listening(child: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while b"Listening" not in log.read_bytes():
+        if child.poll() is not None or time.monotonic() > deadline:
+            said = log.read_text(errors="replace").strip().removeprefix("tracejury: ")
+            raise ReceiverError(said or f"The receiver did not start; see {log}.")
+        time.sleep(_POLL_S)
+
+
+def _stop(child: "subprocess.Popen[bytes]") -> None:
+    child.terminate()
+    try:
+        child.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

@@ -1,0 +1,108 @@
+"""Load OTLP files into a store, record by record, and say what was wrong with the rest."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from tracejury.otlp.decode import MalformedRequest, Signal, decode
+from tracejury.otlp.files import BrokenRecord, FileRequest, read_requests
+from tracejury.receiver.metric_points import count_points
+from tracejury.store.writer import Committed, Store
+from tracejury.telemetry.batch import Batch
+
+# A commit takes about as long for a hundred requests as for one.
+_BYTES_A_COMMIT: Final = 8 * 1024 * 1024
+_REQUESTS_A_COMMIT: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record of a file that was not loaded."""
+
+    path: Path
+    position: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What became of a file."""
+
+    stored: int
+    duplicates: int
+    rejected: int
+    refused: tuple[Refused, ...]
+
+
+def import_file(
+    store: Store, path: Path, on_progress: Callable[[int, int], None] | None = None
+) -> Loaded:
+    """Load the file at `path`. `on_progress` is told bytes read and bytes in all.
+
+    Raises `InputError` when the file cannot be read or is no OTLP at all.
+    """
+    refused: list[Refused] = []
+    committed: list[Committed] = []
+    for group in _groups(read_requests(path, on_progress)):
+        good = []
+        for record in group:
+            if isinstance(record, BrokenRecord):
+                refused.append(Refused(path, record.position, record.reason))
+            else:
+                good.append(record)
+        committed += _commit(store, good, path, refused)
+    return Loaded(
+        stored=sum(part.stored for part in committed),
+        duplicates=sum(part.duplicates for part in committed),
+        rejected=sum(part.rejected for part in committed),
+        refused=tuple(refused),
+    )
+
+
+def _groups(
+    records: Iterator[FileRequest | BrokenRecord],
+) -> Iterator[list[FileRequest | BrokenRecord]]:
+    group: list[FileRequest | BrokenRecord] = []
+    size = 0
+    for record in records:
+        group.append(record)
+        size += len(record.body) if isinstance(record, FileRequest) else 0
+        if size >= _BYTES_A_COMMIT or len(group) >= _REQUESTS_A_COMMIT:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _commit(
+    store: Store, requests: list[FileRequest], path: Path, refused: list[Refused]
+) -> list[Committed]:
+    now = time.time_ns()
+    batches: list[Batch] = []
+    for (signal, _), run in groupby(
+        requests, key=lambda request: (request.signal, request.encoding)
+    ):
+        alike = list(run)
+        if signal is Signal.METRICS:
+            points = sum(count_points(request.encoding, request.body) for request in alike)
+            store.count_metrics(
+                requests=len(alike), points=points, received_ns=now, source=path.name
+            )
+        else:
+            batches += _decoded(alike, path, refused)
+    return store.commit(batches, received_ns=now, source=path.name) if batches else []
+
+
+def _decoded(alike: Sequence[FileRequest], path: Path, refused: list[Refused]) -> list[Batch]:
+    """One batch; or, where a request is broken, one batch each for the others."""
+    first = alike[0]
+    try:
+        return [decode(first.signal, first.encoding, [request.body for request in alike])]
+    except MalformedRequest as error:
+        if len(alike) == 1:
+            refused.append(Refused(path, first.position, error.message))
+            return []
+    return [batch for request in alike for batch in _decoded([request], path, refused)]

@@ -1,0 +1,52 @@
+"""Open what a command was told to read: a store, or OTLP files loaded into memory."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from tracejury.errors import StoreError
+from tracejury.receiver.import_files import Loaded, import_file
+from tracejury.store.batches import stored_batches
+from tracejury.store.reader import Reader
+from tracejury.store.writer import Store
+
+_DUCKDB_MAGIC: Final = b"DUCK"
+_MAGIC_AT: Final = 8
+
+Report = Callable[[Path, Loaded], None]
+Progress = Callable[[Path], Callable[[int, int], None]]
+
+
+def is_store(path: Path) -> bool:
+    """Whether `path` is a DuckDB file, by its content."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAGIC_AT + 4)[_MAGIC_AT:] == _DUCKDB_MAGIC
+    except OSError:
+        return False
+
+
+def open_inputs(paths: Sequence[Path], report: Report, progress: Progress) -> Reader:
+    """Read one store as it is; anything else is loaded into memory, in the order given.
+
+    `report` is told what became of every file. Raises `InputError` and `StoreError`.
+    """
+    if not paths:
+        raise StoreError("There is nothing to read.", next_step="Name a --store, or OTLP files.")
+    if len(paths) == 1 and is_store(paths[0]):
+        return Reader.open(paths[0])
+    memory = Store.in_memory()
+    for path in paths:
+        if is_store(path):
+            _copy(path, memory)
+        else:
+            report(path, import_file(memory, path, progress(path)))
+    memory.close()
+    return Reader.of(memory)
+
+
+def _copy(path: Path, memory: Store) -> None:
+    with Reader.open(path) as reader:
+        received_ns = int(reader.value("SELECT coalesce(max(received_ns), 0) FROM stored.delivery"))
+        for batch in stored_batches(reader):
+            memory.commit([batch], received_ns=received_ns, source=path.name)

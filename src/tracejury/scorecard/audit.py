@@ -1,0 +1,99 @@
+"""Judge a run: rebuild it, run the catalogue, and put everything that is said into one result."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+
+from tracejury.checks.evidence import Evidence
+from tracejury.config import Config, Policy
+from tracejury.scorecard import rollup
+from tracejury.scorecard.completeness import completeness
+from tracejury.scorecard.diagnosis import diagnosis
+from tracejury.scorecard.external_calls import external_calls
+from tracejury.scorecard.fault_results import fault_results
+from tracejury.scorecard.result import Audit
+from tracejury.scorecard.runner import run
+from tracejury.scorecard.timing import timing
+from tracejury.scorecard.trust import trust
+from tracejury.scorecard.verdict import score, verdict
+from tracejury.scorecard.workflows import workflows
+from tracejury.store.reader import Reader
+from tracejury.workflow.baseline import Baseline
+from tracejury.workflow.faults import Fault
+from tracejury.workflow.rebuild import rebuild
+
+
+def audit(
+    reader: Reader,
+    config: Config,
+    *,
+    injected: tuple[Fault, ...] = (),
+    baseline: Baseline | None = None,
+    inputs: tuple[str, ...] = (),
+) -> Audit:
+    """Everything the telemetry of `reader`'s store says, judged by `config`.
+
+    `injected` are the faults of the run, `baseline` what a clean run taught, `inputs` the names of
+    what is judged, to be shown. A store without telemetry yields CANNOT_JUDGE.
+    """
+    taught = baseline or Baseline.empty()
+    rebuild(reader, config, injected=injected, baseline=taught)
+    checks = run(Evidence(reader, config, taught.exists))
+    judged_at = datetime.now(UTC).isoformat(timespec="seconds")
+    bounds = _bounds(config.policy)
+    trusted = trust(reader, checks)
+    if not trusted.spans and not trusted.logs:
+        return _nothing(judged_at, inputs, bounds, reader)
+    shares = score(checks)
+    criteria = rollup.criteria(checks)
+    return Audit(
+        judged_at=judged_at,
+        inputs=inputs,
+        bounds=bounds,
+        verdict=verdict(criteria),
+        score=round(100 * shares.passed, 1) if shares else None,
+        failed_share=shares.failed if shares else None,
+        unobserved_share=shares.unobserved if shares else None,
+        coverage=shares.passed + shares.failed if shares else None,
+        completeness=completeness(reader, checks, has_baseline=taught.exists),
+        timing=timing(reader),
+        external_calls=external_calls(reader),
+        diagnosis=diagnosis(reader),
+        trust=trusted,
+        tests=rollup.tests(checks, injected),
+        criteria=criteria,
+        patterns=rollup.patterns(checks),
+        checks=checks,
+        faults=fault_results(reader, injected),
+        workflows=workflows(reader),
+    )
+
+
+def _bounds(policy: Policy) -> dict[str, float]:
+    return {bound.name: getattr(policy, bound.name) for bound in fields(policy)}
+
+
+def _nothing(
+    judged_at: str, inputs: tuple[str, ...], bounds: dict[str, float], reader: Reader
+) -> Audit:
+    """Without telemetry there is nothing to say, and nothing passes."""
+    return Audit(
+        judged_at=judged_at,
+        inputs=inputs,
+        bounds=bounds,
+        verdict="CANNOT_JUDGE",
+        score=None,
+        failed_share=None,
+        unobserved_share=None,
+        coverage=None,
+        completeness=None,
+        timing=None,
+        external_calls=None,
+        diagnosis=None,
+        trust=trust(reader, ()),
+        tests=(),
+        criteria=(),
+        patterns=(),
+        checks=(),
+        faults=(),
+        workflows=(),
+    )

@@ -1,0 +1,56 @@
+"""What happened around each injected fault: who failed, for how long, and who looks guilty."""
+
+from tracejury.scorecard.result import FaultResult
+from tracejury.scorecard.suspects import rank
+from tracejury.store.reader import Reader
+from tracejury.workflow.faults import Fault
+
+
+def fault_results(reader: Reader, injected: tuple[Fault, ...]) -> tuple[FaultResult, ...]:
+    """One result a fault, in the order of the fault file."""
+    return tuple(_result(reader, fault) for fault in injected)
+
+
+def _result(reader: Reader, fault: Fault) -> FaultResult:
+    ranking = rank(reader, fault.start_ns, fault.end_ns)
+    shares = reader.rows(
+        """
+        SELECT
+            CASE
+                WHEN instance.end_ns < $start THEN 'before'
+                WHEN instance.start_ns > $end THEN 'after'
+                ELSE 'during'
+            END AS phase,
+            count(*) FILTER (instance.outcome = 'ok')
+                / nullif(count(*) FILTER (instance.outcome <> 'unknown'), 0) AS success
+        FROM workflow_instance AS instance
+        WHERE NOT instance.background
+        GROUP BY phase
+        """,
+        {"start": fault.start_ns, "end": fault.end_ns},
+    )
+    success = {row["phase"]: row["success"] for row in shares}
+    services = [suspect.service for suspect in ranking.suspects]
+    return FaultResult(
+        id=fault.id,
+        kind=fault.kind,
+        target=fault.target,
+        start_ns=fault.start_ns,
+        end_ns=fault.end_ns,
+        success_before=success.get("before"),
+        success_during=success.get("during"),
+        success_after=success.get("after"),
+        detected_after_s=_detected_after_s(reader, fault),
+        stands_out=ranking.stands_out,
+        suspects=ranking.suspects,
+        rank_of_target=services.index(fault.target) + 1 if fault.target in services else None,
+    )
+
+
+def _detected_after_s(reader: Reader, fault: Fault) -> float | None:
+    """Seconds from the fault's start to the first alert in its window; None without an alert."""
+    first = reader.value(
+        "SELECT min(starts_ns) FROM alert WHERE status = 'firing' AND starts_ns BETWEEN ? AND ?",
+        [fault.start_ns, fault.end_ns],
+    )
+    return None if first is None else (first - fault.start_ns) / 1e9

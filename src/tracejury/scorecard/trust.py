@@ -1,0 +1,59 @@
+"""What a verdict rests on: counts of what came, and of what is known to be lost."""
+
+from tracejury.scorecard.result import CheckResult, Trust
+from tracejury.store.reader import Reader
+
+
+def trust(reader: Reader, checks: tuple[CheckResult, ...]) -> Trust:
+    """The trust line of a rebuilt run."""
+    counted = reader.rows("""
+        WITH delivered AS (
+            SELECT
+                coalesce(sum(received) FILTER (signal = 'metrics'), 0)::BIGINT AS metric_points,
+                coalesce(sum(duplicates), 0)::BIGINT AS duplicates,
+                coalesce(sum(rejected), 0)::BIGINT AS rejected
+            FROM stored.delivery
+        ),
+        dropped AS (
+            SELECT coalesce(sum(count), 0)::BIGINT AS dropped
+            FROM (
+                SELECT sum(dropped_attributes + dropped_events + dropped_links) AS count
+                FROM stored.span
+                UNION ALL SELECT sum(dropped_attributes) FROM stored.log_record
+                UNION ALL SELECT sum(dropped_attributes) FROM stored.span_event
+                UNION ALL SELECT sum(dropped_attributes) FROM stored.span_link
+                UNION ALL SELECT sum(dropped_attributes) FROM stored.resource
+                UNION ALL SELECT sum(dropped_attributes) FROM stored.scope
+            )
+        )
+        SELECT
+            delivered.*,
+            dropped.dropped,
+            (SELECT count(*) FROM stored.span) AS spans,
+            (SELECT count(*) FROM stored.log_record) AS logs,
+            (
+                SELECT count(DISTINCT node.trace_no)
+                FROM node
+                JOIN settled_before ON node.received_ns > settled_before.time_ns
+            ) AS unsettled,
+            (
+                SELECT coalesce(sum(instance.spans), 0)::BIGINT
+                FROM workflow_instance AS instance
+                WHERE instance.background
+            ) AS background
+        FROM delivered
+        CROSS JOIN dropped
+    """)[0]
+    sampling = next((check for check in checks if check.id == "ING-03"), None)
+    known = {"pass": "none", "fail": "sampled"}
+    return Trust(
+        spans=counted["spans"],
+        logs=counted["logs"],
+        metric_points=counted["metric_points"],
+        duplicates=counted["duplicates"],
+        rejected=counted["rejected"],
+        dropped=counted["dropped"],
+        sampled=known.get(sampling.outcome, "unknown") if sampling else "unknown",
+        unsettled=counted["unsettled"],
+        background=counted["background"],
+    )

@@ -1,0 +1,44 @@
+"""The learnt inventory: every workflow, what became of its instances, and where it leads."""
+
+from tracejury.scorecard.result import WorkflowSummary
+from tracejury.store.reader import Reader
+
+
+def workflows(reader: Reader) -> tuple[WorkflowSummary, ...]:
+    """One summary a workflow, by name."""
+    rows = reader.rows("""
+        WITH reached AS (
+            SELECT step.workflow, list_sort(list(DISTINCT node.service)) AS services
+            FROM step_of AS step
+            JOIN node USING (span_no)
+            GROUP BY step.workflow
+        ),
+        called AS (
+            SELECT instance.workflow, list_sort(list(DISTINCT call.target)) AS externals
+            FROM external_call AS call
+            JOIN workflow_instance AS instance USING (instance_no)
+            WHERE call.is_external
+            GROUP BY instance.workflow
+        )
+        SELECT workflow.*, reached.services, called.externals
+        FROM workflow
+        LEFT JOIN reached ON reached.workflow = workflow.workflow
+        LEFT JOIN called ON called.workflow = workflow.workflow
+        ORDER BY workflow.workflow
+    """)
+    return tuple(
+        WorkflowSummary(
+            name=row["workflow"],
+            trigger=row["trigger"],
+            instances=row["instances"],
+            ok=row["ok"],
+            failed=row["failed"],
+            unknown=row["unknown"],
+            spans=row["spans"],
+            p50_ms=row["p50_ms"],
+            p95_ms=row["p95_ms"],
+            services=tuple(row["services"] or ()),
+            externals=tuple(row["externals"] or ()),
+        )
+        for row in rows
+    )

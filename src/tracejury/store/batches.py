@@ -1,0 +1,160 @@
+"""Read a store back as batches: what was decoded, request by request, for export."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pyarrow as pa
+
+from tracejury.store.reader import Reader
+from tracejury.telemetry import batch as layout
+from tracejury.telemetry.batch import Batch
+
+_REQUESTS_AT_ONCE: Final = 64
+
+
+def stored_batches(reader: Reader) -> Iterator[Batch]:
+    """Everything stored, in the order of arrival; a request that was stored is never split."""
+    last = reader.value("""
+        SELECT max(request_no) FROM (
+            SELECT max(request_no) AS request_no FROM stored.span
+            UNION ALL
+            SELECT max(request_no) FROM stored.log_record
+        )
+    """)
+    for first in range(0, (-1 if last is None else last) + 1, _REQUESTS_AT_ONCE):
+        yield _batch(reader, first, first + _REQUESTS_AT_ONCE)
+
+
+def _batch(reader: Reader, first: int, end: int) -> Batch:
+    bounds = {"first": first, "end": end}
+    for name, sql in _WORKING.items():
+        reader.register(name, reader.arrow(sql, bounds))
+
+    def table(sql: str, schema: pa.Schema) -> pa.Table:
+        return reader.arrow(sql).cast(schema)
+
+    return Batch(
+        requests=end - first,
+        resources=table(
+            """
+            SELECT resource.schema_url, resource.dropped_attributes
+            FROM exported_resource JOIN stored.resource AS resource USING (resource_id)
+            ORDER BY row
+            """,
+            layout.RESOURCES,
+        ),
+        resource_attributes=table(_attributes("resource", "resource_id"), layout.ATTRIBUTES),
+        scopes=table(
+            """
+            SELECT scope.name, scope.version, scope.schema_url, scope.dropped_attributes
+            FROM exported_scope JOIN stored.scope AS scope USING (scope_id)
+            ORDER BY row
+            """,
+            layout.SCOPES,
+        ),
+        scope_attributes=table(_attributes("scope", "scope_id"), layout.ATTRIBUTES),
+        spans=reader.arrow(_SPANS, {"first": first}).cast(layout.SPANS),
+        span_attributes=table(_attributes("span", "span_no"), layout.ATTRIBUTES),
+        events=table(
+            """
+            SELECT owner, event.time_ns, event.name, event.dropped_attributes
+            FROM exported_event JOIN stored.span_event AS event USING (event_no)
+            ORDER BY row
+            """,
+            layout.EVENTS,
+        ),
+        event_attributes=table(_attributes("event", "event_no"), layout.ATTRIBUTES),
+        links=table(
+            """
+            SELECT owner, link.trace_id, link.span_id, link.trace_state, link.flags,
+                link.dropped_attributes
+            FROM exported_link JOIN stored.span_link AS link USING (link_no)
+            ORDER BY row
+            """,
+            layout.LINKS,
+        ),
+        link_attributes=table(_attributes("link", "link_no"), layout.ATTRIBUTES),
+        logs=reader.arrow(_LOGS, {"first": first}).cast(layout.LOGS),
+        log_attributes=table(_attributes("log", "log_no"), layout.ATTRIBUTES),
+        rejections=layout.REJECTIONS.empty_table(),
+    )
+
+
+# Which rows a batch has, and which row number each gets.
+_WORKING: Final = {
+    "exported_span": """
+        SELECT span_no, row_number() OVER (ORDER BY span_no) - 1 AS row
+        FROM stored.span
+        WHERE request_no >= $first AND request_no < $end
+    """,
+    "exported_log": """
+        SELECT log_no, row_number() OVER (ORDER BY log_no) - 1 AS row
+        FROM stored.log_record
+        WHERE request_no >= $first AND request_no < $end
+    """,
+    "exported_event": """
+        SELECT event.event_no, span.row AS owner,
+            row_number() OVER (ORDER BY event.event_no) - 1 AS row
+        FROM stored.span_event AS event JOIN exported_span AS span USING (span_no)
+        WHERE $first < $end
+    """,
+    "exported_link": """
+        SELECT link.link_no, span.row AS owner,
+            row_number() OVER (ORDER BY link.link_no) - 1 AS row
+        FROM stored.span_link AS link JOIN exported_span AS span USING (span_no)
+        WHERE $first < $end
+    """,
+    "exported_resource": """
+        SELECT resource_id, row_number() OVER (ORDER BY resource_id) - 1 AS row
+        FROM (
+            SELECT resource_id FROM stored.span WHERE request_no >= $first AND request_no < $end
+            UNION
+            SELECT resource_id FROM stored.log_record
+            WHERE request_no >= $first AND request_no < $end
+        )
+    """,
+    "exported_scope": """
+        SELECT scope_id, row_number() OVER (ORDER BY scope_id) - 1 AS row
+        FROM (
+            SELECT scope_id FROM stored.span WHERE request_no >= $first AND request_no < $end
+            UNION
+            SELECT scope_id FROM stored.log_record
+            WHERE request_no >= $first AND request_no < $end
+        )
+    """,
+}
+
+_SPANS: Final = """
+    SELECT
+        span.request_no - $first AS request, resource.row AS resource, scope.row AS scope,
+        span.trace_id, span.span_id, span.parent_span_id, span.trace_state, span.flags, span.name,
+        span.kind, span.start_ns, span.end_ns, span.status_code, span.status_message,
+        span.dropped_attributes, span.dropped_events, span.dropped_links
+    FROM exported_span AS exported
+    JOIN stored.span AS span USING (span_no)
+    JOIN exported_resource AS resource USING (resource_id)
+    JOIN exported_scope AS scope USING (scope_id)
+    ORDER BY exported.row
+"""
+
+_LOGS: Final = """
+    SELECT
+        log.request_no - $first AS request, resource.row AS resource, scope.row AS scope,
+        log.time_ns, log.observed_ns, log.severity_number, log.severity_text, log.event_name,
+        log.body_type, log.body, log.trace_id, log.span_id, log.flags, log.dropped_attributes
+    FROM exported_log AS exported
+    JOIN stored.log_record AS log USING (log_no)
+    JOIN exported_resource AS resource USING (resource_id)
+    JOIN exported_scope AS scope USING (scope_id)
+    ORDER BY exported.row
+"""
+
+
+def _attributes(kind: str, number: str) -> str:
+    # The names come from this file alone.
+    return f"""
+        SELECT exported.row AS owner, attribute.key, attribute.type, attribute.value
+        FROM stored.{kind}_attribute AS attribute
+        JOIN exported_{kind} AS exported USING ({number})
+        ORDER BY exported.row, attribute.rowid
+    """  # noqa: S608

@@ -1,0 +1,69 @@
+"""Run one query of a user's, with everything locked that a query could reach.
+
+DuckDB exempts an open database's own file from `enable_external_access`, and takes a DELETE or a
+COPY inside of a CTE for a SELECT. So the query runs on a read-only open, without any file system,
+with the configuration locked, and with bounds on time and memory.
+"""
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Final
+
+import duckdb
+
+from tracejury.errors import QueryError
+from tracejury.store.reader import Reader
+
+_TIME_LIMIT_S: Final = 60.0
+_MEMORY_LIMIT: Final = "4GB"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Column names and rows of a query."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def ask(reader: Reader, sql: str, *, time_limit_s: float = _TIME_LIMIT_S) -> Answer:
+    """The answer to exactly one SELECT over the views of `reader`.
+
+    The reader is locked afterwards and only good for more of the same. Raises `QueryError` for
+    anything else than one SELECT, for a query that fails, and for one that takes too long.
+    """
+    connection = reader.connection()
+    _one_select(connection, sql)
+    for statement in (
+        f"SET memory_limit = '{_MEMORY_LIMIT}'",
+        "SET enable_external_access = false",
+        "SET disabled_filesystems = 'LocalFileSystem'",
+        "SET lock_configuration = true",
+    ):
+        connection.execute(statement)
+    watchdog = threading.Timer(time_limit_s, connection.interrupt)
+    watchdog.start()
+    try:
+        cursor = connection.execute(sql)
+        columns = tuple(column[0] for column in cursor.description or ())
+        return Answer(columns, cursor.fetchall())
+    except duckdb.InterruptException as error:
+        raise QueryError(
+            f"The query took longer than {time_limit_s:g} s.", next_step="Narrow it, or aggregate."
+        ) from error
+    except duckdb.Error as error:
+        raise QueryError(
+            f"The query failed: {str(error).splitlines()[0]}",
+            next_step="The views and their columns are listed in docs/views.md.",
+        ) from error
+    finally:
+        watchdog.cancel()
+
+
+def _one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    try:
+        statements = connection.extract_statements(sql)
+    except duckdb.Error as error:
+        raise QueryError(f"The query is not SQL: {str(error).splitlines()[0]}") from error
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise QueryError("`tracejury sql` takes exactly one SELECT.")
