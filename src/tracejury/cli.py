@@ -317,8 +317,9 @@ def _learn(config: Config) -> "Baseline | None":
         rebuild(clean, config)
         learnt = Baseline.learn(clean)
     if not learnt.exists:
+        names = ", ".join(map(str, config.baseline))
         raise InputError(
-            f"The baseline {', '.join(map(str, config.baseline))} holds no clean workflow instance.",
+            f"The baseline {names} holds no clean workflow instance.",
             next_step="Record a run in which nothing fails.",
         )
     return learnt

@@ -110,8 +110,8 @@ def _failing(row: Row) -> tuple[float, str]:
     )
     kinds = row["error_type"] or "failures"
     return points, (
-        f"`{row['name']}` of {row['service']} failed {row['failed']} of {row['inside']} times in the"
-        f" window ({kinds}), {row['failed_outside']} of {row['outside']} outside"
+        f"`{row['name']}` of {row['service']} failed {row['failed']} of {row['inside']} times in"
+        f" the window ({kinds}), {row['failed_outside']} of {row['outside']} outside"
     )
 
 

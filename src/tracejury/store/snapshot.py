@@ -9,7 +9,6 @@ import glob
 import hashlib
 import json
 import os
-import shutil
 import socket
 import stat
 import tempfile
@@ -20,6 +19,8 @@ from tracejury.errors import StoreError
 from tracejury.store.writer import Store
 
 SNAPSHOT_VERB: Final = b"snapshot\n"
+
+_CHUNK: Final = 16 * 1024 * 1024
 
 # A copy takes as long as the disk needs for the file.
 _ANSWER_TIMEOUT_S: Final = 120.0
@@ -55,7 +56,7 @@ def socket_addresses(store: Path) -> list[Path]:
 
 def take_snapshot(store: Store) -> Path:
     """Copy the file of `store` while no commit can run; raises `StoreError`."""
-    with store.paused() as held:
+    with store.paused() as (held, file):
         path = held.resolve()
         try:
             # Beside the store, where a file system that can may share its blocks.
@@ -65,7 +66,7 @@ def take_snapshot(store: Store) -> Path:
         os.close(descriptor)
         snapshot = Path(name)
         try:
-            _copy(path, snapshot)
+            _copy(file, snapshot)
         except OSError as error:
             snapshot.unlink(missing_ok=True)
             raise _failure(error) from error
@@ -87,14 +88,19 @@ def _failure(error: OSError) -> StoreError:
     return StoreError(f"The snapshot could not be written: {error.strerror}.")
 
 
-def _copy(source: Path, target: Path) -> None:
-    try:
-        with source.open("rb") as reader, target.open("wb") as writer:
+def _copy(source: int, target: Path) -> None:
+    """Copy the open file `source`, which is not closed: that would give up the store's lock."""
+    with target.open("wb") as writer:
+        size, done = os.fstat(source).st_size, 0
+        try:
             # A file system that can share blocks between files copies nothing here.
-            while os.copy_file_range(reader.fileno(), writer.fileno(), 2**30):
-                pass
-    except (OSError, AttributeError):
-        shutil.copyfile(source, target)
+            while done < size:
+                done += os.copy_file_range(source, writer.fileno(), size - done, done, done)
+        except (OSError, AttributeError):
+            writer.seek(0)
+            done = 0
+            while chunk := os.pread(source, _CHUNK, done):
+                done += writer.write(chunk)
 
 
 def _ask(address: Path) -> bytes | None:

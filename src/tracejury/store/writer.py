@@ -1,5 +1,6 @@
 """Write batches to a store: one transaction a commit, durable when it returns."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,7 @@ class Store:
         self._connection = connection
         self._lock = threading.RLock()
         self.path = path
+        self._file = None if path is None else os.open(path, os.O_RDONLY)
         connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT_THRESHOLD}'")
         self._next = {
             column: _next_number(connection, table, column)
@@ -70,11 +72,15 @@ class Store:
         """Open or create the store at `path`. `kind` names the session: 'serve' or 'import'."""
         is_new = not path.exists()
         connection = connect(path, read_only=False)
-        if is_new:
-            _create(connection)
-        else:
-            check_format(connection, path)
-        return cls(connection, path, kind)
+        try:
+            if is_new:
+                _create(connection)
+            else:
+                check_format(connection, path)
+            return cls(connection, path, kind)
+        except duckdb.Error as error:
+            connection.close()
+            raise _write_error(error) from error
 
     @classmethod
     def in_memory(cls) -> Self:
@@ -122,13 +128,17 @@ class Store:
                 raise _write_error(error) from error
 
     @contextmanager
-    def paused(self) -> Iterator[Path]:
-        """The path of the file, whole and checkpointed, while no commit can run."""
-        if self.path is None:
+    def paused(self) -> Iterator[tuple[Path, int]]:
+        """The path of the file and a descriptor of it, whole, while no commit can run.
+
+        Whoever reads the file in this process must use the descriptor: closing any other one of
+        the same file would give up DuckDB's lock on it, as POSIX has it.
+        """
+        if self.path is None or self._file is None:
             raise StoreError("A store in memory has no file.")
         with self._lock:
             self.checkpoint()
-            yield self.path
+            yield self.path, self._file
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The connection itself, to read a store in memory."""
@@ -146,8 +156,9 @@ class Store:
             except duckdb.Error as error:
                 raise _write_error(error) from error
             finally:
-                if self.path is not None:
+                if self._file is not None:
                     self._connection.close()
+                    os.close(self._file)
 
     def __enter__(self) -> Self:
         return self
