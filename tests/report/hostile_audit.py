@@ -13,8 +13,8 @@ HOSTILE = (
     "\x1b]2;PWNED\x07\x1b[31m\x9b31m\x7f\x00 a\u202eb\u2066c\u200ed\ufeff \ud800 e\u2028f "
     "<script>alert(1)</script> <!-- --> [a](javascript:alert(1)) "
     "![b](https://evil.example) "
-    "<https://evil.example> www.evil.example @everyone `code` **bold** __b__ ~~s~~ $x$ {{ 7*7 }}\r\n"
-    "# heading\n\n- item\n| a | b |\n| --- | --- |\n---\n``` &lt; \\"
+    "<https://evil.example> www.evil.example @everyone `code` **bold** __b__ ~~s~~ $x$ {{ 7*7 }}"
+    "\r\n# heading\n\n- item\n| a | b |\n| --- | --- |\n---\n``` &lt; \\"
 )
 
 # What the program itself writes, in words that the contract lists.

@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from numbers import Number
 
 from tracejury.checks.check import Finding, Reference
 from tracejury.report.headlines import verdict_sentence
@@ -51,7 +52,7 @@ def csv_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(formula_safe(name) for name in header)
     for row in rows:
-        writer.writerow(formula_safe(cell) if isinstance(cell, str) else cell for cell in row)
+        writer.writerow(_cell(cell) for cell in row)
     return target.getvalue()
 
 
@@ -59,6 +60,10 @@ def formula_safe(text: str) -> str:
     """Put an apostrophe before what a spreadsheet would take for a formula."""
     visible = safe_text(text)
     return f"'{visible}" if text.lstrip(" ").startswith(_FORMULA) else visible
+
+
+def _cell(cell: object) -> object:
+    return cell if cell is None or isinstance(cell, Number) else formula_safe(str(cell))
 
 
 def _rows(check: CheckResult) -> Iterable[tuple[object, ...]]:

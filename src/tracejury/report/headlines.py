@@ -40,13 +40,6 @@ def verdict_sentence(audit: Audit) -> str:
     )
 
 
-def bound_remark(completeness: Completeness) -> str:
-    """Say when a completeness can only be too high."""
-    return (
-        "upper bound: no baseline says what else there was" if completeness.is_upper_bound else ""
-    )
-
-
 def trust_parts(trust: Trust) -> tuple[str, ...]:
     """Give the trust line: what came, and what is known to have been lost."""
     return (
@@ -70,8 +63,10 @@ def _completeness(completeness: Completeness | None) -> Headline:
     remark = (
         f"{counted(total.received, 'span')} received, {short(total.known_missing)} known missing"
     )
-    bound = bound_remark(completeness)
-    return Headline(name, percent(total.ratio), f"{remark} ({bound})" if bound else remark)
+    if not completeness.is_upper_bound:
+        return Headline(name, percent(total.ratio), remark)
+    bound = "an upper bound: no baseline says what else there was"
+    return Headline(name, f"≤ {percent(total.ratio)}", f"{remark} ({bound})")
 
 
 def _timing(timing: Timing | None) -> Headline:

@@ -42,33 +42,32 @@ def _evidence(audit: Audit) -> list[Step]:
 
 
 def _more_evidence(audit: Audit) -> list[Step]:
-    reasons, store = undecided(audit), _store(audit)
-    steps = []
-    if {"no-exposure", "units"} & reasons.keys():
-        steps.append(Step(f"tracejury plan{store}", "the faults to inject next, by risk"))
-    if "needs-baseline" in reasons or (audit.completeness and audit.completeness.is_upper_bound):
-        steps.append(
-            Step("tracejury audit ... --baseline clean.duckdb", "judge against a clean run")
-        )
-    if "sampled" in reasons and audit.trust.sampled == "unknown":
-        steps.append(
-            Step(
-                "tracejury audit ... --sampling none", "declare it, if nothing samples your traces"
-            )
-        )
-    if "needs-declaration" in reasons:
-        steps.append(
-            Step(f"tracejury inventory{store} --emit", "declarations to confirm and complete")
-        )
-    if PREFLIGHT_REASONS & reasons.keys():
-        steps.append(
-            Step(f"tracejury preflight{store}", "the settings that make more checks decide")
-        )
-    if "manual" in reasons:
-        steps.append(
-            Step("tracejury audit ... --answers answers.toml", "answer what only a person can")
-        )
-    return steps
+    reasons, store = undecided(audit).keys(), _store(audit)
+    lacks_baseline = audit.completeness is not None and audit.completeness.is_upper_bound
+    may_be_whole = "sampled" in reasons and audit.trust.sampled == "unknown"
+    again = "tracejury audit ..."
+    wanted = (
+        (not audit.faults, f"{again} --faults faults.json", "say what was injected, and when"),
+        (
+            reasons & {"no-exposure", "units"},
+            f"tracejury plan{store}",
+            "the faults to inject next, by risk",
+        ),
+        (
+            lacks_baseline or "needs-baseline" in reasons,
+            f"{again} --baseline clean.duckdb",
+            "judge against a clean run",
+        ),
+        (may_be_whole, f"{again} --sampling none", "declare it, if nothing samples your traces"),
+        (
+            "needs-declaration" in reasons,
+            f"tracejury inventory{store} --emit",
+            "declarations to confirm",
+        ),
+        (reasons & PREFLIGHT_REASONS, f"tracejury preflight{store}", "what makes checks decide"),
+        ("manual" in reasons, f"{again} --answers answers.toml", "answer what only a person can"),
+    )
+    return [Step(command, gives) for applies, command, gives in wanted if applies]
 
 
 def _store(audit: Audit) -> str:

@@ -163,20 +163,21 @@ def _workflows(workflows: tuple[WorkflowSummary, ...]) -> Iterator[RenderableTyp
 
 def _slowest(steps: tuple[StepTiming, ...]) -> Iterator[RenderableType]:
     yield heading("WHERE THE TIME GOES", "steps by their share of the critical path")
-    header = [text(name, "dim") for name in ("share", "p50", "p95", "clean p95", "self", "step")]
-    slowest = sorted(steps, key=lambda step: -(step.critical_share or 0))
+    slowest = sorted(steps, key=lambda step: -(step.critical_share or 0))[:ROWS_SHOWN]
+    has_baseline = any(step.baseline_p95_ms is not None for step in slowest)
+    names = ("share", "p50", "p95", *(("clean p95",) if has_baseline else ()), "self", "step")
     rows: list[list[Cell]] = [
         [
             percent(step.critical_share) if step.critical_share is not None else "-",
             duration(step.p50_ms),
             duration(step.p95_ms),
-            duration(step.baseline_p95_ms),
+            *((duration(step.baseline_p95_ms),) if has_baseline else ()),
             duration(step.self_ms),
             joined(step.service, step.name, text(step.kind.lower(), "dim")),
         ]
-        for step in slowest[:ROWS_SHOWN]
+        for step in slowest
     ]
-    yield grid([header, *rows], right=range(5))
+    yield grid([[text(name, "dim") for name in names], *rows], right=range(len(names) - 1))
     yield from _rest(len(steps))
 
 

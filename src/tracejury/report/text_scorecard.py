@@ -13,6 +13,7 @@ from tracejury.report.drawing import (
     heading,
     indented,
     joined,
+    listed,
     mark,
     text,
     word,
@@ -22,16 +23,17 @@ from tracejury.report.numbers import clock, duration, percent, points
 from tracejury.report.tally import outcomes_counted, tasks
 from tracejury.report.terminal import Terminal
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS
-from tracejury.scorecard.result import Audit, Criterion, FaultResult, Suspect
+from tracejury.scorecard.result import Audit, Criterion, FaultResult, Suspect, TestResult
 
 CLAUSE_MARKS = ("pass", "fail", "not-observed", "manual")
+INPUTS_SHOWN = 3
 SUSPECTS_SHOWN = 3
 WIDEST_OUTCOME = max(len(f"{word.mark} {word.text}") for word in OUTCOMES.values())
 
 
 def scorecard(audit: Audit, terminal: Terminal) -> Iterator[RenderableType]:
     """Give the parts of the scorecard from top to bottom."""
-    inputs = ", ".join(audit.inputs)
+    inputs = listed(audit.inputs, INPUTS_SHOWN)
     yield joined(text(f"tracejury {__version__}", "bold"), audit.judged_at, inputs, separator="  ")
     yield from _verdict(audit, terminal.width)
     yield from _scores(audit)
@@ -40,7 +42,7 @@ def scorecard(audit: Audit, terminal: Terminal) -> Iterator[RenderableType]:
     if audit.criteria:
         yield from _criteria(audit.criteria)
     if audit.tests:
-        yield from _tests(audit)
+        yield from _tests(audit.tests)
     if audit.faults:
         yield from _faults(audit.faults)
 
@@ -127,21 +129,28 @@ def _criteria(criteria: tuple[Criterion, ...]) -> Iterator[RenderableType]:
     )
 
 
-def _tests(audit: Audit) -> Iterator[RenderableType]:
+def _tests(tests: tuple[TestResult, ...]) -> Iterator[RenderableType]:
     legend = (f"{OUTCOMES[o].mark} {OUTCOMES[o].text.lower()}" for o in CLAUSE_MARKS)
     yield heading("TESTS", f"a mark for each clause: {', '.join(legend)}")
-    yield grid(
-        [
-            [
-                word(test.outcome),
-                test.id.removeprefix("TEST-RR-"),
-                joined(*(mark(clause.outcome) for clause in test.clauses), separator=""),
-                joined(test.title, text(" ".join(test.faults), "dim"), separator="  "),
-            ]
-            for test in audit.tests
-        ],
-        widths=(WIDEST_OUTCOME,),
-    )
+    rows = [
+        (
+            word(test.outcome),
+            _short_id(test),
+            joined(*(mark(clause.outcome) for clause in test.clauses), separator=""),
+            joined(test.title, text(" ".join(test.faults), "dim"), separator="  "),
+        )
+        for test in tests
+        if test.outcome != "not-run"
+    ]
+    if rows:
+        yield grid(rows, widths=(WIDEST_OUTCOME,))
+    if not_run := [_short_id(test) for test in tests if test.outcome == "not-run"]:
+        said = f"{' '.join(not_run)}: no fault of their kind was injected"
+        yield grid([(word("not-run"), said)], widths=(WIDEST_OUTCOME,))
+
+
+def _short_id(test: TestResult) -> str:
+    return test.id.removeprefix("TEST-RR-")
 
 
 def _faults(faults: tuple[FaultResult, ...]) -> Iterator[RenderableType]:

@@ -1,0 +1,46 @@
+"""An audit ends with the commands that would change its verdict."""
+
+from dataclasses import replace
+
+import pytest
+from tests.report.example_audit import EMPTY, EXAMPLE, check
+
+from tracejury.checks.check import Severity
+from tracejury.report.next_steps import next_steps
+from tracejury.scorecard.result import Audit
+
+
+def commands(audit: Audit) -> list[str]:
+    return [step.command for step in next_steps(audit)]
+
+
+def test_without_telemetry_the_next_step_is_to_receive_some() -> None:
+    assert commands(EMPTY) == ["tracejury serve --store run.duckdb", "tracejury demo"]
+
+
+def test_the_most_severe_failure_is_explained_first() -> None:
+    assert commands(EXAMPLE)[0] == "tracejury explain TIM-01"
+    assert "tracejury audit ... --faults faults.json" not in commands(EXAMPLE)
+    assert "tracejury audit ... --faults faults.json" in commands(replace(EXAMPLE, faults=()))
+
+
+@pytest.mark.parametrize(
+    ("reason", "command"),
+    [
+        ("no-exposure", "tracejury plan"),
+        ("units", "tracejury plan"),
+        ("needs-baseline", "tracejury audit ... --baseline clean.duckdb"),
+        ("sampled", "tracejury audit ... --sampling none"),
+        ("needs-declaration", "tracejury inventory --emit"),
+        ("no-correlation", "tracejury preflight"),
+    ],
+)
+def test_what_was_not_observed_names_what_would_show_it(reason: str, command: str) -> None:
+    open_check = check("X-1", "It holds", Severity.HIGH, 1, "not-observed", reason=reason)
+    assert command in commands(replace(EMPTY, verdict="PARTIAL", checks=(open_check,)))
+    assert command not in commands(replace(EMPTY, verdict="PARTIAL"))
+
+
+def test_a_store_is_named_so_that_a_shell_takes_it_as_one_word() -> None:
+    audit = replace(EXAMPLE, inputs=("a run; rm -rf x\x1b.duckdb",))
+    assert "tracejury plan --store 'a run; rm -rf x\\x1b.duckdb'" in commands(audit)
