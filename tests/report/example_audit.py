@@ -219,7 +219,7 @@ _TESTS: tuple[tuple[str, str, int, str, TestOutcome, str], ...] = (
         "partial",
         "fail pass fail pass not-observed",
     ),
-    ("T02", "Job-level timeout", 3, "hang-1", "not-run", "not-observed not-observed"),
+    ("T02", "Job-level timeout", 3, "", "not-run", "not-observed not-observed"),
     ("P01", "Batch fails at item 7 of 20", 4, "bad-1", "pass", "pass pass pass"),
     ("P02", "Systemic failure", 4, "outage-1", "fail", "fail not-observed"),
     ("R01", "Retry one failed item", 5, "", "not-run", "not-observed not-observed"),
