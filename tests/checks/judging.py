@@ -1,0 +1,88 @@
+"""Judge an example the way an audit does: bytes → store → views → runner."""
+
+import importlib
+import json
+import re
+import time
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tests.checks.drawing import BASE_NS, Drawing, draw, nanoseconds
+from tests.checks.pages import Example
+from tracejury.checks.catalogue import all_checks
+from tracejury.checks.check import Check
+from tracejury.checks.evidence import Evidence
+from tracejury.config import Config, load_config
+from tracejury.otlp.decode import Encoding, decode
+from tracejury.scorecard.result import CheckResult
+from tracejury.scorecard.runner import run
+from tracejury.store.reader import Reader
+from tracejury.store.writer import Store
+from tracejury.workflow.baseline import Baseline
+from tracejury.workflow.faults import Fault, read_faults
+from tracejury.workflow.rebuild import rebuild
+
+
+def judge(example: Example, folder: Path) -> CheckResult:
+    """What the runner says of the example's check. `folder` takes the files that users write."""
+    check = check_of(example.check)
+    checks = tuple(one for one in all_checks() if one.is_gate or one.id == check.id)
+    results = run(evidence_of(example.blocks, folder), checks=checks)
+    return next(result for result in results if result.id == check.id)
+
+
+def check_of(page: str) -> Check:
+    """The check of which `page` (area/file) is the example page."""
+    check = importlib.import_module(f"tracejury.checks.{page.replace('/', '.')}").CHECK
+    assert isinstance(check, Check)
+    return check
+
+
+def evidence_of(blocks: dict[str, str], folder: Path) -> Evidence:
+    """The rebuilt run that `blocks` draw."""
+    drawing = draw(blocks.get("trace", ""), blocks.get("logs", ""))
+    config = _config(blocks.get("config", ""), folder)
+    if drawing.is_unsampled:
+        config = replace(config, sampling="none")
+    clean = Baseline.empty()
+    if "baseline" in blocks:
+        reader = _store(draw(blocks["baseline"]))
+        rebuild(reader, config)
+        clean = Baseline.learn(reader)
+    reader = _store(drawing)
+    injected = _faults(blocks["faults"], folder) if "faults" in blocks else ()
+    rebuild(reader, config, injected=injected, baseline=clean)
+    return Evidence(reader, config, has_baseline=clean.exists)
+
+
+def _store(drawing: Drawing) -> Reader:
+    store = Store.in_memory()
+    received_ns = BASE_NS
+    if drawing.seconds_ago is not None:
+        received_ns = time.time_ns() - round(drawing.seconds_ago * 1e9)
+    batches = [decode(signal, Encoding.PROTOBUF, [body]) for signal, body in drawing.requests()]
+    if batches:
+        store.commit(batches, received_ns=received_ns, source="drawing")
+    if drawing.seconds_ago is None:
+        store.close()
+    return Reader.of(store)
+
+
+def _config(text: str, folder: Path) -> Config:
+    path = folder / "tracejury.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_config(path, start=folder)
+
+
+def _faults(text: str, folder: Path) -> tuple[Fault, ...]:
+    """A fault file in which `start` and `end` may be times of the drawing, such as `"12s"`."""
+    document: dict[str, Any] = tomllib.loads(text)
+    for fault in document["faults"]:
+        for key in ("start", "end"):
+            if re.fullmatch(r"[\d.]+m?s", str(fault[key])):
+                fault[key] = nanoseconds(fault[key])
+    path = folder / "faults.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return read_faults(path)
