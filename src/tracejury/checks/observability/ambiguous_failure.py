@@ -1,0 +1,106 @@
+"""Failed workflow instances of which nobody can tell where they failed.
+
+What: Every failed workflow instance has one place where it failed: the effective number of
+candidates (2 to the power of their entropy) is at most 1.5 for each of its independent failures,
+the chain of failed spans from there to the top is whole, and the error says what happened. Attempts
+that were repeated, handled errors and cancellations are no candidates.
+
+Why: Each further candidate has to be looked at and ruled out by hand while the failure goes on. A
+call to a traced service without that service's half leaves open which of the two failed.
+
+Fix: Set the status of every span from the failing one up to the top, record the exception where it
+is raised, and instrument both halves of internal calls.
+
+Source: Shannon entropy over the terminal error spans; the weights are assumed and published in
+tracejury.workflow.failure_points.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.workflow.failure_points import (
+    BROKEN_CHAIN,
+    DARK_BOUNDARY,
+    NO_CANDIDATE,
+    UNEXPLAINED,
+    Candidate,
+    FailedInstance,
+    failure_points,
+)
+
+_SHOWN = 5
+_NAMED = 3
+_WHY: Final = {
+    BROKEN_CHAIN: "a span between the error and the top never arrived",
+    DARK_BOUNDARY: "the other half of the call that failed never arrived",
+    UNEXPLAINED: "the error says neither its type nor what happened",
+}
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a failed workflow instance."""
+    failed = failure_points(evidence.reader)
+    limit = evidence.policy.candidates
+    waits = sorted({one.slowest_below for instance in failed for one in instance.candidates} - {""})
+    return Judgement(
+        tuple(Unit(_subject(instance), 1, _findings(instance, limit)) for instance in failed),
+        note=f"A timeout may be the victim; slowest below one: {', '.join(waits[:_NAMED])}."
+        if waits
+        else "",
+    )
+
+
+def _subject(instance: FailedInstance) -> str:
+    return f"{instance.workflow} {instance.correlation_id}"
+
+
+def _findings(instance: FailedInstance, limit: float) -> tuple[Finding, ...]:
+    why = _why(instance, limit)
+    if not why:
+        return ()
+    candidates = instance.candidates
+    evidence = [span for candidate in candidates for span in candidate.evidence] or [instance.entry]
+    return (
+        Finding(
+            message=f"`{instance.workflow}` {instance.correlation_id} failed, and {why}.",
+            subject=_subject(instance),
+            instance=instance.correlation_id,
+            evidence=tuple(Reference(trace_id=t, span_id=s) for t, s in evidence[:_SHOWN]),
+        ),
+    )
+
+
+def _why(instance: FailedInstance, limit: float) -> str:
+    if NO_CANDIDATE in instance.blockers:
+        return "no span in it says where"
+    if instance.effective > limit:
+        return (
+            f"{instance.effective:.1f} effective candidates could each be the cause:"
+            f" {_named(instance.candidates)}"
+        )
+    reasons = [_WHY[blocker] for blocker in instance.blockers]
+    if not reasons:
+        return ""
+    return f"{' and '.join(reasons)}: {_named(instance.candidates)}"
+
+
+def _named(candidates: tuple[Candidate, ...]) -> str:
+    names = [
+        f"`{one.step}` of {one.service or '(no service name)'}"
+        + (f" ({one.error_type})" if one.error_type else "")
+        for one in candidates
+    ]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+CHECK = Check(
+    id="OBS-10",
+    title="The failure point is unambiguous",
+    severity=Severity.HIGH,
+    task=10,
+    serves=("TEST-RR-O02",),
+    judge=judge,
+    remedy="Set the status of every span up to the top; record exceptions where they are raised.",
+)

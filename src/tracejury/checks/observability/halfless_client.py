@@ -1,0 +1,116 @@
+"""Calls to a traced peer of which only the caller's half arrived.
+
+What: Every call that went well, to a peer and route whose server half was recorded at least once
+(here or in the baseline), has its server half. Calls to peers that never showed one are external
+or not instrumented: they are shown beside, and not judged. Failed calls may have reached nobody.
+
+Why: Without the server half, nobody can tell whether a slow call was slow in the network, in the
+queue before the server, or in the server; and what the server did next is not recorded.
+
+Fix: Instrument every replica of the server, keep its route out of exclusion lists, and let every
+proxy on the way pass `traceparent` on. Check that the server's exporter reaches the collector.
+
+Source: jaegertracing/jaeger-analytics-java, trace quality HasClientServerSpans.
+"""
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+
+_SHOWN = 5
+_NAMED_BESIDE = 5
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a caller and route whose server half was seen; its calls that went well."""
+    units = tuple(
+        Unit(_name(row), row["calls"], (_finding(row),) if row["missing"] else ())
+        for row in evidence.rows(_CALLS, {"shown": _SHOWN})
+    )
+    clientless = tuple(
+        Unit(f"{row['caller']} → {row['callee']} (without a CLIENT span)", 0)
+        for row in evidence.rows(_CLIENTLESS)
+    )
+    return Judgement(units + clientless, note=_never_paired(evidence))
+
+
+def _name(row: Row) -> str:
+    return f"{row['service'] or '(no service name)'} → {row['route']}"
+
+
+def _finding(row: Row) -> Finding:
+    return Finding(
+        message=f"{row['missing']} of {row['calls']} calls {_name(row)} went well and have no"
+        f" server half; {row['callee']} recorded it for others.",
+        subject=_name(row),
+        evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+    )
+
+
+def _never_paired(evidence: Evidence) -> str:
+    routes = [row["route"] for row in evidence.rows(_NEVER_PAIRED)]
+    if not routes:
+        return ""
+    more = f" and {len(routes) - _NAMED_BESIDE} more" if len(routes) > _NAMED_BESIDE else ""
+    return f"Never paired, so not judged: {', '.join(routes[:_NAMED_BESIDE])}{more}."
+
+
+# What a CLIENT calls by its route is known to be answered by a SERVER, here or in the baseline.
+_CALLS = """
+    WITH known AS (
+        SELECT DISTINCT caller, caller_name, route
+        FROM pair
+        WHERE caller_kind = 'CLIENT'
+    )
+    SELECT
+        call.service,
+        raw.route,
+        count(*) AS calls,
+        count(half.span_no) AS missing,
+        any_value(half.callee) AS callee,
+        list({'trace_id': call.trace_id, 'span_id': call.span_id} ORDER BY call.span_no)
+            FILTER (half.span_no IS NOT NULL)[:$shown] AS evidence
+    FROM external_call AS call
+    JOIN call AS raw USING (span_no)
+    JOIN workflow_instance AS instance ON instance.instance_no = call.instance_no
+    JOIN known
+        ON known.caller = call.service
+        AND known.caller_name = call.name
+        AND known.route = raw.route
+    LEFT JOIN missing_half AS half ON half.span_no = call.span_no
+    WHERE call.kind = 'CLIENT' AND NOT call.failed AND NOT instance.background
+    GROUP BY call.service, raw.route
+    ORDER BY call.service, raw.route
+"""
+
+# A SERVER that another service called, as its parent says, without a CLIENT or PRODUCER span.
+_CLIENTLESS = """
+    SELECT DISTINCT parent.service AS caller, node.service AS callee
+    FROM node
+    JOIN node AS parent ON parent.span_no = node.parent_no
+    WHERE node.kind = 'SERVER'
+        AND parent.kind NOT IN ('CLIENT', 'PRODUCER')
+        AND parent.service <> node.service
+    ORDER BY caller, callee
+"""
+
+_NEVER_PAIRED = """
+    SELECT DISTINCT call.service || ' → ' || call.route AS route
+    FROM external_call AS call
+    JOIN workflow_instance AS instance ON instance.instance_no = call.instance_no
+    WHERE call.kind = 'CLIENT'
+        AND NOT instance.background
+        AND call.route NOT IN (SELECT pair.route FROM pair)
+    ORDER BY route
+"""
+
+CHECK = Check(
+    id="OBS-04",
+    title="Every internal call has its server half",
+    severity=Severity.HIGH,
+    task=10,
+    serves=("TEST-RR-O02",),
+    judge=judge,
+    judges_absence=True,
+    remedy="Instrument every replica of the server, and pass traceparent through every proxy.",
+)

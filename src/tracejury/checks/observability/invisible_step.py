@@ -1,0 +1,238 @@
+"""Steps of a workflow that left no span and no log, and time that nothing accounts for.
+
+What: Every step that all clean instances of a workflow have (at least three of the baseline), or
+that its declaration names and does not call optional, is there in every instance that went well: as
+a span, or as log records of a span that never arrived. No span has an unexplained gap: a second and
+a fifth of its time without a child or a log record. Steps after a failure, or after a circuit
+breaker refused, did not run: those instances are not asked for them.
+
+Why: Whoever looks for the cause of a failure takes a step that is not there for one that did not
+run. What happened in a gap can only be guessed.
+
+Fix: Give the step a span of its own and end it also when the work raises. Check that its service
+exports, samples like the others, and flushes before it exits. Log or add a span where a gap is.
+
+Source: comparison with a clean run (tracejury's baseline) or `[workflow."name"] steps`.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.config import DeclaredWorkflow
+from tracejury.store.reader import Row
+from tracejury.telemetry import lexicon
+
+_SHOWN = 5
+_CLEAN_INSTANCES = 3
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a workflow and step: the instances that must have it."""
+    declared = [workflow for workflow in evidence.config.workflows if workflow.steps]
+    if not evidence.has_baseline and not declared:
+        return Judgement((), reason="needs-baseline")
+    rows = _expected(evidence, declared)
+    gaps = {row["unit"]: row for row in evidence.rows(_GAPS, {"shown": _SHOWN})}
+    units = [
+        Unit(row["unit"], row["instances"], _findings(row, gaps.pop(row["unit"], None)))
+        for row in rows
+    ]
+    units += [Unit(name, row["gaps"], _findings(None, row)) for name, row in gaps.items()]
+    return Judgement(tuple(units), note=_thin(evidence))
+
+
+def _expected(evidence: Evidence, declared: list[DeclaredWorkflow]) -> list[Row]:
+    steps = [
+        (workflow.name, *_split(step))
+        for workflow in declared
+        for step in workflow.steps
+        if step not in workflow.optional
+    ]
+    return evidence.rows(
+        _EXPECTED,
+        {
+            "clean_instances": _CLEAN_INSTANCES,
+            "workflows": [workflow for workflow, _, _ in steps],
+            "services": [service for _, service, _ in steps],
+            "names": [name for _, _, name in steps],
+            "optional": [step for workflow in declared for step in workflow.optional],
+            "breaker_types": sorted(lexicon.BREAKER_TYPES),
+            "breaker_message": f"(?i){lexicon.BREAKER_MESSAGE.pattern}",
+            "shown": _SHOWN,
+        },
+    )
+
+
+def _split(step: str) -> tuple[str, str]:
+    """Service and span name of a declared step; '' where it names no service."""
+    service, colon, name = step.partition(": ")
+    return (service, name) if colon else ("", step)
+
+
+def _findings(step: Row | None, gap: Row | None) -> tuple[Finding, ...]:
+    found = []
+    if step is not None and step["missing"]:
+        found.append(
+            Finding(
+                message=f"{step['missing']} of {step['instances']} instances of"
+                f" `{step['workflow']}` have no `{step['name']}`{_of(step['service'])}, which"
+                f" {step['source']}.",
+                subject=step["unit"],
+                instance=step["instance"],
+                evidence=tuple(Reference(**entry) for entry in step["evidence"]),
+            )
+        )
+    if gap is not None:
+        found.append(
+            Finding(
+                message=f"{gap['gaps']} spans `{gap['name']}`{_of(gap['service'])} have gaps"
+                f" without a child or a log record, the longest {gap['longest_ms']:.0f} ms.",
+                subject=gap["unit"],
+                instance=gap["instance"],
+                evidence=tuple(Reference(**entry) for entry in gap["evidence"]),
+            )
+        )
+    return tuple(found)
+
+
+def _of(service: str) -> str:
+    return f" of {service}" if service else ""
+
+
+def _thin(evidence: Evidence) -> str:
+    rows = evidence.rows(
+        """
+        SELECT DISTINCT entry_name
+        FROM baseline_step
+        WHERE instances < $clean_instances
+        ORDER BY entry_name
+        """,
+        {"clean_instances": _CLEAN_INSTANCES},
+    )
+    if not rows:
+        return ""
+    names = ", ".join(f"`{row['entry_name']}`" for row in rows)
+    return f"Fewer than {_CLEAN_INSTANCES} clean instances, so not compared: {names}."
+
+
+_EXPECTED: Final = """
+    WITH declared AS (
+        SELECT
+            unnest($workflows::VARCHAR[]) AS workflow,
+            unnest($services::VARCHAR[]) AS service,
+            unnest($names::VARCHAR[]) AS name
+    ),
+    stopped AS (
+        SELECT DISTINCT trace_instance.instance_no
+        FROM span_error AS error
+        JOIN node USING (span_no)
+        JOIN trace_instance USING (trace_no)
+        WHERE regexp_extract(error.error_type, '([^.:/*$]*)$', 1)
+                IN (SELECT unnest($breaker_types::VARCHAR[]))
+            OR regexp_matches(error.message, $breaker_message)
+    ),
+    sound AS (
+        SELECT likely.*
+        FROM likely_workflow AS likely
+        ANTI JOIN stopped USING (instance_no)
+        WHERE likely.outcome <> 'failed'
+    ),
+    demanded AS (
+        SELECT sound.instance_no, sound.workflow, step.service, step.name,
+            'every clean instance has' AS source
+        FROM sound
+        JOIN baseline_step AS step USING (entry_service, entry_name)
+        WHERE step.fewest > 0
+            AND step.instances >= $clean_instances
+            AND step.name NOT IN (SELECT unnest($optional::VARCHAR[]))
+            AND step.service || ': ' || step.name NOT IN (SELECT unnest($optional::VARCHAR[]))
+        UNION
+        SELECT sound.instance_no, declared.workflow, declared.service, declared.name,
+            'the declaration names'
+        FROM declared
+        LEFT JOIN sound USING (workflow)
+    ),
+    seen AS (
+        SELECT DISTINCT trace_instance.instance_no, node.service, node.name
+        FROM node
+        JOIN trace_instance USING (trace_no)
+    ),
+    -- A span that only log records name has left a trace of itself.
+    logged AS (
+        SELECT DISTINCT instance_no, service
+        FROM ghost
+        WHERE logs > 0
+    ),
+    judged AS (
+        SELECT
+            demanded.*,
+            NOT EXISTS (
+                SELECT 1
+                FROM seen
+                WHERE seen.instance_no = demanded.instance_no
+                    AND seen.name = demanded.name
+                    AND (seen.service = demanded.service OR demanded.service = '')
+            )
+            AND NOT EXISTS (
+                SELECT 1
+                FROM logged
+                WHERE logged.instance_no = demanded.instance_no
+                    AND logged.service = demanded.service
+            ) AS is_missing,
+            instance.correlation_id,
+            {
+                'trace_id': lower(hex(trace.trace_id)),
+                'span_id': format('{:016x}', entry.span_id)
+            } AS entry
+        FROM demanded
+        LEFT JOIN workflow_instance AS instance ON instance.instance_no = demanded.instance_no
+        LEFT JOIN node AS entry ON entry.span_no = instance.entry_span_no
+        LEFT JOIN trace ON trace.trace_no = entry.trace_no
+    )
+    SELECT
+        concat(workflow, ' / ', CASE WHEN service = '' THEN '' ELSE service || ': ' END, name)
+            AS unit,
+        workflow,
+        service,
+        name,
+        min(source) AS source,
+        count(DISTINCT instance_no) AS instances,
+        count(DISTINCT instance_no) FILTER (is_missing) AS missing,
+        coalesce(min(correlation_id) FILTER (is_missing), '') AS instance,
+        coalesce(list_distinct(list(entry ORDER BY instance_no)
+            FILTER (is_missing AND instance_no IS NOT NULL))[:$shown], []) AS evidence
+    FROM judged
+    GROUP BY workflow, service, name
+    ORDER BY workflow, service, name
+"""
+
+_GAPS: Final = """
+    SELECT
+        instance.workflow || ' / ' || gap.service || ': ' || gap.name AS unit,
+        gap.service,
+        gap.name,
+        count(*) AS gaps,
+        max(gap.gap_ns) / 1e6 AS longest_ms,
+        arg_max(instance.correlation_id, gap.gap_ns) AS instance,
+        list({'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY gap.gap_ns DESC, gap.span_no)[:$shown] AS evidence
+    FROM gap
+    JOIN node USING (span_no)
+    JOIN trace USING (trace_no)
+    JOIN workflow_instance AS instance ON instance.instance_no = gap.instance_no
+    WHERE NOT instance.background
+    GROUP BY instance.workflow, gap.service, gap.name
+    ORDER BY unit
+"""
+
+CHECK = Check(
+    id="OBS-05",
+    title="Every step is visible",
+    severity=Severity.HIGH,
+    task=10,
+    serves=("TEST-RR-O02",),
+    judge=judge,
+    judges_absence=True,
+    remedy="Give every step a span that ends also when the work raises, and flush before exit.",
+)

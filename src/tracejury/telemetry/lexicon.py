@@ -1,0 +1,234 @@
+"""Words that errors are made of: what names a timeout, a cancellation, or nothing at all.
+
+Every regular expression here is understood by Python and by RE2, and is matched without regard to
+case; `search` finds it anywhere, `full match` wants the whole of the trimmed text.
+"""
+
+import re
+from typing import Final
+
+# Class names without their module, and codes, that say: who waited gave up.
+TIMEOUT_TYPES: Final = frozenset(
+    {
+        # Python
+        "APITimeoutError",
+        "AMQPHeartbeatTimeout",
+        "ConnectTimeout",
+        "ConnectTimeoutError",
+        "ConnectionBlockedTimeout",
+        "ConnectionTimeout",
+        "ConnectionTimeoutError",
+        "DeadlineExceeded",
+        "ExecutionTimeout",
+        "GatewayTimeout",
+        "GatewayTimeoutError",
+        "IdleInTransactionSessionTimeout",
+        "IdleSessionTimeout",
+        "JobTimeoutException",
+        "KafkaTimeoutError",
+        "NetworkTimeout",
+        "PoolTimeout",
+        "ReadTimeout",
+        "ReadTimeoutError",
+        "RequestTimedOutError",
+        "RequestTimeoutError",
+        "ServerSelectionTimeoutError",
+        "ServerTimeoutError",
+        "SocketTimeoutError",
+        "SoftTimeLimitExceeded",
+        "TimeLimitExceeded",
+        "Timeout",
+        "TimeoutError",
+        "TimeoutException",
+        "TimeoutExpired",
+        "TransactionTimeout",
+        "WTimeoutError",
+        "WaitQueueTimeoutError",
+        "WriteTimeout",
+        # Java, .NET
+        "ApiCallAttemptTimeoutException",
+        "ApiCallTimeoutException",
+        "ConnectTimeoutException",
+        "HttpConnectTimeoutException",
+        "HttpTimeoutException",
+        "ReadTimeoutException",
+        "SQLTimeoutException",
+        "SocketTimeoutException",
+        "TimeoutRejectedException",
+        "WriteTimeoutException",
+        # Go, Node, Ruby, Rust
+        "deadlineExceededError",
+        "Elapsed",
+        "ESOCKETTIMEDOUT",
+        "ETIMEDOUT",
+        "OpenTimeout",
+        "UND_ERR_BODY_TIMEOUT",
+        "UND_ERR_CONNECT_TIMEOUT",
+        "UND_ERR_HEADERS_TIMEOUT",
+        # Codes, and the word itself
+        "408",
+        "504",
+        "524",
+        "57014",
+        "598",
+        "DEADLINE_EXCEEDED",
+        "MaxTimeMSExpired",
+        "timeout",
+    }
+)
+
+# The name says timeout and the thing is none: a setting, a format, a state.
+NOT_TIMEOUT_TYPES: Final = frozenset(
+    {
+        "DequeueTimeout",
+        "InvalidSessionTimeoutError",
+        "InvalidTransactionTimeoutError",
+        "TimeoutFormatError",
+        "TimeoutStateError",
+    }
+)
+
+# Someone called the work off; whether because of a timeout, only the message can tell.
+CANCELLATION_TYPES: Final = frozenset(
+    {
+        "499",
+        "AbortError",
+        "CANCELLED",
+        "CancellationException",
+        "CancelledError",
+        "ERR_CANCELED",
+        "JobCancellationException",
+        "OperationCanceledException",
+        "TaskCanceledException",
+        "canceledError",
+    }
+)
+
+# Nobody was there to answer.
+CONNECTION_TYPES: Final = frozenset(
+    {
+        "ConnectError",
+        "ConnectException",
+        "ConnectionError",
+        "ConnectionRefusedError",
+        "ClientConnectorError",
+        "ECONNREFUSED",
+        "EHOSTUNREACH",
+        "ENOTFOUND",
+        "NameResolutionError",
+        "NewConnectionError",
+        "UnknownHostException",
+        "gaierror",
+    }
+)
+
+# A circuit breaker refused the call.
+BREAKER_TYPES: Final = frozenset(
+    {
+        "BrokenCircuitException",
+        "CallNotPermittedException",
+        "CircuitBreakerError",
+        "CircuitBreakerOpenException",
+        "EOPENBREAKER",
+        "HystrixRuntimeException",
+    }
+)
+
+# Every attempt was used up.
+EXHAUSTION_TYPES: Final = frozenset(
+    {"MaxRetriesExceededError", "MaxRetryError", "RetryError", "RetryExhaustedException"}
+)
+
+# Types that say no more than that there was an error.
+GENERIC_TYPES: Final = frozenset(
+    {
+        "",
+        "_OTHER",
+        "BaseException",
+        "ERROR",
+        "Error",
+        "Exception",
+        "RuntimeError",
+        "RuntimeException",
+        "StandardError",
+        "Throwable",
+        "UNKNOWN",
+        "error",
+        "errorString",
+        "unknown",
+        "wrapError",
+    }
+)
+
+# search
+TIMEOUT_MESSAGE: Final = re.compile(
+    r"timed?[ -]?out|deadline exceeded|time limit exceeded|canceling statement due to"
+    r" (statement|lock) timeout",
+    re.IGNORECASE,
+)
+BREAKER_MESSAGE: Final = re.compile(r"circuit[ -]?breaker .*open|circuit (is )?open", re.IGNORECASE)
+# search: an id that stands beside a noun of the work
+ENTITY_MESSAGE: Final = re.compile(
+    r"\b(asset|batch|customer|document|file|id|item|job|key|message|object|order|page|record|row"
+    r"|task|user)s?[ #:=/\"'`]*[\w-]*\d",
+    re.IGNORECASE,
+)
+# full match
+GENERIC_MESSAGE: Final = re.compile(
+    r"[\s\W]*("
+    r"|null|none|nil|undefined|n/?a|true|false|\[object Object\]|\{\}"
+    r"|oops|something (bad |terrible )?(went wrong|happened)"
+    r"|(an? |the )?((unknown|unexpected|unhandled|unspecified|internal|generic|general|fatal"
+    r"|application|server|system|runtime|service|processing) )*"
+    r"(error|exception|failure|problem|issue|fault)s?( has| have)?( was| were)?"
+    r"( occurr?ed| happened| encountered| thrown| raised)?"
+    r"( (while|during) (processing|handling|executing)( (the|your|this))?"
+    r"( (request|operation|job|task|item))?)?"
+    r"|((the|this|your) )?(operation|job|task|request|process|processing|call|step|batch|item|work"
+    r"|workflow|execution|action|command|it)( has)?( was)?"
+    r" (failed|aborted|errored|unsuccessful|not successful|could not be completed)"
+    r"|fail(ed|ure)?|retry|revoked|success|bad|unsuccessful|exception|error"
+    r"|internal server error|bad gateway|service unavailable|bad request|server error"
+    r")([\s.,:;!-]*(please )?((try|contact) .*)?)[\s\W]*",
+    re.IGNORECASE,
+)
+# search: how a destination is named that takes what nobody could process
+DEAD_LETTER_NAME: Final = re.compile(
+    r"(^|[^a-z])(dlq|dlt|dlx|dead[-_. ]?letters?|poison|parking[-_. ]?lot|undeliverable|quarantine)"
+    r"([^a-z]|$)|_error_queue$|^%DLQ%|\$DeadLetterQueue|^failed$|-retry(-\d+)?$",
+    re.IGNORECASE,
+)
+
+
+def short_type(error_type: str) -> str:
+    """The class name without its module, package or pointer: `*net.OpError` is `OpError`."""
+    return re.split(r"[.:/*$]", error_type.rstrip("."))[-1]
+
+
+def is_timeout(error_type: str, message: str = "") -> bool:
+    """Whether an error says that someone waited no longer."""
+    name = short_type(error_type)
+    if name in NOT_TIMEOUT_TYPES:
+        return False
+    if name in TIMEOUT_TYPES:
+        return True
+    return TIMEOUT_MESSAGE.search(message) is not None
+
+
+def is_cancellation(error_type: str, message: str = "") -> bool:
+    """Whether an error only says that the work was called off."""
+    return short_type(error_type) in CANCELLATION_TYPES and not is_timeout("", message)
+
+
+def is_specific_type(error_type: str) -> bool:
+    """Whether the type tells one error from another."""
+    return short_type(error_type) not in GENERIC_TYPES
+
+
+def is_specific_message(message: str, error_type: str = "") -> bool:
+    """Whether the message says more than that something failed, and more than the type does."""
+    said = message.strip()
+    prefix = said.partition(":")[0]
+    if error_type and short_type(prefix) == short_type(error_type):
+        said = said[len(prefix) + 1 :].strip()
+    return GENERIC_MESSAGE.fullmatch(said) is None

@@ -1,0 +1,522 @@
+"""Where a workflow instance failed: its terminal errors, and how many could each be the cause.
+
+A failed span is terminal if nothing below it failed, by parent or by link. What an attempt did that
+was repeated is set aside, and so are cancellations. A terminal error below something that did not
+fail was handled. The candidates of one failure are weighed and their entropy H gives the effective
+number of candidates, 2^H: 1 is unambiguous. Independent failures (other items, other consumers) are
+not each other's candidates; an instance is as ambiguous as its most ambiguous failure.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from math import log2
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tracejury.store.reader import Reader, Row
+from tracejury.telemetry import lexicon, semconv
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+# How much a candidate counts, by what speaks against it being the cause. Assumed, not measured.
+WEIGHT_BROKEN_PATH: Final = 0.3  # something between it and the failure did not fail
+WEIGHT_LATE: Final = 0.2  # it ended after what it would have caused
+WEIGHT_TYPE_ONLY: Final = 0.8  # it has a type or a message, not both
+WEIGHT_UNEXPLAINED: Final = 0.5  # it has neither
+
+# Why a failure point cannot be told, whatever the number of candidates.
+NO_CANDIDATE: Final = "no-candidate"
+DARK_BOUNDARY: Final = "dark-boundary"
+BROKEN_CHAIN: Final = "broken-chain"
+UNEXPLAINED: Final = "unexplained"
+
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Terminal errors of one step, target and type: a place where an instance may have failed.
+
+    `weight` is that of the likeliest of them; `evidence` holds (trace_id, span_id), at most five.
+    `slowest_below` names the step that a timeout was waiting for, '' where there is none.
+    """
+
+    service: str
+    step: str
+    target: str
+    error_type: str
+    message: str
+    weight: float
+    count: int
+    evidence: tuple[tuple[str, str], ...]
+    blockers: tuple[str, ...]
+    slowest_below: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedInstance:
+    """One failed workflow instance. `effective` is 2^H of its most ambiguous failure, else 0.
+
+    `blockers` are those of its candidates, or that there is none. `entry` is (trace_id, span_id).
+    """
+
+    instance_no: int
+    correlation_id: str
+    workflow: str
+    entry: tuple[str, str]
+    candidates: tuple[Candidate, ...]
+    effective: float
+    blockers: tuple[str, ...]
+
+
+def failure_points(reader: Reader) -> tuple[FailedInstance, ...]:
+    """Every failed workflow instance but the background, its candidates the likeliest first."""
+    find_terminal_errors(reader)
+    failed = reader.rows(_FAILED)
+    units = reader.rows(
+        _CANDIDATES,
+        {
+            "generic_types": sorted(lexicon.GENERIC_TYPES),
+            "generic_message": f"(?i){lexicon.GENERIC_MESSAGE.pattern}",
+            "connection_types": sorted(lexicon.CONNECTION_TYPES),
+            "dark_boundary": DARK_BOUNDARY,
+            "broken_chain": BROKEN_CHAIN,
+            "unexplained": UNEXPLAINED,
+            "shown": _SHOWN,
+        },
+    )
+    by_instance = {
+        number: tuple(rows) for number, rows in groupby(units, lambda row: row["instance_no"])
+    }
+    return tuple(_failed_instance(row, by_instance.get(row["instance_no"], ())) for row in failed)
+
+
+def _failed_instance(instance: Row, units: tuple[Row, ...]) -> FailedInstance:
+    # What was handled is no candidate while another lies on an unbroken path to the failure.
+    broken_path = 0.0 if any(unit["on_path"] for unit in units) else WEIGHT_BROKEN_PATH
+    weighed = [(unit, weight) for unit in units if (weight := _weight(unit, broken_path)) > 0]
+    failures: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for unit, weight in weighed:
+        failures[unit["failure_no"], unit["item"]].append(weight)
+    candidates = _candidates(weighed)
+    blockers = sorted({blocker for candidate in candidates for blocker in candidate.blockers})
+    return FailedInstance(
+        instance_no=instance["instance_no"],
+        correlation_id=instance["correlation_id"],
+        workflow=instance["workflow"],
+        entry=(instance["trace_id"], instance["span_id"]),
+        candidates=candidates,
+        effective=max(map(effective, failures.values()), default=0.0),
+        blockers=tuple(blockers) if candidates else (NO_CANDIDATE,),
+    )
+
+
+def effective(weights: Iterable[float]) -> float:
+    """2^H of candidates with these weights: 1 for one, n for n of the same weight."""
+    positive = [weight for weight in weights if weight > 0]
+    shares = [weight / sum(positive) for weight in positive]
+    return 2 ** -sum(share * log2(share) for share in shares) if shares else 0.0
+
+
+def _weight(unit: Row, broken_path: float) -> float:
+    path = 1.0 if unit["on_path"] else broken_path
+    return path * (1.0 if unit["in_time"] else WEIGHT_LATE) * _explained(unit)
+
+
+def _explained(unit: Row) -> float:
+    if unit["specific_type"] and (unit["specific_message"] or unit["is_code"]):
+        return 1.0
+    if unit["specific_type"] or unit["specific_message"]:
+        return WEIGHT_TYPE_ONLY
+    return WEIGHT_UNEXPLAINED
+
+
+def _candidates(weighed: list[tuple[Row, float]]) -> tuple[Candidate, ...]:
+    """The same step, target and type of several failures is one candidate of the instance."""
+    merged: dict[tuple[str, ...], list[tuple[Row, float]]] = defaultdict(list)
+    for unit, weight in weighed:
+        merged[unit["service"], unit["step"], unit["target"], unit["error_type"]].append(
+            (unit, weight)
+        )
+    found = [_candidate(group) for group in merged.values()]
+    return tuple(sorted(found, key=lambda one: (-one.weight, -one.count, one.service, one.step)))
+
+
+def _candidate(group: list[tuple[Row, float]]) -> Candidate:
+    first = group[0][0]
+    evidence = [(span["trace_id"], span["span_id"]) for unit, _ in group for span in unit["spans"]]
+    blockers = sorted({blocker for unit, _ in group for blocker in unit["blockers"]})
+    return Candidate(
+        service=first["service"],
+        step=first["step"],
+        target=first["target"],
+        error_type=first["error_type"],
+        message=first["message"],
+        weight=max(weight for _, weight in group),
+        count=sum(unit["count"] for unit, _ in group),
+        evidence=tuple(evidence[:_SHOWN]),
+        blockers=tuple(blockers),
+        slowest_below=next((unit["slowest"] for unit, _ in group if unit["slowest"]), ""),
+    )
+
+
+def find_terminal_errors(reader: Reader) -> None:
+    """Make the table `terminal_error` of all instances with errors that are no background.
+
+    span_no, instance_no; failure_no: span_no of the highest failed span above it that waited for
+    it, or itself; item: hash of the item it happened to, 0 for none; on_path: everything up to a
+    failure that nobody caught failed too; in_time: it ended before what it would have caused;
+    broken_chain: a span between it and the top is not stored; has_entity: it or a span above it
+    names its unit of work; slowest_no: span_no of the slowest span below a timeout.
+    """
+    spans = reader.arrow(
+        _SPANS,
+        {
+            "cancellation_types": sorted(lexicon.CANCELLATION_TYPES),
+            "timeout_types": sorted(lexicon.TIMEOUT_TYPES),
+            "timeout_message": f"(?i){lexicon.TIMEOUT_MESSAGE.pattern}",
+            "unit_keys": list(semconv.UNIT_KEYS),
+        },
+    )
+    links = reader.arrow(_LINKS)
+    reader.register("terminal_error", _terminal_errors(spans, links))
+
+
+def _terminal_errors(spans: pa.Table, links: pa.Table) -> pa.Table:
+    tree = _Tree(spans, links)
+    is_terminal = tree.failed & ~tree.has_failed_below()
+    is_terminal |= tree.failed & tree.explains_itself(is_terminal)
+    at = np.flatnonzero(is_terminal)
+    cause_of = tree.highest_failed()
+    highest = cause_of[at]
+    return pa.table(
+        {
+            "span_no": tree.span_no[at],
+            "instance_no": tree.column("instance_no")[at],
+            "failure_no": tree.span_no[highest],
+            "item": tree.inherited("item")[at],
+            "on_path": tree.is_unbroken()[at] & tree.is_boundary[highest],
+            "in_time": tree.ends_by(at, highest),
+            "broken_chain": tree.inherited("lost_parent", across=~tree.is_boundary)[at].astype(
+                bool
+            ),
+            "has_entity": tree.inherited("has_entity")[at].astype(bool),
+            "slowest_no": tree.slowest_below(at),
+        }
+    )
+
+
+class _Tree:
+    """The spans of all instances with errors, as columns; every walk goes level by level."""
+
+    def __init__(self, spans: pa.Table, links: pa.Table) -> None:
+        self._spans = spans
+        self.span_no = self.column("span_no")
+        self.parent = _positions(self.column("parent_no"), self.span_no)
+        self._linking = _positions(links["span_no"].to_numpy(), self.span_no)
+        self._linked = _positions(links["linked_no"].to_numpy(), self.span_no)
+        self._levels = _levels(self.column("depth"), self.parent)
+        self.failed = self.column("failed").astype(bool) & ~self._repeated()
+        self.is_boundary = self._boundaries()
+
+    def column(self, name: str) -> Ints:
+        values: Ints = self._spans[name].to_numpy().astype(np.int64)
+        return values
+
+    def _boundaries(self) -> Bools:
+        """Whose failure nobody above waits for: tops, consumers, and what outlives its parent."""
+        start, end = self.column("start_ns"), self.column("end_ns")
+        skew = np.where(
+            self.column("host") == self.column("host")[self.parent], 0, self.column("skew_ns")
+        )
+        outlives = (end > end[self.parent] + skew) & (end[self.parent] > 0) & (start > 0)
+        # A call that failed did wait for what outlives it, and gave up.
+        outlives &= ~self.failed[self.parent]
+        waits_not: Bools = (self.parent < 0) | (self.column("is_consumer") == 1) | outlives
+        return waits_not
+
+    def _repeated(self) -> Bools:
+        """What an attempt did that was tried again."""
+        siblings = self.inherited("repeated").astype(bool)
+        nested = self.column("nested_attempt")  # 0: none, 1: repeated, 2: the last one
+        for spans in self._levels:
+            inherits = spans[nested[spans] == 0]
+            nested[inherits] = nested[self.parent[inherits]]
+        repeated: Bools = siblings | (nested == 1)
+        return repeated
+
+    def inherited(self, name: str, across: Bools | None = None) -> Ints:
+        """The value of a column at a span, else at the nearest span above it that has one.
+
+        Only the spans of `across` look further up; all do where it is None.
+        """
+        value = self.column(name)
+        for spans in self._levels:
+            inherits = spans[(value[spans] == 0) & (True if across is None else across[spans])]
+            value[inherits] = value[self.parent[inherits]]
+        return value
+
+    def has_failed_below(self) -> Bools:
+        """Whether something failed below a span, by parent or by link."""
+        marked = np.zeros(len(self.span_no), dtype=bool)
+        fresh = np.flatnonzero(self.failed)
+        while len(fresh):
+            above = self._above(fresh)
+            fresh = np.unique(above[~marked[above]])
+            marked[fresh] = True
+        return marked
+
+    def _above(self, spans: Ints) -> Ints:
+        parents = self.parent[spans]
+        linked = self._linked[np.isin(self._linking, spans)] if len(self._linking) else parents[:0]
+        above = np.concatenate((parents, linked))
+        return above[above >= 0]
+
+    def explains_itself(self, is_terminal: Bools) -> Bools:
+        """Who failed of itself, though something below it failed and was handled.
+
+        None of its children failed, and its own error is of a type that no terminal error has.
+        """
+        has_failed_child = np.zeros(len(self.span_no), dtype=bool)
+        has_failed_child[self._above(np.flatnonzero(self.failed))] = True
+        kind, instance = self.column("error_kind"), self.column("instance_no")
+        own = np.flatnonzero(self.failed & ~has_failed_child & ~is_terminal & (kind != 0))
+        taken = set(zip(instance[is_terminal], kind[is_terminal], strict=True))
+        found = np.zeros(len(self.span_no), dtype=bool)
+        found[[at for at in own if (instance[at], kind[at]) not in taken]] = True
+        return found
+
+    def highest_failed(self) -> Ints:
+        """The position of the highest failed span up to the nearest boundary; -1 for none."""
+        highest = np.where(self.failed, np.arange(len(self.span_no)), -1)
+        for spans in self._levels:
+            below = spans[~self.is_boundary[spans]]
+            above = highest[self.parent[below]]
+            highest[below] = np.where(above >= 0, above, highest[below])
+        return highest
+
+    def is_unbroken(self) -> Bools:
+        """Whether every span from a failed one up to the highest failed one failed."""
+        unbroken = self.failed.copy()
+        is_first = self.highest_failed() == np.arange(len(self.span_no))
+        for spans in self._levels:
+            below = spans[~is_first[spans]]
+            unbroken[below] &= unbroken[self.parent[below]]
+        return unbroken
+
+    def ends_by(self, spans: Ints, failure: Ints) -> Bools:
+        """Whether `spans` ended no later than what they would have caused, up to clock skew."""
+        end, host = self.column("end_ns"), self.column("host")
+        skew = np.where(host[spans] == host[failure], 0, self.column("skew_ns")[spans])
+        in_time: Bools = (end[spans] <= end[failure] + skew) | (end[failure] == 0)
+        return in_time
+
+    def slowest_below(self, spans: Ints) -> Ints:
+        """The span_no that a timeout in `spans` waited for, in the end; -1 for none."""
+        took = self.column("end_ns") - self.column("start_ns")
+        slowest = np.full(len(took), -1)
+        order = np.argsort(took, kind="stable")
+        order = order[self.parent[order] >= 0]
+        slowest[self.parent[order]] = order  # of several, the last one written is the slowest
+        at = np.where(self.column("is_timeout")[spans] == 1, slowest[spans], -1)
+        while (slowest[at[at >= 0]] >= 0).any():
+            goes_on = (at >= 0) & (slowest[at] >= 0)
+            at[goes_on] = slowest[at[goes_on]]
+        return np.where(at >= 0, self.span_no[at], -1)
+
+
+def _positions(numbers: Ints, known: Ints) -> Ints:
+    """Where `numbers` stand in the sorted `known`; -1 for what is not there."""
+    if not len(known):
+        return np.empty(0, dtype=np.int64)
+    at = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
+    return np.where(known[at] == numbers, at, -1)
+
+
+def _levels(depth: Ints, parent: Ints) -> list[Ints]:
+    """Positions of the spans that have a parent, by depth."""
+    order = np.argsort(depth, kind="stable")
+    order = order[parent[order] >= 0]
+    return np.split(order, np.flatnonzero(np.diff(depth[order])) + 1) if len(order) else []
+
+
+_SPANS: Final = """
+    WITH erring AS (
+        SELECT DISTINCT instance.instance_no
+        FROM span_error
+        JOIN node USING (span_no)
+        JOIN trace_instance USING (trace_no)
+        JOIN workflow_instance AS instance USING (instance_no)
+        WHERE NOT instance.background
+    ),
+    tried AS (
+        SELECT
+            span_no,
+            bool_or(how = 'siblings' AND number < attempts) AS repeated,
+            max(CASE WHEN how <> 'nested' THEN 0 WHEN number < attempts THEN 1 ELSE 2 END) AS nested
+        FROM attempt_of
+        GROUP BY span_no
+    ),
+    named AS (
+        SELECT
+            attribute.span_no,
+            max(hash(attribute.value) // 2) FILTER (attribute.key IN (
+                'item.id', 'item.index', 'asset.id', 'order.id', 'document.id', 'aws.s3.key'
+            )) AS item
+        FROM stored.span_attribute AS attribute
+        WHERE attribute.key IN (SELECT unnest($unit_keys))
+        GROUP BY attribute.span_no
+    ),
+    logged AS (
+        SELECT DISTINCT log_instance.span_no
+        FROM log_instance
+        JOIN stored.log_attribute AS attribute USING (log_no)
+        WHERE attribute.key IN (SELECT unnest($unit_keys)) AND log_instance.span_no IS NOT NULL
+    ),
+    error AS (
+        SELECT
+            *,
+            regexp_extract(error_type, '([^.:/*$]*)\\.?$', 1) AS short_type,
+            regexp_matches(message, $timeout_message) AS says_timeout
+        FROM span_error
+    )
+    SELECT
+        node.span_no,
+        coalesce(forest.parent_no, -1) AS parent_no,
+        trace_instance.instance_no,
+        forest.depth,
+        coalesce(node.start_ns, 0) AS start_ns,
+        coalesce(node.end_ns, 0) AS end_ns,
+        (hash(node.host, node.service) // 2)::BIGINT AS host,
+        (SELECT (value * 1e9)::BIGINT FROM bound WHERE name = 'skew_seconds') AS skew_ns,
+        node.kind = 'CONSUMER' AS is_consumer,
+        error.span_no IS NOT NULL AND NOT (
+            error.short_type IN (SELECT unnest($cancellation_types)) AND NOT error.says_timeout
+        ) AS failed,
+        coalesce(
+            error.says_timeout OR error.short_type IN (SELECT unnest($timeout_types)), false
+        ) AS is_timeout,
+        CASE WHEN regexp_matches(error.short_type, '^[A-Za-z]')
+            THEN (hash(error.short_type) // 2)::BIGINT ELSE 0 END AS error_kind,
+        coalesce(tried.repeated, false) AS repeated,
+        coalesce(tried.nested, 0) AS nested_attempt,
+        coalesce(named.item, 0)::BIGINT AS item,
+        named.span_no IS NOT NULL OR logged.span_no IS NOT NULL AS has_entity,
+        orphan.span_no IS NOT NULL AND NOT orphan.external_entry AND node.kind <> 'CONSUMER'
+            AS lost_parent
+    FROM node
+    JOIN forest USING (span_no)
+    JOIN trace_instance ON trace_instance.trace_no = node.trace_no
+    JOIN erring ON erring.instance_no = trace_instance.instance_no
+    LEFT JOIN error ON error.span_no = node.span_no
+    LEFT JOIN tried ON tried.span_no = node.span_no
+    LEFT JOIN named ON named.span_no = node.span_no
+    LEFT JOIN logged ON logged.span_no = node.span_no
+    LEFT JOIN orphan ON orphan.span_no = node.span_no
+    ORDER BY node.span_no
+"""
+
+# A link goes back in time; one that does not could close a circle.
+_LINKS: Final = """
+    SELECT DISTINCT node.span_no, linked.span_no AS linked_no
+    FROM stored.span_link AS link
+    JOIN node USING (span_no)
+    JOIN trace ON trace.trace_id = link.trace_id
+    JOIN node AS linked
+        ON linked.trace_no = trace.trace_no
+        AND format('{:016x}', linked.span_id) = lower(hex(link.span_id))
+    WHERE linked.start_ns < node.start_ns
+"""
+
+_FAILED: Final = """
+    SELECT
+        instance.instance_no,
+        instance.correlation_id,
+        instance.workflow,
+        lower(hex(trace.trace_id)) AS trace_id,
+        format('{:016x}', entry.span_id) AS span_id
+    FROM workflow_instance AS instance
+    JOIN node AS entry ON entry.span_no = instance.entry_span_no
+    JOIN trace USING (trace_no)
+    WHERE instance.outcome = 'failed' AND NOT instance.background
+    ORDER BY instance.instance_no
+"""
+
+_CANDIDATES: Final = r"""
+    WITH terminal AS (
+        SELECT
+            terminal_error.*,
+            node.service,
+            node.name AS step,
+            coalesce(called.target, call.peer, '') AS target,
+            error.error_type,
+            error.message,
+            regexp_extract(error.error_type, '([^.:/*$]*)\.?$', 1) AS short_type,
+            regexp_full_match(trim(error.message), $generic_message) AS generic_message,
+            node.kind IN ('CLIENT', 'PRODUCER')
+                AND NOT coalesce(called.is_external, true)
+                AND NOT coalesce(called.has_server_half, false) AS is_dark,
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                AS span
+        FROM terminal_error
+        JOIN node USING (span_no)
+        JOIN trace USING (trace_no)
+        JOIN span_error AS error USING (span_no)
+        LEFT JOIN call USING (span_no)
+        LEFT JOIN external_call AS called USING (span_no)
+        SEMI JOIN (
+            SELECT instance_no FROM workflow_instance WHERE outcome = 'failed'
+        ) AS failed ON failed.instance_no = terminal_error.instance_no
+    ),
+    judged AS (
+        SELECT
+            *,
+            short_type NOT IN (SELECT unnest($generic_types)) AS specific_type,
+            -- A message that only repeats the type says nothing more.
+            NOT generic_message AND trim(message, ' :') NOT IN (error_type, short_type)
+                AS specific_message,
+            regexp_matches(error_type, '^[0-9]+$|^[A-Z][A-Z_]+$') AS is_code
+        FROM terminal
+    )
+    SELECT
+        judged.instance_no,
+        judged.failure_no,
+        judged.item,
+        judged.service,
+        judged.step,
+        judged.target,
+        judged.error_type,
+        min(judged.message) AS message,
+        bool_or(judged.on_path) AS on_path,
+        bool_or(judged.in_time) AS in_time,
+        bool_and(judged.specific_type) AS specific_type,
+        bool_and(judged.specific_message) AS specific_message,
+        bool_and(judged.is_code) AS is_code,
+        list_filter([
+            CASE WHEN bool_or(judged.is_dark
+                AND judged.short_type NOT IN (SELECT unnest($connection_types)))
+                THEN $dark_boundary END,
+            CASE WHEN bool_or(judged.broken_chain) THEN $broken_chain END,
+            CASE WHEN bool_or(NOT judged.specific_type AND NOT judged.specific_message)
+                THEN $unexplained END
+        ], lambda blocker: blocker IS NOT NULL) AS blockers,
+        count(*) AS count,
+        list(judged.span ORDER BY judged.span_no)[:$shown] AS spans,
+        coalesce(arg_max(
+            slowest.service || ': ' || slowest.name || ' ('
+            || round(slowest.duration_ns / 1e6)::BIGINT || ' ms)',
+            slowest.duration_ns
+        ), '') AS slowest
+    FROM judged
+    LEFT JOIN node AS slowest ON slowest.span_no = judged.slowest_no
+    GROUP BY
+        judged.instance_no, judged.failure_no, judged.item,
+        judged.service, judged.step, judged.target, judged.error_type
+    ORDER BY judged.instance_no, judged.failure_no, judged.item, judged.service, judged.step
+"""
