@@ -1,6 +1,8 @@
 """The command line: parse, call, print. What is heavy is imported by the command that needs it."""
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,6 +32,10 @@ _SAMPLE: Final = "provider-hang"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a mark shows its escape, and loses nothing else.
+            stream.reconfigure(errors="backslashreplace")
     try:
         return int(options.run(options))
     except TracejuryError as error:
@@ -351,15 +357,9 @@ def _audit(options: argparse.Namespace) -> int:
     judged, reader = _judge(options, config)
     reader.close()
     to_screen = options.output is None
-    terminal = Terminal.of(sys.stdout, _environ()) if to_screen else PLAIN
+    terminal = Terminal.of(sys.stdout, os.environ) if to_screen else PLAIN
     _write(render(judged, options.format, terminal=terminal), options.output)
     return _audit_status(judged, options)
-
-
-def _environ() -> dict[str, str]:
-    import os
-
-    return dict(os.environ)
 
 
 def _write(text: str, output: Path | None) -> None:
@@ -457,7 +457,7 @@ def _explain(options: argparse.Namespace) -> int:
             f"There is no check {options.id!r}.",
             next_step=f"Choose one of {', '.join(e.id for e in known)}.",
         )
-    terminal = Terminal.of(sys.stdout, _environ())
+    terminal = Terminal.of(sys.stdout, os.environ)
     _write(render_explanations(chosen, options.format, terminal=terminal), None)
     return DONE
 

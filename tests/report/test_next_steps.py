@@ -27,12 +27,9 @@ def test_the_most_severe_failure_is_explained_first() -> None:
 @pytest.mark.parametrize(
     ("reason", "command"),
     [
-        ("no-exposure", "tracejury plan"),
-        ("units", "tracejury plan"),
         ("needs-baseline", "tracejury audit ... --baseline clean.duckdb"),
         ("sampled", "tracejury audit ... --sampling none"),
-        ("needs-declaration", "tracejury inventory --emit"),
-        ("no-correlation", "tracejury preflight"),
+        ("needs-declaration", "tracejury explain INV-01"),
     ],
 )
 def test_what_was_not_observed_names_what_would_show_it(reason: str, command: str) -> None:
@@ -43,4 +40,4 @@ def test_what_was_not_observed_names_what_would_show_it(reason: str, command: st
 
 def test_a_store_is_named_so_that_a_shell_takes_it_as_one_word() -> None:
     audit = replace(EXAMPLE, inputs=("a run; rm -rf x\x1b.duckdb",))
-    assert "tracejury plan --store 'a run; rm -rf x\\x1b.duckdb'" in commands(audit)
+    assert "tracejury tui --store 'a run; rm -rf x\\x1b.duckdb'" in commands(audit)

@@ -23,7 +23,10 @@ def render_answer(answer: Answer, format: str) -> str:  # noqa: A002
         return csv_table(answer.columns, answer.rows)
     if format == "json":
         rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-        return json.dumps(rows, default=_plain, ensure_ascii=True, indent=2) + "\n"
+        return (
+            json.dumps(rows, default=_plain, ensure_ascii=True, indent=2).replace("\x7f", "\\u007f")
+            + "\n"
+        )
     table = Table(box=None, pad_edge=False)
     for column in answer.columns:
         table.add_column(Text(safe_text(column)), no_wrap=True)

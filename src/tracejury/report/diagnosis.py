@@ -1,8 +1,8 @@
 """Write the suspects of each fault window, best first."""
 
-import json
 from collections.abc import Sequence
 
+from tracejury.report.json import json_text
 from tracejury.scorecard.result import FaultResult
 from tracejury.telemetry.safe_text import safe_text
 
@@ -10,7 +10,7 @@ from tracejury.telemetry.safe_text import safe_text
 def render_diagnosis(faults: Sequence[FaultResult], format: str) -> str:  # noqa: A002
     """`json` as the contract has it; `text` for people."""
     if format == "json":
-        return json.dumps({"faults": [_entry(fault) for fault in faults]}, indent=2) + "\n"
+        return json_text({"faults": [_entry(fault) for fault in faults]})
     return "\n".join(line for fault in faults for line in _lines(fault)) + "\n"
 
 

@@ -43,7 +43,7 @@ def details(audit: Audit) -> Iterator[str]:
         yield _targets(audit.external_calls)
     if audit.bounds:
         yield "## Bounds\n\nThe policy that these verdicts used.\n"
-        yield table(("Bound", "Value"), [(n, short(v)) for n, v in sorted(audit.bounds.items())])
+        yield table(("Bound", "Value"), [(n, f"{v:g}") for n, v in sorted(audit.bounds.items())])
     yield "## Next steps\n"
     yield "".join(f"- {code(step.command)}: {escaped(step.gives)}\n" for step in next_steps(audit))
 

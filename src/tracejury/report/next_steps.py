@@ -7,10 +7,6 @@ from tracejury.report.tally import failing, undecided
 from tracejury.scorecard.result import Audit
 from tracejury.telemetry.safe_text import safe_text
 
-PREFLIGHT_REASONS = frozenset(
-    ("dropped", "uninstrumented", "no-item-identity", "no-correlation", "export-lag", "estimated")
-)
-
 
 class Step(NamedTuple):
     """A command and what it gives."""
@@ -42,17 +38,12 @@ def _evidence(audit: Audit) -> list[Step]:
 
 
 def _more_evidence(audit: Audit) -> list[Step]:
-    reasons, store = undecided(audit).keys(), _store(audit)
+    reasons = undecided(audit).keys()
     lacks_baseline = audit.completeness is not None and audit.completeness.is_upper_bound
     may_be_whole = "sampled" in reasons and audit.trust.sampled == "unknown"
     again = "tracejury audit ..."
     wanted = (
         (not audit.faults, f"{again} --faults faults.json", "say what was injected, and when"),
-        (
-            reasons & {"no-exposure", "units"},
-            f"tracejury plan{store}",
-            "the faults to inject next, by risk",
-        ),
         (
             lacks_baseline or "needs-baseline" in reasons,
             f"{again} --baseline clean.duckdb",
@@ -61,11 +52,9 @@ def _more_evidence(audit: Audit) -> list[Step]:
         (may_be_whole, f"{again} --sampling none", "declare it, if nothing samples your traces"),
         (
             "needs-declaration" in reasons,
-            f"tracejury inventory{store} --emit",
-            "declarations to confirm",
+            "tracejury explain INV-01",
+            "how to declare your workflows",
         ),
-        (reasons & PREFLIGHT_REASONS, f"tracejury preflight{store}", "what makes checks decide"),
-        ("manual" in reasons, f"{again} --answers answers.toml", "answer what only a person can"),
     )
     return [Step(command, gives) for applies, command, gives in wanted if applies]
 

@@ -5,11 +5,9 @@
 """
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 
 from tracejury.checks.catalogue import CATALOGUE, Entry
 from tracejury.checks.explanation import PARTS, Explanation, all_explanations
@@ -112,22 +110,6 @@ def read_view(sql: str) -> View:
     return View(name, kind == "table", " ".join(prose), tuple(columns))
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write the pages, or say which are stale."""
-    stale = []
-    for name, generate in (("checks.md", checks_page), ("views.md", views_page)):
-        page, content = Path("docs") / name, generate()
-        if page.exists() and page.read_text(encoding="utf-8") == content:
-            continue
-        if "--write" in arguments:
-            page.write_text(content, encoding="utf-8")
-        else:
-            stale.append(str(page))
-    if stale:
-        sys.stderr.write(f"stale: {', '.join(stale)}; run `make docs` and commit the result\n")
-    return 1 if stale else 0
-
-
 def _header(sql: str) -> Iterator[str]:
     for line in sql.splitlines():
         if not line.startswith("--"):
@@ -148,7 +130,3 @@ def _check(explanation: Explanation) -> Iterator[str]:
         yield ""
         yield f"**{part.capitalize()}:** " + "\n\n".join(map(prose, paragraphs))
     yield ""
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

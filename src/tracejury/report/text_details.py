@@ -48,7 +48,7 @@ def details(audit: Audit) -> Iterator[RenderableType]:
         yield from _slowest(audit.timing.steps)
     if audit.bounds:
         yield heading("BOUNDS", "the policy that these verdicts used")
-        bounds = (f"{name} {short(bound)}" for name, bound in sorted(audit.bounds.items()))
+        bounds = (f"{name} {bound:g}" for name, bound in sorted(audit.bounds.items()))
         yield indented(text(", ".join(bounds)))
     yield from _next(audit)
 

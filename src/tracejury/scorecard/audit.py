@@ -50,7 +50,7 @@ def audit(
         inputs=inputs,
         bounds=bounds,
         verdict=verdict(criteria),
-        score=round(100 * shares.passed, 1) if shares else None,
+        score=100 * shares.passed if shares else None,
         failed_share=shares.failed if shares else None,
         unobserved_share=shares.unobserved if shares else None,
         coverage=shares.passed + shares.failed if shares else None,

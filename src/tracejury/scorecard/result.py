@@ -261,4 +261,4 @@ class Audit:
         """Lowest and highest score that the unobserved weight leaves possible."""
         if self.score is None or self.unobserved_share is None:
             return None
-        return self.score, self.score + 100 * self.unobserved_share
+        return self.score, min(100.0, self.score + 100 * self.unobserved_share)

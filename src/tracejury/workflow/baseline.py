@@ -22,6 +22,15 @@ PAIRS: Final = pa.schema(
         ("pairs", pa.int64()),
     ]
 )
+BRANCHES: Final = pa.schema(
+    [
+        *_STEP,
+        ("parent_service", pa.string()),
+        ("parent_name", pa.string()),
+        ("parent_kind", pa.string()),
+        ("ratio", pa.float64()),  # spans of the step below each span of the parent's
+    ]
+)
 PARENT_STEPS: Final = pa.schema(
     [
         *_STEP,
@@ -52,11 +61,13 @@ class Baseline:
     pairs: pa.Table
     parent_steps: pa.Table
     steps: pa.Table
+    branches: pa.Table
 
     @classmethod
     def empty(cls) -> Self:
         """A baseline that teaches nothing."""
-        return cls(PAIRS.empty_table(), PARENT_STEPS.empty_table(), STEPS.empty_table())
+        schemas = (PAIRS, PARENT_STEPS, STEPS, BRANCHES)
+        return cls(*(schema.empty_table() for schema in schemas))
 
     @classmethod
     def learn(cls, reader: Reader) -> Self:
@@ -65,6 +76,7 @@ class Baseline:
             pairs=reader.arrow("FROM pair").cast(PAIRS),
             parent_steps=reader.arrow(_PARENT_STEPS).cast(PARENT_STEPS),
             steps=reader.arrow(_STEPS).cast(STEPS),
+            branches=reader.arrow(_BRANCHES).cast(BRANCHES),
         )
 
     @property
@@ -78,8 +90,29 @@ class Baseline:
             "baseline_pair": self.pairs,
             "baseline_parent_step": self.parent_steps,
             "baseline_step": self.steps,
+            "baseline_branch": self.branches,
         }
 
+
+_BRANCHES: Final = """
+    WITH parents AS (
+        SELECT service, name, kind, count(*) AS spans
+        FROM node
+        GROUP BY ALL
+    )
+    SELECT
+        child.service, child.name, child.kind,
+        parent.service AS parent_service, parent.name AS parent_name, parent.kind AS parent_kind,
+        count(*)::DOUBLE / any_value(parents.spans) AS ratio
+    FROM node AS child
+    JOIN node AS parent ON parent.span_no = child.parent_no
+    JOIN parents
+        ON parents.service = parent.service
+        AND parents.name = parent.name
+        AND parents.kind = parent.kind
+    GROUP BY
+        child.service, child.name, child.kind, parent.service, parent.name, parent.kind
+"""
 
 _PARENT_STEPS: Final = """
     SELECT
