@@ -14,6 +14,9 @@ from tests.receiver.requests import TRACES, call, export, post, traces
 from tests.receiver.running import Running, running, start
 from tests.receiver.stored import rows, span_names
 
+from tracejury.errors import ReceiverError
+from tracejury.receiver.server import Addresses, run_receiver
+
 
 @contextmanager
 def taken_port() -> Iterator[int]:
@@ -30,6 +33,10 @@ def refusal(store: Path, grpc_port: int, http_port: int) -> str:
     return stderr
 
 
+def must_not_start(addresses: Addresses) -> None:
+    pytest.fail(f"it listens on {addresses}")
+
+
 def test_a_taken_grpc_port_starts_nothing(tmp_path: Path) -> None:
     with taken_port() as port:
         stderr = refusal(tmp_path / "run.duckdb", port, 0)
@@ -44,6 +51,43 @@ def test_a_taken_http_port_starts_nothing(tmp_path: Path) -> None:
     assert f"Port {port} of 127.0.0.1" in stderr
     assert "--http-port" in stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("grpc_port", "http_port", "option"), [(70_000, 0, "--grpc-port"), (0, 70_000, "--http-port")]
+)
+def test_a_port_that_is_none_is_refused(
+    tmp_path: Path, grpc_port: int, http_port: int, option: str
+) -> None:
+    stderr = refusal(tmp_path / "run.duckdb", grpc_port, http_port)
+    assert stderr == (
+        f"Port 70000 of 127.0.0.1 cannot be used: no such port. Choose another with {option}.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "complaint"),
+    [
+        ("192.0.2.1", "Port 4318 of 192.0.2.1 cannot be used"),
+        ("no-such-host.invalid", "is no address of this machine"),
+    ],
+)
+def test_a_host_that_is_not_this_machine_is_refused(
+    tmp_path: Path, host: str, complaint: str
+) -> None:
+    with pytest.raises(ReceiverError, match=complaint) as refused:
+        run_receiver(store=tmp_path / "run.duckdb", host=host, announce=must_not_start)
+    assert "--host" in refused.value.next_step
+
+
+def test_listening_beyond_this_machine_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # An address of documentation, which no machine has.
+    with pytest.raises(ReceiverError):
+        run_receiver(store=tmp_path / "run.duckdb", host="192.0.2.1", announce=must_not_start)
+    [warning] = caplog.records
+    assert "whoever reaches this machine can send telemetry" in warning.getMessage()
 
 
 def test_a_second_receiver_gets_no_port_of_the_first(receiver: Running, tmp_path: Path) -> None:
@@ -103,6 +147,34 @@ def test_what_is_in_flight_at_sigterm_is_stored_or_refused(receiver: Running) ->
     assert set(codes.values()) <= {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
 
 
+def begin_body(connection: socket.socket) -> None:
+    """Let the receiver wait for a body."""
+    connection.sendall(
+        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+        b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+    )
+    assert connection.recv(100).startswith(b"HTTP/1.1 100")
+
+
+def test_a_body_that_does_not_end_cannot_keep_it_running(receiver: Running) -> None:
+    with socket.create_connection(("127.0.0.1", receiver.http_port), timeout=60) as stalled:
+        begin_body(stalled)
+        receiver.process.send_signal(signal.SIGTERM)
+        _, stderr = receiver.process.communicate(timeout=8)
+    assert (receiver.process.returncode, stderr) == (0, "")
+
+
+def test_clients_that_give_up_disturb_nobody(receiver: Running) -> None:
+    with grpc.insecure_channel(receiver.grpc_target) as channel:
+        pending = [export(channel).future(traces(f"span {n}"), timeout=60) for n in range(50)]
+        pending[0].result()
+        for future in pending:
+            future.cancel()
+    call(receiver.grpc_target, TRACES, traces("after"))
+    assert receiver.terminate() == ""
+    assert {"after", "span 0"} <= set(span_names(receiver.store))
+
+
 def test_sigint_ends_it_in_order_too(receiver: Running) -> None:
     assert post(receiver.http_port, "/v1/traces", traces("a")).status == 200
     receiver.process.send_signal(signal.SIGINT)
@@ -120,11 +192,7 @@ def await_refusal(port: int) -> None:
 def test_a_second_sigint_ends_it_at_once(receiver: Running) -> None:
     # A body that never ends keeps the first one waiting.
     with socket.create_connection(("127.0.0.1", receiver.http_port), timeout=60) as stalled:
-        stalled.sendall(
-            b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
-            b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n"
-        )
-        assert stalled.recv(100).startswith(b"HTTP/1.1 100")
+        begin_body(stalled)
         receiver.process.send_signal(signal.SIGINT)
         await_refusal(receiver.http_port)
         receiver.process.send_signal(signal.SIGINT)
@@ -144,8 +212,7 @@ def test_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         acknowledged |= {name for sender in sent for name in sender.result()}
     with running(store) as receiver:
         # An exporter whose answer was lost sends again: it must not be stored twice.
-        for name in sorted(acknowledged):
-            call(receiver.grpc_target, TRACES, traces(name))
+        call(receiver.grpc_target, TRACES, traces(*sorted(acknowledged)))
         receiver.terminate()
     stored = [name for name in span_names(store) if not name.startswith("own")]
     assert len(acknowledged) > 0

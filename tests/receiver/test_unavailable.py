@@ -28,6 +28,7 @@ from tests.receiver.running import Running
 from tests.receiver.stored import delivered, span_names
 
 from tracejury.errors import StoreError
+from tracejury.receiver import http_body, http_endpoint
 from tracejury.receiver.admission import Admission, Hold, OverloadError
 from tracejury.receiver.grpc_endpoint import answer_exports, bind_grpc
 from tracejury.receiver.http_endpoint import http_runner
@@ -172,6 +173,31 @@ async def test_memory_is_bounded(tmp_path: Path) -> None:
             hold.grow(1000)
         # What was held is free again.
         assert await status(traces("small")) == 200
+
+
+async def test_a_client_that_sends_its_body_too_slowly_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_body, "BODY_DEADLINE_S", 0.01)
+    async with endpoints(Store.open(tmp_path / "run.duckdb"), Admission()) as receiver:
+        reader, writer = await asyncio.open_connection("127.0.0.1", receiver.http_port)
+        writer.write(
+            b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 9\r\n\r\n{"
+        )
+        assert (await reader.readline()).split()[1] == b"408"
+        writer.close()
+
+
+async def test_a_client_that_sends_its_headers_too_slowly_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_endpoint, "_HEADER_DEADLINE_S", 0.01)
+    async with endpoints(Store.open(tmp_path / "run.duckdb"), Admission()) as receiver:
+        reader, writer = await asyncio.open_connection("127.0.0.1", receiver.http_port)
+        writer.write(b"POST /v1/traces HTTP/1.1\r\nHost:")
+        assert await reader.read() == b""
+        writer.close()
 
 
 @contextmanager

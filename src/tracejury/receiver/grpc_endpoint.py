@@ -41,8 +41,7 @@ def bind_grpc(host: str, port: int) -> tuple[grpc.aio.Server, int]:
         return server, server.add_insecure_port(address)
     except RuntimeError as error:
         raise ReceiverError(
-            f"Port {port} of {host} cannot be used for gRPC: another program holds it, or it is "
-            "not allowed.",
+            f"Port {port} of {host} cannot be used for gRPC.",
             next_step="Choose another with --grpc-port.",
         ) from error
 

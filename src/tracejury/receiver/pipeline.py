@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from tracejury.receiver.answers import Answer, Code, Refused
+from tracejury.receiver.answers import RETRY_AFTER_OVERLOAD_S, Answer, Code, Refused
 from tracejury.receiver.settlement import Request, settle
 from tracejury.store.writer import Store
 
@@ -30,19 +30,25 @@ class Pipeline:
         self._store = store
         self._loop = asyncio.get_running_loop()
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._is_stopping = False
+        self._is_closed = False
+        self._is_last_taken = False
         self._thread = threading.Thread(target=self._run, name="commit")
         self._thread.start()
         self.failure: str | None = None
 
     async def submit(self, request: Request) -> Answer:
         """Answered once `request` is on disk, or known not to be."""
+        if self._is_closed:
+            return Refused(
+                Code.UNAVAILABLE, "The receiver is stopping.", retry_after_s=RETRY_AFTER_OVERLOAD_S
+            )
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._waiting.put((request, answer))
         return await answer
 
     async def stop(self) -> None:
-        """Commit and answer what is waiting, and take no more."""
+        """Commit and answer what is waiting, and take no more. May be called again."""
+        self._is_closed = True
         self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -55,13 +61,13 @@ class Pipeline:
         """What is waiting, up to a commit's size; waits for the first. Empty: the end."""
         group: list[_Waiting] = []
         size = 0
-        while not self._is_stopping and len(group) < _COMMIT_REQUESTS and size < _COMMIT_BYTES:
+        while not self._is_last_taken and len(group) < _COMMIT_REQUESTS and size < _COMMIT_BYTES:
             try:
                 item = self._waiting.get(block=not group)
             except queue.Empty:
                 break
             if item is None:
-                self._is_stopping = True
+                self._is_last_taken = True
                 break
             group.append(item)
             size += len(item[0].body)

@@ -1,8 +1,10 @@
 """The receiver: both endpoints, one store, from the first port to the last commit."""
 
 import asyncio
+import errno
 import ipaddress
 import logging
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,8 +24,11 @@ from tracejury.receiver.pipeline import Pipeline
 from tracejury.receiver.snapshot_socket import offer_snapshots
 from tracejury.store.writer import Store
 
-# What requests that are still arriving have to finish; one that arrived whole is always answered.
-_GRACE_S: Final = 5.0
+# What requests that are still arriving have to finish. The HTTP server waits up to twice as long,
+# and who stops containers often kills them after ten seconds.
+_GRACE_S: Final = 1.0
+
+_BACKLOG: Final = 512
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +79,7 @@ async def _receive(
     with _termination() as terminated:
         async with AsyncExitStack() as running:
             address = _resolve(host)
-            listener = running.enter_context(_listen_http(address, http_port))
+            listener = running.enter_context(_listening(address, http_port, option="--http-port"))
             grpc_server, grpc_port = await running.enter_async_context(_bound(address, grpc_port))
             store = running.enter_context(Store.open(path))
             await running.enter_async_context(offer_snapshots(store, path))
@@ -87,6 +92,8 @@ async def _receive(
             await running.enter_async_context(_serving_http(runner, listener))
             announce(Addresses(address, grpc_port, listener.getsockname()[1]))
             await terminated.wait()
+            # Whatever arrived whole is answered; the servers then wait only for what is arriving.
+            await pipeline.stop()
 
 
 @contextmanager
@@ -130,14 +137,16 @@ def _resolve(host: str) -> str:
 
 
 @contextmanager
-def _listen_http(host: str, port: int) -> Iterator[socket.socket]:
+def _listening(host: str, port: int, *, option: str) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=512)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
+        reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "No such port"
+        is_foreign = isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL
         raise ReceiverError(
-            f"Port {port} of {host} cannot be used for HTTP: {error}.",
-            next_step="Choose another with --http-port.",
+            f"Port {port} of {host} cannot be used: {reason.lower()}.",
+            next_step=f"Choose another with {'--host' if is_foreign else option}.",
         ) from error
     with listener:
         yield listener
@@ -145,6 +154,9 @@ def _listen_http(host: str, port: int) -> Iterator[socket.socket]:
 
 @asynccontextmanager
 async def _bound(host: str, port: int) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
+    # gRPC takes any number for a port, and reports a taken one on stderr in words of its own.
+    with _listening(host, port, option="--grpc-port"):
+        pass
     server, port = bind_grpc(host, port)
     try:
         yield server, port
@@ -165,7 +177,7 @@ async def _serving(server: grpc.aio.Server) -> AsyncIterator[None]:
 async def _serving_http(runner: web.ServerRunner, listener: socket.socket) -> AsyncIterator[None]:
     await runner.setup()
     try:
-        await web.SockSite(runner, listener, backlog=512).start()
+        await web.SockSite(runner, listener, backlog=_BACKLOG).start()
         yield
     finally:
         await runner.cleanup()
