@@ -51,6 +51,7 @@ sampling = "none"
 call_seconds = 5
 job_seconds = 30
 stuck_seconds = 60
+redelivery_seconds = 30
 """
 
 README = """\
