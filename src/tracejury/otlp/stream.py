@@ -27,7 +27,8 @@ class Stream:
         """The next bytes without reading on; fewer than asked for only at the end."""
         while len(self._buffer) < size and self._fill():
             pass
-        return bytes(self._buffer[:size])
+        with memoryview(self._buffer) as buffered:
+            return bytes(buffered[:size])
 
     def read(self, size: int) -> bytes:
         taken = self.peek(size)
@@ -48,24 +49,24 @@ class Stream:
             self._drop(len(self._buffer))
 
     def line(self, limit: int) -> tuple[bytes, bool]:
-        """The next line with its end, and whether it is whole: beyond the limit it is cut."""
+        """The next line with its end, and whether that is all: of one too long, only the start."""
         searched = 0
         while (found := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
             if searched > limit:
-                return self._cut_line(limit)
+                return self._cut_line(), False
             if not self._fill():
                 return self.read(searched), True
-        return (self.read(found + 1), True) if found < limit else self._cut_line(limit)
+        return (self.read(found + 1), True) if found < limit else (self._cut_line(), False)
 
-    def _cut_line(self, limit: int) -> tuple[bytes, bool]:
-        start = self.read(limit)
+    def _cut_line(self) -> bytes:
+        start = self.peek(_CHUNK)
         while (found := self._buffer.find(b"\n")) < 0:
             self._drop(len(self._buffer))
             if not self._fill():
-                return start, False
+                return start
         self._drop(found + 1)
-        return start, False
+        return start
 
     def _fill(self) -> bool:
         try:

@@ -1,0 +1,57 @@
+"""What is written as OTLP/JSON lines reads back as the same batch."""
+
+import json
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.otlp import requests
+from tests.otlp.tables import rows
+
+from tracejury.otlp.decode import Encoding, Signal, decode
+from tracejury.otlp.encode import RECORDS_PER_LINE, encode_json_lines
+
+slow = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=50)
+
+
+@given(st.lists(requests.trace_requests(requests.whole_spans, least=1), max_size=3))
+@slow
+def test_spans_survive_the_round_trip(sent: list[Any]) -> None:
+    bodies = [request.SerializeToString() for request in sent]
+    batch = decode(Signal.TRACES, Encoding.PROTOBUF, bodies)
+    lines = [line.encode() for line in encode_json_lines(batch)]
+    assert decode(Signal.TRACES, Encoding.JSON, lines) == batch
+
+
+@given(st.lists(requests.log_requests(least=1), min_size=1, max_size=3))
+@slow
+def test_logs_survive_the_round_trip(sent: list[Any]) -> None:
+    bodies = [request.SerializeToString() for request in sent]
+    batch = decode(Signal.LOGS, Encoding.PROTOBUF, bodies)
+    lines = [line.encode() for line in encode_json_lines(batch)]
+    signal = Signal.LOGS if batch.logs.num_rows else Signal.TRACES
+    assert decode(signal, Encoding.JSON, lines) == batch
+
+
+def test_a_large_request_becomes_several_lines() -> None:
+    body = requests.busy_request(2 * RECORDS_PER_LINE + 1).SerializeToString()
+    batch = decode(Signal.TRACES, Encoding.PROTOBUF, [body])
+    lines = list(encode_json_lines(batch))
+    assert len(lines) == 3
+    again = decode(Signal.TRACES, Encoding.JSON, [line.encode() for line in lines])
+    placed = ["request", "resource", "scope"]
+    assert again.spans.drop_columns(placed) == batch.spans.drop_columns(placed)
+    for table in ("span_attributes", "events", "event_attributes", "links", "link_attributes"):
+        assert rows(again)[table] == rows(batch)[table]
+
+
+def test_a_line_is_otlp_json_as_the_specification_writes_it() -> None:
+    (line,) = encode_json_lines(
+        decode(Signal.TRACES, Encoding.PROTOBUF, [requests.busy_request(1).SerializeToString()])
+    )
+    (span,) = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert span["traceId"] == "0" * 31 + "1"
+    assert span["startTimeUnixNano"] == "1700000000000000000"
+    assert {"key": "size", "value": {"intValue": "0"}} in span["attributes"]
+    assert {"key": "hit", "value": {"boolValue": True}} in span["attributes"]
+    assert "parentSpanId" not in span
