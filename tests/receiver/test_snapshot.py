@@ -12,7 +12,9 @@ from tests.receiver.running import Running, running
 from tests.receiver.stored import reading, span_names
 
 from tracejury.errors import StoreError
+from tracejury.store.connection import StoreHeldError
 from tracejury.store.snapshot import request_snapshot, socket_addresses
+from tracejury.store.writer import Store
 
 
 def names_beside(store: Path) -> list[str]:
@@ -36,6 +38,14 @@ def test_only_the_owner_may_ask(receiver: Running) -> None:
     assert snapshot is not None
     assert stat.S_IMODE(snapshot.stat().st_mode) == 0o600
     snapshot.unlink()
+
+
+def test_a_snapshot_does_not_give_up_the_store(receiver: Running) -> None:
+    snapshot = request_snapshot(receiver.store)
+    assert snapshot is not None
+    snapshot.unlink()
+    with pytest.raises(StoreHeldError, match=str(receiver.process.pid)):
+        Store.open(receiver.store)
 
 
 def test_snapshots_under_writes_are_whole(receiver: Running) -> None:
