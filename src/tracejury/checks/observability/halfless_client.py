@@ -100,7 +100,11 @@ _NEVER_PAIRED = """
     JOIN workflow_instance AS instance ON instance.instance_no = call.instance_no
     WHERE call.kind = 'CLIENT'
         AND NOT instance.background
-        AND call.route NOT IN (SELECT pair.route FROM pair)
+        AND NOT EXISTS (
+            SELECT 1
+            FROM pair
+            WHERE pair.caller = call.service AND pair.route = call.route
+        )
     ORDER BY route
 """
 
