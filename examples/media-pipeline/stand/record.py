@@ -65,7 +65,7 @@ replaced; nothing else is edited.
 
 - `traces.jsonl.gz`, `logs.jsonl.gz`: what `tracejury serve` received, as OTLP JSON lines
 - `faults.json`: what was broken, and when
-- `jobs.csv`: the jobs as the pipeline's own database has them, for `tracejury audit --state`
+- `jobs.csv`: the jobs as the pipeline's own database has them
 - `tracejury.toml`: the configuration to judge it with
 """
 

@@ -144,9 +144,16 @@ def _tests(tests: tuple[TestResult, ...]) -> Iterator[RenderableType]:
     ]
     if rows:
         yield grid(rows, widths=(WIDEST_OUTCOME,))
-    if not_run := [_short_id(test) for test in tests if test.outcome == "not-run"]:
-        said = f"{' '.join(not_run)}: no fault of their kind was injected"
-        yield grid([(word("not-run"), said)], widths=(WIDEST_OUTCOME,))
+    not_run = [test for test in tests if test.outcome == "not-run"]
+    undecided = [_short_id(test) for test in not_run if test.faults]
+    without = [_short_id(test) for test in not_run if not test.faults]
+    for names, why in (
+        (undecided, "a fault was injected, but no clause could be decided"),
+        (without, "no fault of their kind was injected, or nothing could be decided"),
+    ):
+        if names:
+            said = f"{' '.join(names)}: {why}"
+            yield grid([(word("not-run"), said)], widths=(WIDEST_OUTCOME,))
 
 
 def _short_id(test: TestResult) -> str:

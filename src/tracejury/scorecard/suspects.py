@@ -2,8 +2,9 @@
 
 Three kinds of evidence, step by step. Time: own time of a step, and the part of a call that its
 callee does not account for (charged mostly to the callee). Errors: failures that the window has and
-the rest has not, charged to the callee where a call failed. Silence: a service that was heard of
-before and after, and sent much less in between. A target that the fault file names is never used.
+the rest has not, charged to the callee where a call failed. Silence: spans that began in the window
+and never arrived, though others name them or were answered by them. A target that the fault file
+names is never used.
 """
 
 import math
@@ -17,8 +18,8 @@ from tracejury.store.reader import Reader, Row
 # Whoever is called answers for most of the time that the caller waits and nobody accounts for.
 _CALLEE_SHARE: Final = 0.7
 
-# A service that sends less than this share of its usual records is silent.
-_SILENT_SHARE: Final = 0.3
+# What a span that never arrived says, against one that was e times slower than usual.
+_SILENT_POINTS: Final = 2.0
 
 # Below this, nothing stands out.
 _STANDS_OUT: Final = 3.0
@@ -43,7 +44,7 @@ def rank(reader: Reader, start_ns: int, end_ns: int) -> Ranking:
         _charge(blame, evidence, row, _slower(row))
     for row in reader.rows(_FAILING, window):
         _charge(blame, evidence, row, _failing(row))
-    for row in reader.rows(_SILENT, {**window, "share": _SILENT_SHARE}):
+    for row in reader.rows(_SILENT, window):
         _charge(blame, evidence, row, _silent(row))
     by_service: dict[str, float] = defaultdict(float)
     for (service, _), points in blame.items():
@@ -116,10 +117,11 @@ def _failing(row: Row) -> tuple[float, str]:
 
 
 def _silent(row: Row) -> tuple[float, str]:
-    points = math.sqrt(row["usual"]) * math.log((row["usual"] + 1) / (row["inside"] + 1))
+    usual = row["outside"] * row["window_share"]
+    points = _SILENT_POINTS * math.sqrt(max(row["inside"] - usual, 0.0))
     return points, (
-        f"{row['service']} sent {row['inside']} spans in the window, where"
-        f" {row['usual']:.0f} were usual"
+        f"{row['inside']} spans `{row['name']}` of {row['service']} that began in the window never"
+        f" arrived ({row['cause']}), {row['outside']} outside"
     )
 
 
@@ -129,6 +131,13 @@ _TIMED: Final = """
         FROM node
         WHERE kind IN ('SERVER', 'CONSUMER') AND parent_no IS NOT NULL
         GROUP BY parent_no
+    ),
+    -- Whoever called what failed handles a failure: its time and its error are not its own.
+    passed_on AS (
+        SELECT DISTINCT node.parent_no AS span_no
+        FROM span_error AS error
+        JOIN node USING (span_no)
+        WHERE NOT error.by_log
     ),
     timed AS (
         SELECT
@@ -156,7 +165,9 @@ _TIMED: Final = """
         LEFT JOIN external_call AS call USING (span_no)
         LEFT JOIN half USING (span_no)
         LEFT JOIN span_error AS error USING (span_no)
-        WHERE NOT instance.background AND node.start_ns IS NOT NULL
+        WHERE NOT instance.background
+            AND node.start_ns IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM passed_on WHERE passed_on.span_no = node.span_no)
     )
 """
 
@@ -193,27 +204,30 @@ _FAILING: Final = (
 """
 )
 
-_SILENT: Final = (
-    _TIMED
-    + """,
-    span_of_time AS (
-        SELECT
-            greatest(max(start_ns) - min(start_ns) - ($end - $start), 1) AS outside_ns
-        FROM timed
+_SILENT: Final = """
+    WITH lost AS (
+        SELECT service, name, cause, first_ns AS time_ns
+        FROM ghost
+        WHERE service <> ''
+        UNION ALL
+        SELECT half.callee, half.callee_name, 'not-exported', node.start_ns
+        FROM missing_half AS half
+        JOIN node USING (span_no)
     ),
-    heard AS (
-        SELECT
-            service,
-            count(*) FILTER (is_inside) AS inside,
-            count(*) FILTER (NOT is_inside AND NOT is_in_a_fault) AS outside
-        FROM timed
-        GROUP BY service
+    whole AS (
+        SELECT greatest(max(start_ns) - min(start_ns), 1) AS run_ns
+        FROM node
     )
     SELECT
-        heard.service, '(everything)' AS name, NULL AS callee, heard.inside,
-        heard.outside * ($end - $start)::DOUBLE / span_of_time.outside_ns AS usual
-    FROM heard
-    CROSS JOIN span_of_time
-    WHERE usual >= 5 AND heard.inside < $share * usual
+        lost.service,
+        lost.name,
+        NULL AS callee,
+        mode(lost.cause) AS cause,
+        count(*) FILTER (lost.time_ns BETWEEN $start AND $end) AS inside,
+        count(*) FILTER (lost.time_ns NOT BETWEEN $start AND $end) AS outside,
+        least(($end - $start) / any_value(whole.run_ns), 1.0) AS window_share
+    FROM lost
+    CROSS JOIN whole
+    GROUP BY lost.service, lost.name
+    HAVING inside > 0
 """
-)

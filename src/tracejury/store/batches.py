@@ -10,10 +10,14 @@ from tracejury.telemetry import batch as layout
 from tracejury.telemetry.batch import Batch
 
 _REQUESTS_AT_ONCE: Final = 64
+_SIGNALS: Final = ("traces", "logs")
 
 
 def stored_batches(reader: Reader) -> Iterator[Batch]:
-    """Everything stored, in the order of arrival; a request that was stored is never split."""
+    """Everything stored, in the order of arrival; a request that was stored is never split.
+
+    Each batch has the requests of one signal, and none without a record.
+    """
     last = reader.value("""
         SELECT max(request_no) FROM (
             SELECT max(request_no) AS request_no FROM stored.span
@@ -22,19 +26,29 @@ def stored_batches(reader: Reader) -> Iterator[Batch]:
         )
     """)
     for first in range(0, (-1 if last is None else last) + 1, _REQUESTS_AT_ONCE):
-        yield _batch(reader, first, first + _REQUESTS_AT_ONCE)
+        for signal in _SIGNALS:
+            batch = _batch(reader, first, first + _REQUESTS_AT_ONCE, signal)
+            if batch.requests:
+                yield batch
 
 
-def _batch(reader: Reader, first: int, end: int) -> Batch:
-    bounds = {"first": first, "end": end}
+def _batch(reader: Reader, first: int, end: int, signal: str) -> Batch:
+    bounds = {"first": first, "end": end, "signal": signal}
     for name, sql in _WORKING.items():
-        reader.register(name, reader.arrow(sql, bounds))
+        parameters = bounds if "$first" in sql else {}
+        reader.register(name, reader.arrow(sql, parameters))
+    requests = reader.value("""
+        SELECT greatest(
+            (SELECT coalesce(max(request) + 1, 0) FROM exported_span),
+            (SELECT coalesce(max(request) + 1, 0) FROM exported_log)
+        )
+    """)
 
     def table(sql: str, schema: pa.Schema) -> pa.Table:
         return reader.arrow(sql).cast(schema)
 
     return Batch(
-        requests=end - first,
+        requests=int(requests),
         resources=table(
             """
             SELECT resource.schema_url, resource.dropped_attributes
@@ -53,7 +67,7 @@ def _batch(reader: Reader, first: int, end: int) -> Batch:
             layout.SCOPES,
         ),
         scope_attributes=table(_attributes("scope", "scope_id"), layout.ATTRIBUTES),
-        spans=reader.arrow(_SPANS, {"first": first}).cast(layout.SPANS),
+        spans=reader.arrow(_SPANS).cast(layout.SPANS),
         span_attributes=table(_attributes("span", "span_no"), layout.ATTRIBUTES),
         events=table(
             """
@@ -74,7 +88,7 @@ def _batch(reader: Reader, first: int, end: int) -> Batch:
             layout.LINKS,
         ),
         link_attributes=table(_attributes("link", "link_no"), layout.ATTRIBUTES),
-        logs=reader.arrow(_LOGS, {"first": first}).cast(layout.LOGS),
+        logs=reader.arrow(_LOGS).cast(layout.LOGS),
         log_attributes=table(_attributes("log", "log_no"), layout.ATTRIBUTES),
         rejections=layout.REJECTIONS.empty_table(),
     )
@@ -83,50 +97,56 @@ def _batch(reader: Reader, first: int, end: int) -> Batch:
 # Which rows a batch has, and which row number each gets.
 _WORKING: Final = {
     "exported_span": """
-        SELECT span_no, row_number() OVER (ORDER BY span_no) - 1 AS row
+        SELECT
+            span_no,
+            row_number() OVER (ORDER BY span_no) - 1 AS row,
+            dense_rank() OVER (ORDER BY request_no) - 1 AS request
         FROM stored.span
-        WHERE request_no >= $first AND request_no < $end
+        WHERE request_no >= $first AND request_no < $end AND $signal = 'traces'
     """,
     "exported_log": """
-        SELECT log_no, row_number() OVER (ORDER BY log_no) - 1 AS row
+        SELECT
+            log_no,
+            row_number() OVER (ORDER BY log_no) - 1 AS row,
+            dense_rank() OVER (ORDER BY request_no) - 1 AS request
         FROM stored.log_record
-        WHERE request_no >= $first AND request_no < $end
+        WHERE request_no >= $first AND request_no < $end AND $signal = 'logs'
     """,
     "exported_event": """
         SELECT event.event_no, span.row AS owner,
             row_number() OVER (ORDER BY event.event_no) - 1 AS row
         FROM stored.span_event AS event JOIN exported_span AS span USING (span_no)
-        WHERE $first < $end
     """,
     "exported_link": """
         SELECT link.link_no, span.row AS owner,
             row_number() OVER (ORDER BY link.link_no) - 1 AS row
         FROM stored.span_link AS link JOIN exported_span AS span USING (span_no)
-        WHERE $first < $end
     """,
     "exported_resource": """
         SELECT resource_id, row_number() OVER (ORDER BY resource_id) - 1 AS row
         FROM (
-            SELECT resource_id FROM stored.span WHERE request_no >= $first AND request_no < $end
+            SELECT span.resource_id
+            FROM exported_span JOIN stored.span AS span USING (span_no)
             UNION
-            SELECT resource_id FROM stored.log_record
-            WHERE request_no >= $first AND request_no < $end
+            SELECT log.resource_id
+            FROM exported_log JOIN stored.log_record AS log USING (log_no)
         )
     """,
     "exported_scope": """
         SELECT scope_id, row_number() OVER (ORDER BY scope_id) - 1 AS row
         FROM (
-            SELECT scope_id FROM stored.span WHERE request_no >= $first AND request_no < $end
+            SELECT span.scope_id
+            FROM exported_span JOIN stored.span AS span USING (span_no)
             UNION
-            SELECT scope_id FROM stored.log_record
-            WHERE request_no >= $first AND request_no < $end
+            SELECT log.scope_id
+            FROM exported_log JOIN stored.log_record AS log USING (log_no)
         )
     """,
 }
 
 _SPANS: Final = """
     SELECT
-        span.request_no - $first AS request, resource.row AS resource, scope.row AS scope,
+        exported.request, resource.row AS resource, scope.row AS scope,
         span.trace_id, span.span_id, span.parent_span_id, span.trace_state, span.flags, span.name,
         span.kind, span.start_ns, span.end_ns, span.status_code, span.status_message,
         span.dropped_attributes, span.dropped_events, span.dropped_links
@@ -139,7 +159,7 @@ _SPANS: Final = """
 
 _LOGS: Final = """
     SELECT
-        log.request_no - $first AS request, resource.row AS resource, scope.row AS scope,
+        exported.request, resource.row AS resource, scope.row AS scope,
         log.time_ns, log.observed_ns, log.severity_number, log.severity_text, log.event_name,
         log.body_type, log.body, log.trace_id, log.span_id, log.flags, log.dropped_attributes
     FROM exported_log AS exported

@@ -1,27 +1,29 @@
+-- Hashes of incoming records: what makes two of them the same. Attributes count in any order.
+
 -- name: resource
 SELECT
-    resource.row,
-    hash(resource.schema_url, resource.dropped_attributes, coalesce(attributes.digest, 0)) AS resource_id
+    hash(resource.schema_url, resource.dropped_attributes, coalesce(attributes.digest, 0)) AS id
 FROM incoming_resource AS resource
 LEFT JOIN (
     SELECT owner, sum(hash(key, type, value)) AS digest
     FROM incoming_resource_attribute
     GROUP BY owner
-) AS attributes ON attributes.owner = resource.row;
+) AS attributes ON attributes.owner = resource.row
+ORDER BY resource.row;
 
 -- name: scope
 SELECT
-    scope.row,
     hash(
         scope.name, scope.version, scope.schema_url, scope.dropped_attributes,
         coalesce(attributes.digest, 0)
-    ) AS scope_id
+    ) AS id
 FROM incoming_scope AS scope
 LEFT JOIN (
     SELECT owner, sum(hash(key, type, value)) AS digest
     FROM incoming_scope_attribute
     GROUP BY owner
-) AS attributes ON attributes.owner = scope.row;
+) AS attributes ON attributes.owner = scope.row
+ORDER BY scope.row;
 
 -- name: span
 WITH attributes AS (
@@ -60,59 +62,34 @@ links AS (
     FROM incoming_link AS link
     LEFT JOIN link_attributes ON link_attributes.owner = link.row
     GROUP BY link.owner
-),
-identified AS (
-    SELECT
-        span.row,
-        resource.resource_id,
-        scope.scope_id,
-        hash(
-            span.trace_id, span.span_id, span.parent_span_id, span.trace_state, span.flags,
-            span.name, span.kind, span.start_ns, span.end_ns, span.status_code,
-            span.status_message, span.dropped_attributes, span.dropped_events,
-            span.dropped_links, resource.resource_id, scope.scope_id,
-            coalesce(attributes.digest, 0), coalesce(events.digest, 0), coalesce(links.digest, 0)
-        ) AS identity
-    FROM incoming_span AS span
-    JOIN resource_of_row AS resource ON resource.row = span.resource
-    JOIN scope_of_row AS scope ON scope.row = span.scope
-    LEFT JOIN attributes ON attributes.owner = span.row
-    LEFT JOIN events ON events.owner = span.row
-    LEFT JOIN links ON links.owner = span.row
 )
 SELECT
-    identified.*,
-    row_number() OVER (PARTITION BY identified.identity ORDER BY identified.row) > 1
-    OR identified.identity IN (SELECT span.identity FROM stored.span AS span) AS is_duplicate
-FROM identified;
+    hash(
+        span.trace_id, span.span_id, span.parent_span_id, span.trace_state, span.flags,
+        span.name, span.kind, span.start_ns, span.end_ns, span.status_code,
+        span.status_message, span.dropped_attributes, span.dropped_events,
+        span.dropped_links, span.resource_id, span.scope_id,
+        coalesce(attributes.digest, 0), coalesce(events.digest, 0), coalesce(links.digest, 0)
+    ) AS id
+FROM incoming_span AS span
+LEFT JOIN attributes ON attributes.owner = span.row
+LEFT JOIN events ON events.owner = span.row
+LEFT JOIN links ON links.owner = span.row
+ORDER BY span.row;
 
 -- name: log
--- A record is a duplicate only of a record of an earlier request: services do repeat themselves
--- inside one request, and mean it.
 WITH attributes AS (
     SELECT owner, sum(hash(key, type, value)) AS digest
     FROM incoming_log_attribute
     GROUP BY owner
-),
-identified AS (
-    SELECT
-        log.row,
-        log.request,
-        resource.resource_id,
-        scope.scope_id,
-        hash(
-            log.time_ns, log.observed_ns, log.severity_number, log.severity_text, log.event_name,
-            log.body_type, log.body, log.trace_id, log.span_id, log.flags,
-            log.dropped_attributes, resource.resource_id, scope.scope_id,
-            coalesce(attributes.digest, 0)
-        ) AS identity
-    FROM incoming_log AS log
-    JOIN resource_of_row AS resource ON resource.row = log.resource
-    JOIN scope_of_row AS scope ON scope.row = log.scope
-    LEFT JOIN attributes ON attributes.owner = log.row
 )
 SELECT
-    identified.*,
-    identified.request > min(identified.request) OVER (PARTITION BY identified.identity)
-    OR identified.identity IN (SELECT log.identity FROM stored.log_record AS log) AS is_duplicate
-FROM identified;
+    hash(
+        log.time_ns, log.observed_ns, log.severity_number, log.severity_text, log.event_name,
+        log.body_type, log.body, log.trace_id, log.span_id, log.flags,
+        log.dropped_attributes, log.resource_id, log.scope_id,
+        coalesce(attributes.digest, 0)
+    ) AS id
+FROM incoming_log AS log
+LEFT JOIN attributes ON attributes.owner = log.row
+ORDER BY log.row;

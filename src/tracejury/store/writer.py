@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, Self
@@ -13,12 +13,17 @@ from typing import Final, Self
 import duckdb
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tracejury import __version__
 from tracejury.errors import StoreError
 from tracejury.store.combine import combine
 from tracejury.store.connection import FORMAT_VERSION, check_format, connect
+from tracejury.store.identify import Incoming, identify
+from tracejury.store.identities import Hashes, Identities
 from tracejury.telemetry.batch import Batch
+
+Mask = NDArray[np.bool_]
 
 # A commit is one fdatasync of the log; the larger the log may grow, the rarer a checkpoint
 # holds up the commits behind it.
@@ -61,6 +66,10 @@ class Store:
             _next_number(connection, "span", "request_no"),
             _next_number(connection, "log_record", "request_no"),
         )
+        self._spans = Identities(_column(connection, "span", "identity"))
+        self._logs = Identities(_column(connection, "log_record", "identity"))
+        self._resources = set(_column(connection, "resource", "resource_id").tolist())
+        self._scopes = set(_column(connection, "scope", "scope_id").tolist())
         self._session = _next_number(connection, "session", "session_no")
         connection.execute(
             "INSERT INTO stored.session VALUES (?, ?, ?, NULL)",
@@ -95,21 +104,16 @@ class Store:
         `received_ns` is nanoseconds since 1970 by this machine's clock; `source` names where the
         bytes came from. Later batches are later requests.
         """
-        with self._lock, self._registered(combine(batches)), self._transaction():
-            self._identify()
-            self._insert_resources()
-            counts = _count(self._connection, batches)
-            self._insert_spans(received_ns)
-            self._insert_logs(received_ns)
-            self._next_request += sum(batch.requests for batch in batches)
-            self._record_delivery(batches, counts, received_ns, source)
-        return [
-            Committed(received, received - duplicates - rejected, duplicates, rejected)
-            for received, duplicates, rejected in (
-                (sum(c[0] for c in signals), sum(c[1] for c in signals), sum(c[2] for c in signals))
-                for signals in counts
-            )
-        ]
+        with self._lock, self._transaction():
+            incoming = identify(self._connection, combine(batches))
+            spans = self._first_of_their_kind(incoming.batch.spans, self._spans)
+            logs = self._new_to_earlier_requests(incoming.batch.logs)
+            self._insert_origins(incoming)
+            self._insert_spans(incoming.batch, spans, received_ns)
+            self._insert_logs(incoming.batch, logs, received_ns)
+            committed = self._record_delivery(batches, spans, logs, received_ns, source)
+        self._remember(incoming, spans, logs)
+        return committed
 
     def count_metrics(self, *, requests: int, points: int, received_ns: int, source: str) -> None:
         """Record that metrics arrived and were not stored."""
@@ -178,217 +182,162 @@ class Store:
                 self._connection.execute("ROLLBACK")
             raise _write_error(error) from error
 
-    @contextmanager
-    def _registered(self, batch: Batch) -> Iterator[None]:
-        tables = {
-            "incoming_resource": _numbered(batch.resources),
-            "incoming_resource_attribute": batch.resource_attributes,
-            "incoming_scope": _numbered(batch.scopes),
-            "incoming_scope_attribute": batch.scope_attributes,
-            "incoming_span": _numbered(batch.spans),
-            "incoming_span_attribute": batch.span_attributes,
-            "incoming_event": _numbered(batch.events),
-            "incoming_event_attribute": batch.event_attributes,
-            "incoming_link": _numbered(batch.links),
-            "incoming_link_attribute": batch.link_attributes,
-            "incoming_log": _numbered(batch.logs),
-            "incoming_log_attribute": batch.log_attributes,
-        }
-        for name, table in tables.items():
-            self._connection.register(name, table)
-        try:
-            yield
-        finally:
-            for name in tables:
-                self._connection.unregister(name)
+    def _first_of_their_kind(self, spans: pa.Table, known: Identities) -> Mask:
+        """Which spans are stored neither already nor earlier in this commit."""
+        identity = spans["identity"].to_numpy()
+        is_first = np.zeros(len(identity), dtype=bool)
+        is_first[np.unique(identity, return_index=True)[1]] = True
+        return is_first & ~known.among(identity)
 
-    def _identify(self) -> None:
-        for name, table in (
-            ("resource", "resource_of_row"),
-            ("scope", "scope_of_row"),
-            ("span", "identified_span"),
-            ("log", "identified_log"),
-        ):
-            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {_INGEST[name]}")
+    def _new_to_earlier_requests(self, logs: pa.Table) -> Mask:
+        """Which log records no earlier request held.
 
-    def _insert_resources(self) -> None:
-        for kind, columns in (
-            ("resource", "schema_url, dropped_attributes"),
-            ("scope", "name, version, schema_url, dropped_attributes"),
-        ):
-            self._connection.execute(f"""
-                CREATE OR REPLACE TEMP TABLE new_{kind} AS
-                SELECT {kind}_id, min(row) AS row
-                FROM {kind}_of_row
-                WHERE {kind}_id NOT IN (SELECT {kind}_id FROM stored.{kind})
-                GROUP BY {kind}_id
-            """)
-            self._connection.execute(f"""
-                INSERT INTO stored.{kind}
-                SELECT {kind}_id, {columns}
-                FROM new_{kind} JOIN incoming_{kind} USING (row)
-                ORDER BY row
-            """)
-            self._connection.execute(f"""
-                INSERT INTO stored.{kind}_attribute
-                SELECT {kind}_id, key, type, value
-                FROM incoming_{kind}_attribute JOIN new_{kind} ON row = owner
-            """)
+        Services do repeat themselves inside one request, and mean it.
+        """
+        identity, request = logs["identity"].to_numpy(), logs["request"].to_numpy()
+        _, group = np.unique(identity, return_inverse=True)
+        earliest = np.full(len(identity), np.iinfo(np.int64).max)
+        np.minimum.at(earliest, group, request.astype(np.int64))
+        is_new: Mask = (request == earliest[group]) & ~self._logs.among(identity)
+        return is_new
 
-    def _insert_spans(self, received_ns: int) -> None:
-        first = self._next["span_no"]
-        self._connection.execute(
-            """
-            INSERT INTO stored.span
-            SELECT
-                ? + row, ? + request, ?, resource_id, scope_id, trace_id, span_id,
-                parent_span_id, trace_state, flags, name, kind, start_ns, end_ns, status_code,
-                status_message, dropped_attributes, dropped_events, dropped_links, identity
-            FROM incoming_span JOIN identified_span USING (row)
-            WHERE NOT is_duplicate
-            ORDER BY row
-            """,
-            [first, self._next_request, received_ns],
-        )
-        self._connection.execute(
-            """
-            INSERT INTO stored.duplicate_span
-            SELECT identity, ? FROM identified_span WHERE is_duplicate
-            """,
-            [received_ns],
-        )
-        self._connection.execute(
-            """
-            CREATE OR REPLACE TEMP VIEW kept_span AS
-            SELECT row FROM identified_span WHERE NOT is_duplicate
-            """
-        )
-        self._connection.execute(
-            """
-            INSERT INTO stored.span_attribute
-            SELECT ? + owner, key, type, value
-            FROM incoming_span_attribute
-            WHERE owner IN (FROM kept_span)
-            """,
-            [first],
-        )
-        self._insert_events()
-        self._insert_links()
-        self._next["span_no"] += self._size("incoming_span")
+    def _insert_origins(self, incoming: Incoming) -> None:
+        batch = incoming.batch
+        self._insert_origin("resource", batch.resources, batch.resource_attributes, self._resources)
+        self._insert_origin("scope", batch.scopes, batch.scope_attributes, self._scopes)
 
-    def _insert_events(self) -> None:
-        first, first_span = self._next["event_no"], self._next["span_no"]
-        self._connection.execute(
-            """
-            INSERT INTO stored.span_event
-            SELECT ? + row, ? + owner, time_ns, name, dropped_attributes
-            FROM incoming_event
-            WHERE owner IN (FROM kept_span)
-            ORDER BY row
-            """,
-            [first, first_span],
-        )
-        self._connection.execute(
-            """
-            INSERT INTO stored.event_attribute
-            SELECT ? + owner, key, type, value
-            FROM incoming_event_attribute
-            WHERE owner IN (SELECT row FROM incoming_event WHERE owner IN (FROM kept_span))
-            """,
-            [first],
-        )
-        self._next["event_no"] += self._size("incoming_event")
+    def _insert_origin(
+        self, kind: str, rows: pa.Table, attributes: pa.Table, known: set[int]
+    ) -> None:
+        """Store the resources or scopes that are new, each once."""
+        ids, first = np.unique(rows["id"].to_numpy(), return_index=True)
+        is_new = np.array([int(id_) not in known for id_ in ids], dtype=bool)
+        chosen = np.sort(first[is_new])
+        if not len(chosen):
+            return
+        columns = [name for name in rows.column_names if name != "row"]
+        order = ["id", *(name for name in columns if name != "id")]
+        self._append(kind, rows.take(pa.array(chosen)).select(order))
+        owners = attributes["owner"].to_numpy()
+        kept = attributes.filter(pa.array(np.isin(owners, chosen)))
+        owner_ids = rows["id"].to_numpy()[kept["owner"].to_numpy()]
+        self._append(f"{kind}_attribute", kept.set_column(0, "id", pa.array(owner_ids)))
 
-    def _insert_links(self) -> None:
-        first, first_span = self._next["link_no"], self._next["span_no"]
-        self._connection.execute(
-            """
-            INSERT INTO stored.span_link
-            SELECT
-                ? + row, ? + owner, trace_id, span_id, trace_state, flags, dropped_attributes
-            FROM incoming_link
-            WHERE owner IN (FROM kept_span)
-            ORDER BY row
-            """,
-            [first, first_span],
+    def _insert_spans(self, batch: Batch, is_kept: Mask, received_ns: int) -> None:
+        spans = batch.spans.filter(pa.array(is_kept))
+        if spans.num_rows:
+            self._connection.register("incoming", spans)
+            self._connection.execute(
+                """
+                INSERT INTO stored.span
+                SELECT
+                    ? + row, ? + request, ?, resource_id, scope_id, trace_id, span_id,
+                    parent_span_id, trace_state, flags, name, kind, start_ns, end_ns, status_code,
+                    status_message, dropped_attributes, dropped_events, dropped_links, identity
+                FROM incoming
+                """,
+                [self._next["span_no"], self._next_request, received_ns],
+            )
+            self._connection.unregister("incoming")
+        again = batch.spans.filter(pa.array(~is_kept)).select(["identity"])
+        received = pa.array(np.full(again.num_rows, received_ns, dtype=np.uint64))
+        self._append("duplicate_span", again.append_column("received_ns", received))
+        self._append(
+            "span_attribute", _owned(batch.span_attributes, is_kept, self._next["span_no"])
         )
-        self._connection.execute(
-            """
-            INSERT INTO stored.link_attribute
-            SELECT ? + owner, key, type, value
-            FROM incoming_link_attribute
-            WHERE owner IN (SELECT row FROM incoming_link WHERE owner IN (FROM kept_span))
-            """,
-            [first],
-        )
-        self._next["link_no"] += self._size("incoming_link")
+        self._insert_parts("event", batch.events, batch.event_attributes, is_kept)
+        self._insert_parts("link", batch.links, batch.link_attributes, is_kept)
 
-    def _insert_logs(self, received_ns: int) -> None:
-        first = self._next["log_no"]
+    def _insert_parts(
+        self, kind: str, parts: pa.Table, attributes: pa.Table, is_kept: Mask
+    ) -> None:
+        """Store the events or links of the spans that are kept."""
+        if not parts.num_rows:
+            return
+        first = self._next[f"{kind}_no"]
+        of_kept = is_kept[parts["owner"].to_numpy()]
+        kept = _owned(parts.drop_columns("row"), is_kept, self._next["span_no"])
+        numbers = first + np.flatnonzero(of_kept)
+        self._append(f"span_{kind}", kept.add_column(0, f"{kind}_no", pa.array(numbers)))
+        self._append(f"{kind}_attribute", _owned(attributes, of_kept, first))
+
+    def _insert_logs(self, batch: Batch, is_kept: Mask, received_ns: int) -> None:
+        logs = batch.logs.filter(pa.array(is_kept))
+        if not logs.num_rows:
+            return
+        self._connection.register("incoming", logs)
         self._connection.execute(
             """
             INSERT INTO stored.log_record
             SELECT
-                ? + incoming.row, ? + incoming.request, ?, resource_id, scope_id, time_ns,
-                observed_ns, severity_number, severity_text, event_name, body_type, body,
-                trace_id, span_id, flags, dropped_attributes, identity
-            FROM incoming_log AS incoming
-            JOIN identified_log AS identified ON identified.row = incoming.row
-            WHERE NOT is_duplicate
-            ORDER BY incoming.row
+                ? + row, ? + request, ?, resource_id, scope_id, time_ns, observed_ns,
+                severity_number, severity_text, event_name, body_type, body, trace_id, span_id,
+                flags, dropped_attributes, identity
+            FROM incoming
             """,
-            [first, self._next_request, received_ns],
+            [self._next["log_no"], self._next_request, received_ns],
         )
-        self._connection.execute(
-            """
-            INSERT INTO stored.log_attribute
-            SELECT ? + owner, key, type, value
-            FROM incoming_log_attribute
-            WHERE owner IN (SELECT row FROM identified_log WHERE NOT is_duplicate)
-            """,
-            [first],
-        )
-        self._next["log_no"] += self._size("incoming_log")
+        self._connection.unregister("incoming")
+        self._append("log_attribute", _owned(batch.log_attributes, is_kept, self._next["log_no"]))
 
-    def _size(self, table: str) -> int:
-        return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+    def _append(self, table: str, rows: pa.Table) -> None:
+        """Insert `rows` by position."""
+        if not rows.num_rows:
+            return
+        self._connection.register("incoming", rows)
+        self._connection.execute(f"INSERT INTO stored.{table} FROM incoming")
+        self._connection.unregister("incoming")
 
     def _record_delivery(
-        self,
-        batches: Sequence[Batch],
-        counts: list[tuple[tuple[int, int, int], tuple[int, int, int]]],
-        received_ns: int,
-        source: str,
-    ) -> None:
-        for batch, signals in zip(batches, counts, strict=True):
-            for signal, (received, duplicates, rejected) in zip(
-                ("traces", "logs"), signals, strict=True
-            ):
-                if not received:
-                    continue
-                self._connection.execute(
-                    "INSERT INTO stored.delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [
-                        self._session,
-                        received_ns,
-                        source,
-                        signal,
-                        batch.requests,
-                        received,
-                        received - duplicates - rejected,
-                        duplicates,
-                        rejected,
-                    ],
-                )
+        self, batches: Sequence[Batch], spans: Mask, logs: Mask, received_ns: int, source: str
+    ) -> list[Committed]:
+        committed = []
+        rows = []
+        first_span = first_log = 0
+        for batch in batches:
+            span_end, log_end = first_span + batch.spans.num_rows, first_log + batch.logs.num_rows
+            rejected = int(batch.rejections["rejected"].to_numpy().sum())
+            of_spans = _outcome(spans[first_span:span_end], rejected)
+            of_logs = _outcome(logs[first_log:log_end], 0)
+            for signal, outcome in (("traces", of_spans), ("logs", of_logs)):
+                if outcome.received:
+                    rows.append([signal, batch.requests, *astuple(outcome)])
+            committed.append(Committed(*np.add(astuple(of_spans), astuple(of_logs)).tolist()))
+            first_span, first_log = span_end, log_end
+        for row in rows:
+            self._connection.execute(
+                "INSERT INTO stored.delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [self._session, received_ns, source, *row],
+            )
+        return committed
+
+    def _remember(self, incoming: Incoming, spans: Mask, logs: Mask) -> None:
+        """Take what is committed into account for what comes next."""
+        batch = incoming.batch
+        self._spans.add(batch.spans["identity"].to_numpy()[spans])
+        self._logs.add(batch.logs["identity"].to_numpy()[logs])
+        self._resources.update(batch.resources["id"].to_pylist())
+        self._scopes.update(batch.scopes["id"].to_pylist())
+        self._next["span_no"] += batch.spans.num_rows
+        self._next["event_no"] += batch.events.num_rows
+        self._next["link_no"] += batch.links.num_rows
+        self._next["log_no"] += batch.logs.num_rows
+        self._next_request += batch.requests
 
 
-def _statements() -> dict[str, str]:
-    text = files("tracejury.store").joinpath("ingest.sql").read_text()
-    parts = (part.partition("\n") for part in text.split("-- name: ")[1:])
-    return {name.strip(): body.strip().removesuffix(";") for name, _, body in parts}
+def _owned(rows: pa.Table, is_kept: Mask, first: int) -> pa.Table:
+    """The rows whose owner is kept, with the owner's number in the store."""
+    owners = rows["owner"].to_numpy()
+    if not is_kept.all():
+        of_kept = is_kept[owners]
+        rows, owners = rows.filter(pa.array(of_kept)), owners[of_kept]
+    numbers = owners.astype(np.int64) + first
+    return rows.set_column(rows.schema.get_field_index("owner"), "owner", pa.array(numbers))
 
 
-_INGEST: Final = _statements()
+def _outcome(is_kept: Mask, rejected: int) -> Committed:
+    kept = int(is_kept.sum())
+    return Committed(len(is_kept) + rejected, kept, len(is_kept) - kept, rejected)
 
 
 def _create(connection: duckdb.DuckDBPyConnection) -> None:
@@ -403,35 +352,9 @@ def _next_number(connection: duckdb.DuckDBPyConnection, table: str, column: str)
     return int(connection.execute(query).fetchall()[0][0])
 
 
-def _numbered(table: pa.Table) -> pa.Table:
-    return table.append_column("row", pa.array(np.arange(table.num_rows, dtype=np.int64)))
-
-
-def _count(
-    connection: duckdb.DuckDBPyConnection, batches: Sequence[Batch]
-) -> list[tuple[tuple[int, int, int], tuple[int, int, int]]]:
-    """Received, duplicates and rejected of each batch: of its spans, and of its log records."""
-    duplicate_rows = {
-        kind: connection.execute(
-            f"SELECT row FROM identified_{kind} WHERE is_duplicate ORDER BY row"
-        ).fetchnumpy()["row"]
-        for kind in ("span", "log")
-    }
-    counts = []
-    first_span = first_log = 0
-    for batch in batches:
-        rejected = int(batch.rejections["rejected"].to_numpy().sum())
-        spans, logs = batch.spans.num_rows, batch.logs.num_rows
-        span_duplicates = _between(duplicate_rows["span"], first_span, first_span + spans)
-        log_duplicates = _between(duplicate_rows["log"], first_log, first_log + logs)
-        counts.append(((spans + rejected, span_duplicates, rejected), (logs, log_duplicates, 0)))
-        first_span += spans
-        first_log += logs
-    return counts
-
-
-def _between(rows: "np.ndarray[tuple[int], np.dtype[np.int64]]", first: int, end: int) -> int:
-    return int(np.searchsorted(rows, end) - np.searchsorted(rows, first))
+def _column(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> Hashes:
+    hashes = connection.execute(f"SELECT {column} FROM stored.{table}").fetchnumpy()[column]
+    return np.asarray(hashes, dtype=np.uint64)
 
 
 def _write_error(error: duckdb.Error) -> StoreError:

@@ -1,5 +1,6 @@
 -- table: background_trace
--- One row a trace that is no workflow: a broker poll or a health check.
+-- One row a trace that is no workflow: nothing but calls to a database or a broker that no work
+-- asked for, receives without a message, or a health check.
 --   trace_no  BIGINT   row number of the trace
 --   why       VARCHAR  'poll' or 'health check'
 SELECT
@@ -9,16 +10,20 @@ FROM (
     SELECT
         node.trace_no,
         CASE
-            WHEN count(*) OVER (PARTITION BY node.trace_no) = 1
-                AND node.missing_parent IS NULL
+            WHEN bool_and(
+                node.missing_parent IS NULL
                 AND (
-                    (node.kind = 'CLIENT' AND (field.db_system IS NOT NULL OR field.messaging_system IS NOT NULL))
+                    (
+                        node.kind = 'CLIENT'
+                        AND (field.db_system IS NOT NULL OR field.messaging_system IS NOT NULL)
+                    )
                     OR (
                         node.kind IN ('CLIENT', 'CONSUMER')
                         AND field.messaging_operation IN ('receive', 'poll')
                         AND coalesce(try_cast(field.message_count AS BIGINT), 0) = 0
                     )
                 )
+            ) OVER (PARTITION BY node.trace_no)
                 THEN 'poll'
             WHEN node.parent_no IS NULL
                 AND node.kind = 'SERVER'

@@ -18,10 +18,13 @@
 --   critical_share  DOUBLE   share of the workflow's critical path that is its own time
 --   first_start_ns  BIGINT   earliest start, relative to its instance's, in the middle instance
 WITH critical_of AS (
-    SELECT span_no, sum(end_ns - start_ns) AS critical_ns
+    -- Past its own end a span only waits for what came of it.
+    SELECT
+        critical.span_no,
+        sum(greatest(least(critical.end_ns, node.end_ns) - critical.start_ns, 0)) AS critical_ns
     FROM critical
-    WHERE span_no >= 0
-    GROUP BY span_no
+    JOIN node USING (span_no)
+    GROUP BY critical.span_no
 ),
 whole AS (
     SELECT instance.workflow, sum(critical.end_ns - critical.start_ns) AS critical_ns

@@ -1,0 +1,39 @@
+"""Which records are stored already: their identities, in memory, sorted."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+
+# The recent ones are merged into the rest when they are this many: sorting everything at every
+# commit would cost more than looking twice.
+_RECENT_LIMIT: Final = 131_072
+
+
+class Identities:
+    """A set of 64-bit hashes that grows, eight bytes each."""
+
+    def __init__(self, stored: Hashes) -> None:
+        self._settled = np.sort(stored)
+        self._recent = np.empty(0, dtype=np.uint64)
+
+    def among(self, hashes: Hashes) -> NDArray[np.bool_]:
+        """Which of `hashes` are in the set."""
+        return _is_in(hashes, self._settled) | _is_in(hashes, self._recent)
+
+    def add(self, hashes: Hashes) -> None:
+        """Put `hashes` into the set."""
+        self._recent = np.sort(np.concatenate((self._recent, hashes)))
+        if len(self._recent) > _RECENT_LIMIT:
+            self._settled = np.sort(np.concatenate((self._settled, self._recent)), kind="stable")
+            self._recent = self._recent[:0]
+
+
+def _is_in(hashes: Hashes, ordered: Hashes) -> NDArray[np.bool_]:
+    if not len(ordered):
+        return np.zeros(len(hashes), dtype=bool)
+    at = np.minimum(np.searchsorted(ordered, hashes), len(ordered) - 1)
+    found: NDArray[np.bool_] = ordered[at] == hashes
+    return found
