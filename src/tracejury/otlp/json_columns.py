@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracejury.otlp import json_scalars, protobuf_columns
+from tracejury.otlp.json_shapes import doubtful_paths
 from tracejury.otlp.protobuf_columns import OPAQUE, request_descriptor
 from tracejury.otlp.signals import MalformedRequest, Signal
 
@@ -39,13 +40,33 @@ def parse(signal: Signal, bodies: Sequence[bytes]) -> pa.Array:
     connection.register("requests", pa.table({"body": texts}))
     try:
         parsed = connection.sql(_query(signal, both=both)).to_arrow_table()
+        requests = parsed.column(0).combine_chunks()
+        if requests.null_count:
+            raise MalformedRequest("The body is null, where an object belongs.")
+        _refuse_lost(connection, doubtful_paths(requests))
     except duckdb.InvalidInputException as error:
         raise MalformedRequest(_located(bodies[0], str(error))) from error
     finally:
         connection.unregister("requests")
-    if pc.all(pc.equal(parsed.column(0), pa.scalar("OBJECT", pa.string()))).as_py() is False:
-        raise MalformedRequest("The body is JSON, but not an object as every OTLP request is.")
-    return field(parsed.column(1).combine_chunks(), request_descriptor(signal).fields[0].name)
+    return field(requests, request_descriptor(signal).fields[0].name)
+
+
+def _refuse_lost(connection: duckdb.DuckDBPyConnection, paths: dict[str, str]) -> None:
+    """Refuse requests that have something else where a list or an object belongs."""
+    if not paths:
+        return
+    types = ", ".join(_types_at(path) for path in paths)
+    for row in connection.sql(f"SELECT {types} FROM requests").fetchall():  # noqa: S608
+        for (path, expected), found in zip(paths.items(), row, strict=True):
+            if not {expected, "NULL", None}.issuperset(found):
+                noun = "a list" if expected == "ARRAY" else "an object"
+                raise MalformedRequest(f"The body has something else than {noun} at {path}.")
+
+
+def _types_at(path: str) -> str:
+    # A path without a wildcard gives one type instead of a list of them.
+    types = f"json_type(body, '{path}')"
+    return f"list_distinct({types})" if "*" in path else f"[{types}]"
 
 
 def field(rows: pa.Array, name: str) -> pa.Array:
@@ -92,7 +113,7 @@ def _located(body: bytes, error: str) -> str:
 @cache
 def _query(signal: Signal, *, both: bool) -> str:
     structure = json.dumps(_structure(request_descriptor(signal), both=both))
-    return f"SELECT json_type(body), from_json(body, '{structure}') FROM requests"  # noqa: S608
+    return f"SELECT from_json(body, '{structure}') FROM requests"  # noqa: S608
 
 
 def _structure(message: Any, *, both: bool) -> dict[str, Any]:

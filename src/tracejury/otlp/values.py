@@ -33,13 +33,13 @@ Read = Callable[[pa.Array, str], pa.Array]
 def typed_texts(values: pa.Array, read: Read) -> tuple[pa.Array, pa.Array]:
     """The type and the text of each `AnyValue`; the text of an empty one is null."""
     kinds = np.full(len(values), _EMPTY, np.int8)
-    texts = pa.nulls(len(values), pa.string())
+    texts = [pa.nulls(len(values), pa.string())]
     for kind in reversed(range(_EMPTY)):
         column = read(values, f"{_TYPES[kind]}_value")
         if column.null_count < len(column):
             kinds[column.is_valid().to_numpy(zero_copy_only=False)] = kind
-            texts = pc.coalesce(_texts(_TYPES[kind], column), texts)
-    return _TYPE_NAMES.take(pa.array(kinds)), texts
+            texts.insert(0, _texts(_TYPES[kind], column))
+    return _TYPE_NAMES.take(pa.array(kinds)), pc.coalesce(*texts)
 
 
 def _texts(kind: str, column: pa.Array) -> pa.Array:
@@ -57,8 +57,9 @@ def _texts(kind: str, column: pa.Array) -> pa.Array:
 
 
 def _double_texts(doubles: pa.Array) -> pa.Array:
-    # Arrow writes the shortest text that reads back as the same double, but not these three so.
-    texts = doubles.cast(pa.string())
+    texts = doubles.cast(pa.string())  # the shortest that reads back as the same double
+    if pc.all(pc.is_finite(doubles)).as_py():
+        return texts
     for arrows, ours in (("nan", "NaN"), ("inf", "Infinity"), ("-inf", "-Infinity")):
         is_it = pc.equal(texts, pa.scalar(arrows, pa.string()))
         texts = pc.if_else(is_it, pa.scalar(ours, pa.string()), texts)
