@@ -27,7 +27,7 @@ def diagnosis(reader: Reader) -> Diagnosis:
         return Diagnosis(None, None, {}, {}, 0)
     costs = [_cost(instance) for instance in failed]
     causes = {cause: mean(cost[cause] for cost in costs) for cause in costs[0]}
-    effective = [instance.effective for instance in failed if instance.effective is not None]
+    effective = [instance.effective for instance in failed if instance.candidates]
     return Diagnosis(
         candidates=mean(effective) if effective else None,
         minutes=sum(causes.values()),

@@ -70,22 +70,16 @@ def _rates(steps: Iterable[StepCount]) -> dict[ClassKey, float]:
     for step in steps:
         seen[step.of_class] += step.inner_seen
         ghosts[step.of_class] += step.inner_ghosts
-    raw = {
-        key: (ghosts[key] / (ghosts[key] + seen[key]), ghosts[key] + seen[key])
-        for key in seen
-        if ghosts[key] + seen[key] >= _ENOUGH
+    known = {key: (ghosts[key], ghosts[key] + count) for key, count in seen.items()}
+    measured = {
+        key: (lost / count, count) for key, (lost, count) in known.items() if count >= _ENOUGH
     }
-    everywhere = _median(raw.values())
-    by_kind = {
-        kind: _median([pair for (_, of), pair in raw.items() if of == kind])
-        for kind in {kind for _, kind in seen}
-    }
+    everywhere = _median(measured.values()) or 0.0
     rates = {}
-    for key in seen:
-        usual = by_kind[key[1]]
-        prior = everywhere if usual is None else usual
-        count = ghosts[key] + seen[key]
-        rates[key] = (ghosts[key] + _PRIOR * (prior or 0.0)) / (count + _PRIOR)
+    for key, (lost, count) in known.items():
+        of_kind = _median([pair for (_, kind), pair in measured.items() if kind == key[1]])
+        prior = everywhere if of_kind is None else of_kind
+        rates[key] = (lost + _PRIOR * prior) / (count + _PRIOR)
     return rates
 
 

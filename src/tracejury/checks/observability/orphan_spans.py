@@ -19,12 +19,13 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 
 _SHOWN = 5
+_NAMELESS = "(no service name)"
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service: its spans that name a parent, and those that do not find it."""
     units = tuple(
-        Unit(row["service"] or "(no service name)", row["named"], _findings(evidence, row["service"]))
+        Unit(row["service"] or _NAMELESS, row["named"], _findings(evidence, row["service"]))
         for row in evidence.rows("""
             SELECT node.service, count(*) AS named
             FROM node
@@ -46,7 +47,8 @@ def judge(evidence: Evidence) -> Judgement:
     """)[0]
     return Judgement(
         units,
-        note=f"Beside: {beside['external']} external entries, {beside['killed']} orphans of a crash.",
+        note=f"Beside: {beside['external']} external entries,"
+        f" {beside['killed']} orphans of a crash.",
     )
 
 
@@ -58,8 +60,13 @@ def _findings(evidence: Evidence, service: str) -> tuple[Finding, ...]:
             orphan.side,
             instance.correlation_id,
             count(*) AS spans,
-            list({'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.span_no)[:$shown] AS evidence
+            list(
+                {
+                    'trace_id': lower(hex(trace.trace_id)),
+                    'span_id': format('{:016x}', node.span_id)
+                }
+                ORDER BY node.span_no
+            )[:$shown] AS evidence
         FROM orphan
         JOIN node USING (span_no)
         JOIN trace ON trace.trace_no = node.trace_no
@@ -79,8 +86,8 @@ def _findings(evidence: Evidence, service: str) -> tuple[Finding, ...]:
     where = {"local": "in its own process", "remote": "in another process", "unknown": "somewhere"}
     return tuple(
         Finding(
-            message=f"{row['spans']} spans `{row['name']}` of {service or 'a nameless service'} name a"
-            f" parent {where[row['side']]} that never arrived.",
+            message=f"{row['spans']} spans `{row['name']}` of {service or 'a nameless service'}"
+            f" name a parent {where[row['side']]} that never arrived.",
             subject=service,
             instance=row["correlation_id"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

@@ -6,7 +6,8 @@
 --   kind           VARCHAR  of the step; '' where nothing tells
 --   observed       BIGINT   spans stored
 --   inner_seen     BIGINT   of these, spans below which a span is stored
---   inner_ghosts   BIGINT   absent spans of the step that stored spans name as their parent
+--   inner_ghosts   BIGINT   absent spans of the step that stored spans name as their parent, but for
+--                           those that a crash explains
 --   signs          BIGINT   absent spans of the step that any record names or implies
 --   deficit        BIGINT   fewer than every clean instance of the same workflow has
 --   cause          VARCHAR  the likeliest cause of most signs; '' without
@@ -26,7 +27,8 @@ WITH observed AS (
 ghosts AS (
     SELECT ghost.service, ghost.name, ghost.kind, count(*) AS inner_ghosts
     FROM ghost
-    WHERE ghost.children > 0
+    -- What a crash took says nothing about the rate at which others get lost.
+    WHERE ghost.children > 0 AND ghost.cause <> 'killed'
     GROUP BY ALL
 ),
 lost AS (
