@@ -438,12 +438,12 @@ def _spans(reader: Reader, trace_numbers: list[int]) -> tuple[TraceSpan, ...]:
         """,
         {"numbers": trace_numbers},
     )
-    stretches = table.column("stretches").to_pylist()
-    columns = [column.to_pylist() for column in table.drop_columns(["stretches"]).columns]
-    return tuple(
-        TraceSpan(*values, critical=tuple(sorted(tuple(pair.values()) for pair in own or ())))
-        for own, *values in zip(stretches, *columns, strict=True)
-    )
+    columns = [column.to_pylist() for column in table.columns]
+    columns[-1] = [
+        tuple(sorted(tuple(stretch.values()) for stretch in stretches or ()))
+        for stretches in columns[-1]
+    ]
+    return tuple(TraceSpan(*values) for values in zip(*columns, strict=True))
 
 
 def _ghosts(reader: Reader, trace_numbers: list[int]) -> tuple[GhostSpan, ...]:

@@ -1,0 +1,267 @@
+"""The terminal UI: five views of one run, its traces on top of them, and the keys of everywhere."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+
+from textual import on, work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher, Footer
+
+from tracejury.checks.check import Reference
+from tracejury.errors import TracejuryError
+from tracejury.scorecard.result import Audit
+from tracejury.store.reader import Reader
+from tracejury.tui.commands import RunCommands
+from tracejury.tui.content import safe
+from tracejury.tui.diagnosis_view import DiagnosisView
+from tracejury.tui.empty_view import EmptyView
+from tracejury.tui.findings_view import FindingsView
+from tracejury.tui.help_screen import HelpScreen
+from tracejury.tui.row_list import RowList
+from tracejury.tui.scorecard_view import ScorecardView
+from tracejury.tui.session import Load, Session
+from tracejury.tui.tab_bar import Tab, TabBar
+from tracejury.tui.text_screen import TextScreen
+from tracejury.tui.theme import DARK
+from tracejury.tui.trace_screen import TraceScreen
+from tracejury.tui.traces_view import TracesView
+from tracejury.tui.view import View
+from tracejury.tui.workflows_view import WorkflowsView
+from tracejury.workflow import browse
+from tracejury.workflow.trace_filter import TraceFilter
+
+Answer = TypeVar("Answer")
+Given = ParamSpec("Given")
+
+REFRESH_PER_COST = 10  # a refresh may take a tenth of the time
+
+
+class TracejuryApp(App[None]):
+    """Browses the run that `load` judges and opens; `load` is called again at every refresh.
+
+    `title` names the run. `live`: spans arrive, so refresh every `refresh_seconds`, or more rarely
+    where a load takes long. A store that a server goes on writing is refreshed too.
+    """
+
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = App.COMMANDS | {RunCommands}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "go_to('scorecard-view')", "Scorecard", show=False),
+        Binding("2,w", "go_to('workflows-view')", "Workflows", show=False),
+        Binding("3,t", "go_to('traces-view')", "Traces", show=False),
+        Binding("4,f", "go_to('findings-view')", "Findings", show=False),
+        Binding("5,d", "go_to('diagnosis-view')", "Diagnosis", show=False),
+        Binding("escape", "step_back", "Back", key_display="Esc"),
+        Binding("r", "refresh_run", "Refresh", show=False),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
+    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual says so
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
+    CSS_PATH = "layout.tcss"
+
+    def __init__(
+        self, load: Load, *, title: str = "", live: bool = False, refresh_seconds: float = 5.0
+    ) -> None:
+        super().__init__()
+        self.title = safe(f"tracejury {title}".strip())
+        self.audited: Audit | None = None
+        self._session = Session(load)
+        self._is_live = live
+        self._refresh_seconds = refresh_seconds
+        self._is_loading = False
+        self._visited: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        """The views, of which one shows."""
+        yield TabBar()
+        with ContentSwitcher(initial="scorecard-view"):
+            yield ScorecardView(id="scorecard-view")
+            yield WorkflowsView()
+            yield TracesView()
+            yield FindingsView()
+            yield DiagnosisView()
+            yield EmptyView(is_live=self._is_live)
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Judge the run."""
+        self.register_theme(DARK)
+        self.theme = DARK.name
+        self.action_refresh_run()
+
+    async def on_unmount(self) -> None:
+        """Let go of the store."""
+        await asyncio.to_thread(self._session.close)
+
+    async def ask(
+        self,
+        question: Callable[Concatenate[Reader, Given], Answer],
+        *args: Given.args,
+        **kwargs: Given.kwargs,
+    ) -> Answer | None:
+        """Put a question of `browse` to the store, in a thread."""
+        return await asyncio.to_thread(partial(self._session.ask, question, *args, **kwargs))
+
+    @work(group="load")
+    async def _load(self) -> None:
+        try:
+            audit = await asyncio.to_thread(self._session.reload)
+        except TracejuryError as error:
+            self._complain(error)
+        else:
+            self._show(audit)
+        finally:
+            self._is_loading = False
+        self.tell_state(self.screen)
+        if self._is_live or self._session.is_growing:
+            pause = max(self._refresh_seconds, REFRESH_PER_COST * self._session.cost_s)
+            self.set_timer(pause, self.action_refresh_run)
+
+    def _complain(self, error: TracejuryError) -> None:
+        if self.audited is None:
+            self.push_screen(TextScreen("The run cannot be read", str(error)))
+        else:
+            self.say(str(error))
+
+    def _show(self, audit: Audit) -> None:
+        is_first, self.audited = self.audited is None, audit
+        main = self.screen_stack[0]
+        for view in main.query(View):
+            view.show_audit(audit)
+        switcher = main.query_one(ContentSwitcher)
+        has_telemetry = bool(audit.trust.spans or audit.trust.logs)
+        if not has_telemetry:
+            self._open_view("empty-view")
+        elif is_first or switcher.current == "empty-view":
+            self._open_view("scorecard-view")
+        for screen in self.screen_stack:
+            if isinstance(screen, TraceScreen):
+                screen.load()
+
+    def tell_state(self, screen: Screen[Any]) -> None:
+        """Tell a screen's top line what was received."""
+        current = self.screen_stack[0].query_one(ContentSwitcher).current
+        for bar in screen.query(TabBar):
+            bar.mark(current or "")
+            bar.tell(
+                self.audited,
+                is_live=self._is_live or self._session.is_growing,
+                is_loading=self._is_loading,
+            )
+
+    def action_refresh_run(self) -> None:
+        if not self._is_loading:
+            self._is_loading = True
+            self.tell_state(self.screen)
+            self._load()
+
+    def go_to(self, view: str) -> None:
+        """Open one of the views, and leave every trace that is open."""
+        if self.audited is None or self.current_view == "empty-view":
+            return
+        while len(self.screen_stack) > 1:
+            self._close_top()
+        if view != self.current_view:
+            self._visited.append(self.current_view)
+        self._open_view(view)
+
+    def _close_top(self) -> None:
+        # What it still waits for would come to a screen without widgets.
+        self.workers.cancel_node(self.screen)
+        self.pop_screen()
+
+    async def action_quit(self) -> None:
+        self.workers.cancel_all()
+        self.exit()
+
+    def action_go_to(self, view: str) -> None:
+        self.go_to(view)
+
+    @property
+    def current_view(self) -> str:
+        """The view that shows, below any trace."""
+        return self.screen_stack[0].query_one(ContentSwitcher).current or ""
+
+    def _open_view(self, name: str) -> None:
+        main = self.screen_stack[0]
+        main.query_one(ContentSwitcher).current = name
+        view = main.query_one(f"#{name}")
+        lists = view.query(RowList)
+        main.set_focus(lists.first() if lists else view)
+        self.tell_state(main)
+
+    @on(Tab.Clicked)
+    def click_tab(self, clicked: Tab.Clicked) -> None:
+        """Go where the mouse says."""
+        self.go_to(clicked.view)
+
+    def show_traces(self, wanted: TraceFilter) -> None:
+        """Open the list of traces with a filter."""
+        self.go_to("traces-view")
+        self.screen_stack[0].query_one(TracesView).apply(wanted)
+
+    def show_checks(self, checks: Collection[str]) -> None:
+        """Open the findings of some checks."""
+        self.go_to("findings-view")
+        self.screen_stack[0].query_one(FindingsView).choose(checks)
+
+    def open_trace(self, trace_id: str, *, span_id: str = "", log_no: int | None = None) -> None:
+        """Open a trace on top of what shows, at one of its records."""
+        self.push_screen(TraceScreen(trace_id, span_id=span_id, log_no=log_no))
+
+    @work(exclusive=True, group="reference")
+    async def open_reference(self, reference: Reference) -> None:
+        """Open the very record that a finding rests on."""
+        if reference.log is None:
+            self.open_trace(reference.trace_id, span_id=reference.span_id)
+            return
+        log = await self.ask(browse.log_line, reference.log)
+        if log is None:
+            self.say("The log record is not stored.")
+        elif log.trace_id:
+            self.open_trace(log.trace_id, log_no=log.log_no)
+        else:
+            self.push_screen(TextScreen(f"Log record {log.log_no} of {log.service}", log.body))
+
+    def action_step_back(self) -> None:
+        """Undo one thing: close what is on top, clear a filter, or go to the view before."""
+        screen = self.screen
+        if isinstance(screen, TraceScreen):
+            if not screen.step_back():
+                self._close_top()
+            return
+        if self.current_view == "traces-view" and self._clear_traces():
+            return
+        findings = screen.query_one(FindingsView)
+        if self.current_view == "findings-view" and findings.is_filtered:
+            findings.choose(())
+        elif self._visited:
+            self._open_view(self._visited.pop())
+
+    def _clear_traces(self) -> bool:
+        """Leave the filter's field, or drop the filter; False where there is neither."""
+        traces = self.screen.query_one(TracesView)
+        rows = traces.query_one("#traces")
+        if rows.has_focus and not traces.is_filtered:
+            return False
+        traces.apply(TraceFilter())
+        rows.focus()
+        return True
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen(self.screen.active_bindings))
+
+    def copy(self, text: str) -> None:
+        """Copy by OSC 52, which also works over SSH."""
+        self.copy_to_clipboard(safe(text))
+        self.say(f"Copied {text[:60]}")
+
+    def say(self, message: str) -> None:
+        """Tell something for a few seconds."""
+        self.notify(safe(message), markup=False, timeout=4)

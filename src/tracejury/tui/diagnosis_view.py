@@ -1,0 +1,175 @@
+"""Diagnosis: minutes to the root cause and what would save them; faults with their suspects."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.widgets import Static
+
+from tracejury.scorecard.result import Audit, Diagnosis, FaultResult, Suspect
+from tracejury.tui.content import bar, fitted, line, stacked
+from tracejury.tui.numbers import counted, date_and_time, decimal, exact_share, short_duration
+from tracejury.tui.row_list import RowList
+from tracejury.tui.tree import Node, nodes
+from tracejury.tui.tree_list import TreeList
+from tracejury.tui.view import View
+from tracejury.workflow.trace_filter import Term, TraceFilter
+
+BAR_WIDTH, FIX_WIDTH = 20, 42
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A fault, a suspect of it, or what speaks for the suspect; -1 for none."""
+
+    fault: FaultResult
+    suspect_no: int = -1
+    evidence_no: int = -1
+
+    @property
+    def name(self) -> tuple[str, int, int]:
+        """Tell leads apart."""
+        return self.fault.id, self.suspect_no, self.evidence_no
+
+    @property
+    def suspect(self) -> Suspect | None:
+        """The suspect that this is, or belongs to."""
+        return self.fault.suspects[self.suspect_no] if self.suspect_no >= 0 else None
+
+
+class DiagnosisView(View):
+    """How hard the failures are to explain, and who is suspected."""
+
+    BINDING_GROUP_TITLE = "Diagnosis"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "copy", "Copy", show=False)]
+
+    def __init__(self) -> None:
+        super().__init__(id="diagnosis-view")
+
+    def compose(self) -> ComposeResult:
+        """Minutes above, faults below."""
+        yield Static(id="minutes", markup=False)
+        with Container():
+            yield TreeList[Lead](
+                self._draw_lead,
+                id="faults",
+                title="Faults and suspects (d)",
+                key=lambda lead: lead.name,
+            )
+            yield Static(
+                "No fault was named. Pass --faults FILE to rank suspects for each fault.",
+                id="no-faults",
+                markup=False,
+            )
+
+    def show_audit(self, audit: Audit) -> None:
+        """Fill both parts."""
+        self.query_one("#minutes", Static).update(stacked(minutes_lines(audit.diagnosis)))
+        self.set_class(not audit.faults, "-faultless")
+        leads = [entry for fault in audit.faults for entry in _leads(fault)]
+        self.query_one("#faults", TreeList).grow(nodes(leads))
+
+    def _draw_lead(self, node: Node[Lead], width: int) -> Content:
+        sign = self.query_one("#faults", TreeList).sign(node)
+        return lead_line(node.record, f"{'  ' * node.depth}{sign} ")
+
+    @on(RowList.Chosen, "#faults")
+    def open(self, chosen: RowList.Chosen) -> None:
+        """Find the traces that a suspect has a part in; a fault folds or unfolds."""
+        suspect = chosen.row.record.suspect
+        if suspect is None:
+            self.query_one("#faults", TreeList).action_fold()
+            return
+        terms, words = [Term("service", suspect.service)], f'service:"{suspect.service}"'
+        if suspect.step:
+            terms.append(Term("name", suspect.step))
+            words += f' name:"{suspect.step}"'
+        self.jury.show_traces(TraceFilter(tuple(terms), words))
+
+    def action_copy(self) -> None:
+        node = self.query_one("#faults", TreeList).current
+        if node is not None:
+            self.jury.copy(
+                node.record.suspect.service if node.record.suspect else node.record.fault.id
+            )
+
+
+def _leads(fault: FaultResult) -> list[tuple[Lead, int]]:
+    found = [(Lead(fault), 0)]
+    for number, suspect in enumerate(fault.suspects):
+        found.append((Lead(fault, number), 1))
+        found.extend((Lead(fault, number, index), 2) for index in range(len(suspect.evidence)))
+    return found
+
+
+def minutes_lines(diagnosis: Diagnosis | None) -> list[Content]:
+    """Say the minutes with their breakdown, and what each fix would save."""
+    if diagnosis is None or diagnosis.minutes is None:
+        return [line(("No failed workflow instance to diagnose.", "$text-muted"))]
+    said = [(f"≥ {decimal(diagnosis.minutes)} min", "bold"), (" to the root cause", "")]
+    if diagnosis.candidates is not None:
+        candidates = counted(diagnosis.candidates, "effective candidate")
+        said.append((f", {candidates} for the failure point", ""))
+    said.append(
+        (f", mean of {counted(diagnosis.failed_instances, 'failed instance')}", "$text-muted")
+    )
+    lines = [line(*said)]
+    for cause, minutes in diagnosis.breakdown.items():
+        if minutes > 0:
+            lines.append(_bar_line(cause, minutes, diagnosis.minutes, "$secondary"))
+    if diagnosis.savings:
+        lines.append(line(("What would save how much", "bold")))
+    for fix, minutes in sorted(diagnosis.savings.items(), key=lambda saving: -saving[1]):
+        lines.append(_bar_line(fix, minutes, diagnosis.minutes, "$success"))
+    return lines
+
+
+def _bar_line(name: str, minutes: float, whole: float, style: str) -> Content:
+    return line(
+        f"  {fitted(name, FIX_WIDTH)} {fitted(decimal(minutes), 6, is_right=True)} min ",
+        (bar(minutes / whole if whole else 0, BAR_WIDTH), style),
+    )
+
+
+def lead_line(lead: Lead, indent: str) -> Content:
+    """Draw a fault, a suspect, or what speaks for it."""
+    fault, suspect = lead.fault, lead.suspect
+    if suspect is None:
+        return line(indent, *_fault_parts(fault))
+    if lead.evidence_no >= 0:
+        return line("  ", indent, (suspect.evidence[lead.evidence_no], "$text-muted"))
+    is_target = fault.rank_of_target == lead.suspect_no + 1
+    return line(
+        indent,
+        f"{lead.suspect_no + 1}. ",
+        (suspect.service, "$text-secondary"),
+        f" {suspect.step}",
+        (f"  {suspect.score:.2f} ", "bold"),
+        ("  ◆ the fault's target" if is_target else "", "$text-accent"),
+    )
+
+
+def _fault_parts(fault: FaultResult) -> list[str | tuple[str, str]]:
+    what = " ".join(part for part in (fault.kind, fault.target) if part)
+    success = " → ".join(
+        exact_share(part) if part is not None else "?"
+        for part in (fault.success_before, fault.success_during, fault.success_after)
+    )
+    detected = fault.detected_after_s
+    alert = "no alert seen" if detected is None else f"alert after {decimal(detected)} s"
+    parts: list[str | tuple[str, str]] = [
+        (fault.id, "bold"),
+        f" {what} ",
+        (
+            f"{date_and_time(fault.start_ns)} for {short_duration(fault.end_ns - fault.start_ns)}",
+            "$text-muted",
+        ),
+        f"  success {success}  {alert}",
+    ]
+    if not fault.suspects:
+        parts.append(("  nothing stands out", "$text-warning"))
+    return parts

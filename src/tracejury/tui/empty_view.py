@@ -1,0 +1,49 @@
+"""What to do when there is no telemetry yet: which lines make a service send it here."""
+
+from textual.widgets import Static
+
+from tracejury.scorecard.result import Audit
+from tracejury.tui.content import line, stacked
+from tracejury.tui.view import View
+
+LIVE = (
+    ("Nothing has arrived yet.", "bold"),
+    ("Point your services here and start them again:", ""),
+    ("", ""),
+    ("  export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "$text-accent"),
+    ("  export OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "$text-accent"),
+    ("", ""),
+    ("or, over HTTP:", ""),
+    ("", ""),
+    ("  export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318", "$text-accent"),
+    ("  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "$text-accent"),
+    ("", ""),
+    ("This screen fills as spans arrive; r looks again at once.", "$text-muted"),
+)
+STORED = (
+    ("This store has no telemetry.", "bold"),
+    ("Receive some, with these lines in the environment of your services:", ""),
+    ("", ""),
+    ("  tracejury serve --store run.duckdb", "$text-accent"),
+    ("  export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "$text-accent"),
+    ("  export OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "$text-accent"),
+    ("", ""),
+    ("or load files that a collector wrote:", ""),
+    ("", ""),
+    ("  tracejury import traces.jsonl logs.jsonl --store run.duckdb", "$text-accent"),
+    ("", ""),
+    ("r looks again, q quits.", "$text-muted"),
+)
+
+
+class EmptyView(View, can_focus=True):
+    """Shown instead of every other view while nothing was received."""
+
+    DEFAULT_CSS = "EmptyView { align: center middle; & > Static { width: auto; height: auto; } }"
+
+    def __init__(self, *, is_live: bool) -> None:
+        lines = stacked(line(said) for said in (LIVE if is_live else STORED))
+        super().__init__(Static(lines, markup=False), id="empty-view")
+
+    def show_audit(self, audit: Audit) -> None:
+        """There is nothing to show."""

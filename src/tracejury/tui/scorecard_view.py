@@ -1,0 +1,122 @@
+"""The scorecard: verdict, four headline scores, ten tasks, criteria and the trust line."""
+
+from collections import Counter
+from typing import NamedTuple
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.content import Content
+from textual.widgets import Static
+
+from tracejury.scorecard.result import Audit, CheckResult, Criterion
+from tracejury.tui.content import Cell, row
+from tracejury.tui.headlines import headlines, trust_line, verdict_lines
+from tracejury.tui.row_list import RowList
+from tracejury.tui.view import View
+from tracejury.tui.words import OUTCOMES, TASKS, outcome_word
+
+UNDECIDED = ("not-observed", "manual", "error")
+
+
+class TaskRow(NamedTuple):
+    """A task of the audit with its checks."""
+
+    task: int
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def outcome(self) -> str:
+        """What became of all checks together: nothing undecided ever passes."""
+        outcomes = {check.outcome for check in self.checks}
+        if "fail" in outcomes:
+            return "fail"
+        if not outcomes or outcomes & set(UNDECIDED):
+            return "not-observed"
+        return "pass" if "pass" in outcomes else "not-applicable"
+
+
+class ScorecardView(View):
+    """What the run is worth, at a glance."""
+
+    def compose(self) -> ComposeResult:
+        """Verdict above, tables in the middle, the trust line below."""
+        yield Static(id="verdict", markup=False)
+        with Container(id="tables"):
+            yield RowList[TaskRow](
+                _task_line, id="tasks", title="Audit tasks", key=lambda task: task.task
+            )
+            yield RowList[Criterion](
+                _criterion_line, id="criteria", title="Criteria", key=lambda found: found.id
+            )
+        yield Static(id="trust", markup=False)
+
+    def show_audit(self, audit: Audit) -> None:
+        """Fill the whole view."""
+        self._draw_verdict(audit)
+        self.query_one("#trust", Static).update(trust_line(audit.trust))
+        tasks = [_task_row(audit, task) for task in TASKS]
+        shown = [task for task in tasks if task.task or task.checks]
+        self.query_one("#tasks", RowList).show(shown)
+        criteria = self.query_one("#criteria", RowList)
+        criteria.show(audit.criteria)
+        criteria.title("Criteria ", (_counted(audit.criteria), "$text-muted"))
+
+    def _draw_verdict(self, audit: Audit) -> None:
+        lines = [*verdict_lines(audit, max(self.size.width - 4, 40)), *headlines(audit)]
+        self.query_one("#verdict", Static).update(Content("\n").join(lines))
+
+    def on_resize(self) -> None:
+        """Draw the bar as wide as there is room."""
+        if self.jury.audited is not None:
+            self._draw_verdict(self.jury.audited)
+
+    @on(RowList.Chosen, "#tasks")
+    def open_task(self, chosen: RowList.Chosen) -> None:
+        """Go to the checks of the task."""
+        self.jury.show_checks([check.id for check in chosen.row.checks])
+
+    @on(RowList.Chosen, "#criteria")
+    def open_criterion(self, chosen: RowList.Chosen) -> None:
+        """Go to the checks that decide the criterion."""
+        self.jury.show_checks(chosen.row.checks)
+
+
+def _task_row(audit: Audit, task: int) -> TaskRow:
+    known = [check for check in audit.checks if (check.task if check.task in TASKS else 0) == task]
+    return TaskRow(task, tuple(known))
+
+
+def _task_line(task: TaskRow, width: int) -> Content:
+    word = outcome_word(task.outcome)
+    counts = Counter[str](check.outcome for check in task.checks)
+    parts = [f"{OUTCOMES[name].mark}{counts[name]}" for name in OUTCOMES if counts[name]]
+    return row(
+        width,
+        [
+            Cell(word.mark, 1, word.style),
+            Cell(str(task.task or ""), 2, "$text-muted", is_right=True),
+            Cell(TASKS[task.task]),
+            Cell(" ".join(parts), 14, "$text-muted"),
+        ],
+    )
+
+
+def _criterion_line(criterion: Criterion, width: int) -> Content:
+    word = outcome_word(criterion.outcome)
+    return row(
+        width,
+        [
+            Cell(word.mark, 1, word.style),
+            Cell(word.text, 14 if width >= 70 else 0 if width < 20 else 12, word.style),
+            Cell(criterion.id, 10, "$text-muted"),
+            Cell(criterion.title),
+        ],
+    )
+
+
+def _counted(criteria: tuple[Criterion, ...]) -> str:
+    counts = Counter[str](criterion.outcome for criterion in criteria)
+    return ", ".join(
+        f"{counts[name]} {word.text.lower()}" for name, word in OUTCOMES.items() if counts[name]
+    )

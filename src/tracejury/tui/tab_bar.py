@@ -1,0 +1,88 @@
+"""The top line: the views with their digits, and what was received, newest count first."""
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Static
+
+from tracejury.scorecard.result import Audit
+from tracejury.tui.content import line
+from tracejury.tui.words import VERDICTS
+
+VIEWS = {
+    "scorecard-view": "Scorecard",
+    "workflows-view": "Workflows",
+    "traces-view": "Traces",
+    "findings-view": "Findings",
+    "diagnosis-view": "Diagnosis",
+}
+
+
+class Tab(Static):
+    """One view's name; a click goes there."""
+
+    class Clicked(Message):
+        """A person wants this view."""
+
+        def __init__(self, view: str) -> None:
+            super().__init__()
+            self.view = view
+
+    def __init__(self, view: str, number: int) -> None:
+        super().__init__(
+            line((f"{number}", "bold $text-accent"), f" {VIEWS[view]}"), id=f"tab-{view}"
+        )
+        self._view = view
+
+    def on_click(self, event: events.Click) -> None:
+        """Go there."""
+        event.stop()
+        self.post_message(self.Clicked(self._view))
+
+
+class TabBar(Horizontal):
+    """All views, and the state of the run at the right."""
+
+    DEFAULT_CSS = """
+    TabBar {
+        height: 1;
+        background: $panel;
+        Tab { width: auto; padding: 0 0 0 1; color: $text-muted; }
+        Tab.-active { background: $background; color: $text; text-style: bold underline; }
+        Tab:hover { color: $text; }
+        #state { width: 1fr; text-align: right; text-wrap: nowrap; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Five tabs and the state."""
+        for number, view in enumerate(VIEWS, 1):
+            yield Tab(view, number)
+        yield Static(id="state", markup=False)
+
+    def mark(self, view: str) -> None:
+        """Show which view is open."""
+        for tab in self.query(Tab):
+            tab.set_class(tab.id == f"tab-{view}", "-active")
+
+    def tell(self, audit: Audit | None, *, is_live: bool, is_loading: bool) -> None:
+        """Say what was received, and what is being done."""
+        state = self.query_one("#state", Static)
+        if audit is None:
+            state.update(line("judging…"))
+            return
+        verdict = VERDICTS[audit.verdict]
+        spans, logs = _short(audit.trust.spans), _short(audit.trust.logs)
+        counts = f"{spans} {'spans' if self.size.width >= 100 else 'sp'} {logs} logs "
+        live = ("↻ " if is_loading else "● ") if is_live else ""
+        state.update(
+            line((live, "$text-success"), (counts, "$text-muted"), (verdict.mark, verdict.style))
+        )
+
+
+def _short(number: int) -> str:
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= 10 * size:
+            return f"{number / size:.3g}{unit}"
+    return str(number)

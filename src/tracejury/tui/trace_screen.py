@@ -1,0 +1,244 @@
+"""One trace as a waterfall, with the details of the record under the cursor."""
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Input, Static
+
+from tracejury.tui.content import line
+from tracejury.tui.detail_rows import ghost_rows, log_rows, span_rows
+from tracejury.tui.details_pane import DetailsPane
+from tracejury.tui.numbers import counted, short_duration
+from tracejury.tui.row_list import RowList
+from tracejury.tui.tab_bar import TabBar
+from tracejury.tui.text_screen import TextScreen
+from tracejury.tui.tree import Node, with_ancestors
+from tracejury.tui.tree_list import TreeList
+from tracejury.tui.waterfall_line import Scale, waterfall_header, waterfall_line
+from tracejury.tui.waterfall_rows import Record, name_of, waterfall
+from tracejury.workflow import browse
+from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
+
+if TYPE_CHECKING:
+    from tracejury.tui.app import TracejuryApp
+
+
+class TraceScreen(Screen[None]):
+    """A trace, or the whole workflow instance that it belongs to. Esc goes back."""
+
+    BINDING_GROUP_TITLE = "Trace"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "only('errors')", "Errors only"),
+        Binding("c", "only('path')", "Critical path"),
+        Binding("L", "logs", "Logs"),
+        Binding("i", "instance", "Instance"),
+        Binding("slash", "search", "Search", key_display="/"),
+        Binding("n", "next_error(1)", "Next error", show=False),
+        Binding("N", "next_error(-1)", "Previous error", show=False),
+        Binding("y", "copy", "Copy id", show=False),
+    ]
+
+    def __init__(self, trace_id: str, *, span_id: str = "", log_no: int | None = None) -> None:
+        super().__init__()
+        self._trace_id = trace_id
+        self._wanted_span = span_id
+        self._wanted_log = log_no
+        self._trace: OpenTrace | None = None
+        self._scale = Scale(0, 1)
+        self._only = ""
+        self._has_logs = True
+        self._is_whole = False
+        self._words = ""
+
+    @property
+    def jury(self) -> "TracejuryApp":
+        """The app, by its own type."""
+        return cast("TracejuryApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """The waterfall, and the details below or beside it."""
+        yield TabBar()
+        yield Static(id="about", markup=False)
+        yield Input(placeholder="/ search services, spans and logs of this trace", id="search")
+        with Container(id="panes"):
+            yield TreeList[Record](
+                self._draw_row,
+                id="waterfall",
+                title="Waterfall",
+                key=name_of,
+                header=lambda width: waterfall_header(self._scale, width),
+            )
+            yield DetailsPane()
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Read the trace."""
+        self.jury.tell_state(self)
+        self.load()
+
+    @work(exclusive=True, group="trace")
+    async def load(self) -> None:
+        """Read the trace again, and stay on the same row."""
+        trace = await self.jury.ask(
+            browse.open_trace, self._trace_id, whole_instance=self._is_whole
+        )
+        if trace is None:
+            if self._trace is None:
+                self.jury.say("The trace is not stored.")
+                self.app.pop_screen()
+            return
+        self._trace = trace
+        self._scale = Scale.of(trace)
+        self._tell_about(trace)
+        self._fill()
+        if self._wanted_span or self._wanted_log is not None:
+            self.query_one("#waterfall", TreeList).reveal(self._is_wanted)
+            self._wanted_span, self._wanted_log = "", None
+
+    def _is_wanted(self, record: Record) -> bool:
+        if self._wanted_log is not None:
+            return isinstance(record, LogLine) and record.log_no == self._wanted_log
+        return not isinstance(record, LogLine) and record.span_id == self._wanted_span
+
+    def _tell_about(self, trace: OpenTrace) -> None:
+        errors = sum(span.is_error for span in trace.spans)
+        known = trace.correlation_key not in ("trace", "links")
+        correlation = f"{trace.correlation_key} {trace.correlation_id}  " if known else ""
+        many = f"{trace.traces} of {trace.traces_in_instance} traces  "
+        self.query_one("#about", Static).update(
+            line(
+                (trace.workflow, "bold $text"),
+                f"  {correlation}",
+                many if trace.traces_in_instance > 1 else "",
+                f"{counted(len(trace.spans), 'span')}, {counted(errors, 'error')}, "
+                f"{short_duration(self._scale.end_ns - self._scale.start_ns)}  ",
+                f"trace {trace.trace_id}",
+            )
+        )
+
+    def _fill(self) -> None:
+        if self._trace is None:
+            return
+        tree = waterfall(self._trace, has_logs=self._has_logs)
+        if self._only or self._words:
+            tree = with_ancestors(tree, self._is_kept)
+        rows = self.query_one("#waterfall", TreeList)
+        rows.grow(tree)
+        only = {"errors": ", errors only", "path": ", critical path only"}.get(self._only, "")
+        words = f", with “{self._words}”" if self._words else ""
+        ghosts = sum(isinstance(node.record, GhostSpan) for node in tree)
+        missing = f", {counted(ghosts, 'ghost')}" if ghosts else ""
+        spans = sum(isinstance(node.record, TraceSpan) for node in tree)
+        rows.title("Waterfall ", (f"{counted(spans, 'span')}{missing}{only}{words}", ""))
+
+    def _is_kept(self, record: Record) -> bool:
+        if self._only == "errors" and not _is_error(record):
+            return False
+        if self._only == "path" and not (isinstance(record, TraceSpan) and record.critical):
+            return False
+        return self._words.lower() in _text_of(record).lower()
+
+    def _draw_row(self, node: Node[Record], width: int) -> Content:
+        sign = self.query_one("#waterfall", TreeList).sign(node)
+        return waterfall_line(node, sign, self._scale, width)
+
+    @on(RowList.Moved, "#waterfall")
+    def follow(self, moved: RowList.Moved) -> None:
+        """Show the details of another record."""
+        self._tell_details(moved.row.record)
+
+    @work(exclusive=True, group="details")
+    async def _tell_details(self, record: Record) -> None:
+        if isinstance(record, LogLine):
+            attributes = await self.jury.ask(browse.log_attributes, record.log_no)
+            rows = list(log_rows(record, attributes or ()))
+        elif isinstance(record, GhostSpan):
+            rows = list(ghost_rows(record))
+        else:
+            rows = list(span_rows(record, await self.jury.ask(browse.span_details, record.span_no)))
+        self.query_one(DetailsPane).show(rows, cursor=0)
+
+    @on(RowList.Chosen, "#waterfall")
+    def go_to_details(self) -> None:
+        """Look closer."""
+        self.query_one(DetailsPane).focus()
+
+    @on(RowList.Chosen, "#details")
+    def follow_link(self, chosen: RowList.Chosen) -> None:
+        """Open what a link leads to, or the value in full."""
+        detail = chosen.row
+        if detail.link is not None:
+            self.jury.open_trace(detail.link.trace_id, span_id=detail.link.span_id)
+        elif detail.value:
+            self.app.push_screen(TextScreen(detail.name, detail.value))
+
+    @on(Input.Submitted, "#search")
+    def search(self, submitted: Input.Submitted) -> None:
+        """Keep the rows that have the text, and what lies above them."""
+        self._words = submitted.value.strip()
+        self.query_one("#search").set_class(bool(self._words), "-open")
+        self.query_one("#waterfall").focus()
+        self._fill()
+
+    def step_back(self) -> bool:
+        """Undo one thing for Esc; False where there is nothing left to undo."""
+        search, rows = self.query_one("#search", Input), self.query_one("#waterfall")
+        if search.has_focus or self._words:
+            search.value = self._words = ""
+            search.remove_class("-open")
+            self._fill()
+        elif rows.has_focus:
+            return False
+        rows.focus()
+        return True
+
+    def action_only(self, what: str) -> None:
+        self._only = "" if self._only == what else what
+        self._fill()
+
+    def action_logs(self) -> None:
+        self._has_logs = not self._has_logs
+        self._fill()
+
+    def action_instance(self) -> None:
+        if self._trace is not None and self._trace.traces_in_instance > 1:
+            self._is_whole = not self._is_whole
+            self.load()
+        else:
+            self.jury.say("The workflow instance has no other trace.")
+
+    def action_search(self) -> None:
+        self.query_one("#search").add_class("-open").focus()
+
+    def action_next_error(self, direction: int) -> None:
+        rows = self.query_one("#waterfall", TreeList)
+        if not rows.find(lambda node: _is_error(node.record), direction):
+            self.jury.say("Nothing failed here.")
+
+    def action_copy(self) -> None:
+        pane = self.query_one(DetailsPane)
+        if pane.has_focus:
+            if pane.current is not None:
+                link = pane.current.link
+                self.jury.copy(link.span_id if link else pane.current.value)
+            return
+        node = self.query_one("#waterfall", TreeList).current
+        if node is not None:
+            self.jury.copy(node.record.span_id or node.record.trace_id)
+
+
+def _is_error(record: Record) -> bool:
+    if isinstance(record, LogLine):
+        return record.severity_number >= 17
+    return isinstance(record, TraceSpan) and record.is_error
+
+
+def _text_of(record: Record) -> str:
+    if isinstance(record, LogLine):
+        return f"{record.service} {record.body}"
+    return f"{record.service} {record.name} {record.span_id}"
