@@ -48,7 +48,7 @@ def judge(evidence: Evidence) -> Judgement:
 
 def _declared(evidence: Evidence) -> dict[str, object]:
     steps = [
-        (workflow.name, *step.rpartition(": ")[::2])
+        (workflow.name, *(step.split(": ", 1) if ": " in step else ("", step)))
         for workflow in evidence.config.workflows
         for step in workflow.steps
         if step not in workflow.optional

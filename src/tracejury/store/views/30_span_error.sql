@@ -42,6 +42,7 @@ judged AS (
         field.celery_state,
         try_cast(field.http_status AS INTEGER) AS http_status,
         field.rpc_status,
+        field.db_status,
         event.error_type AS event_type,
         event.message AS event_message,
         event.has_stack AS event_stack,
@@ -69,6 +70,8 @@ SELECT
         event_type,
         log_type,
         CASE WHEN http_status >= 400 THEN http_status::VARCHAR END,
+        CASE WHEN rpc_status NOT IN ('0', 'OK', 'ok') THEN rpc_status END,
+        CASE WHEN by_span THEN db_status END,
         CASE WHEN regexp_matches(status_message, '^[A-Za-z_.]+(Error|Exception|Timeout|Refused|Reset)[^:]*:')
             THEN split_part(status_message, ':', 1) END,
         ''

@@ -39,7 +39,11 @@ WITH candidate AS (
     ) AS item USING (span_no)
     WHERE node.parent_no IS NOT NULL
         AND node.start_ns IS NOT NULL
-        AND node.kind IN ('CLIENT', 'PRODUCER', 'CONSUMER', 'INTERNAL')
+        AND (
+            node.kind IN ('CLIENT', 'PRODUCER', 'CONSUMER')
+            -- Without an item, the next turn of a loop looks like another attempt.
+            OR (node.kind = 'INTERNAL' AND item.value IS NOT NULL)
+        )
 ),
 followed AS (
     SELECT
