@@ -64,7 +64,7 @@ def check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def _explain(path: Path, reason: str) -> StoreError:
-    if "lock" in reason:
+    if "Could not set lock" in reason:
         holder = _HOLDER.search(reason)
         who = f"process {holder[1]}" if holder else "another program"
         return StoreHeldError(
@@ -75,4 +75,7 @@ def _explain(path: Path, reason: str) -> StoreError:
             f"{path} is not a DuckDB file.",
             next_step="OTLP files are read by `tracejury import FILE --store S`.",
         )
-    return StoreError(f"{path} cannot be opened: {reason.splitlines()[0]}.")
+    return StoreError(
+        f"{path} cannot be opened: {reason.splitlines()[0]}.",
+        next_step="Restore it from a copy (with its .wal, if it has one), or name another --store.",
+    )

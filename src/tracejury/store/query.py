@@ -34,13 +34,7 @@ def ask(reader: Reader, sql: str, *, time_limit_s: float = _TIME_LIMIT_S) -> Ans
     """
     connection = reader.connection()
     _one_select(connection, sql)
-    for statement in (
-        f"SET memory_limit = '{_MEMORY_LIMIT}'",
-        "SET enable_external_access = false",
-        "SET disabled_filesystems = 'LocalFileSystem'",
-        "SET lock_configuration = true",
-    ):
-        connection.execute(statement)
+    _lock(connection)
     watchdog = threading.Timer(time_limit_s, connection.interrupt)
     watchdog.start()
     try:
@@ -58,6 +52,18 @@ def ask(reader: Reader, sql: str, *, time_limit_s: float = _TIME_LIMIT_S) -> Ans
         ) from error
     finally:
         watchdog.cancel()
+
+
+def _lock(connection: duckdb.DuckDBPyConnection) -> None:
+    if connection.execute("SELECT current_setting('lock_configuration')").fetchall() == [(True,)]:
+        return
+    for statement in (
+        f"SET memory_limit = '{_MEMORY_LIMIT}'",
+        "SET enable_external_access = false",
+        "SET disabled_filesystems = 'LocalFileSystem'",
+        "SET lock_configuration = true",
+    ):
+        connection.execute(statement)
 
 
 def _one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

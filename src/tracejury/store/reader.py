@@ -66,8 +66,13 @@ class Reader:
             if snapshot is None:
                 raise
             connection = connect(snapshot, read_only=True)
-        check_format(connection, path)
-        return cls(connection, snapshot)
+        reader = cls(connection, snapshot)
+        try:
+            check_format(connection, path)
+        except StoreError:
+            reader.close()
+            raise
+        return reader
 
     @classmethod
     def of(cls, store: Store) -> Self:

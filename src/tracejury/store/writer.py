@@ -79,10 +79,9 @@ class Store:
     @classmethod
     def open(cls, path: Path, *, kind: str = "serve") -> Self:
         """Open or create the store at `path`. `kind` names the session: 'serve' or 'import'."""
-        is_new = not path.exists()
         connection = connect(path, read_only=False)
         try:
-            if is_new:
+            if _is_empty(connection):
                 _create(connection)
             else:
                 check_format(connection, path)
@@ -176,11 +175,13 @@ class Store:
             self._connection.execute("BEGIN")
             yield
             self._connection.execute("COMMIT")
-        except duckdb.Error as error:
+        except BaseException as error:
             # A failed COMMIT has closed the transaction already.
             with suppress(duckdb.Error):
                 self._connection.execute("ROLLBACK")
-            raise _write_error(error) from error
+            if isinstance(error, duckdb.Error):
+                raise _write_error(error) from error
+            raise
 
     def _first_of_their_kind(self, spans: pa.Table, known: Identities) -> Mask:
         """Which spans are stored neither already nor earlier in this commit."""
@@ -338,6 +339,14 @@ def _owned(rows: pa.Table, is_kept: Mask, first: int) -> pa.Table:
 def _outcome(is_kept: Mask, rejected: int) -> Committed:
     kept = int(is_kept.sum())
     return Committed(len(is_kept) + rejected, kept, len(is_kept) - kept, rejected)
+
+
+def _is_empty(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file is new, or its first writer was killed before it wrote anything."""
+    query = "SELECT count(*) = 0 FROM duckdb_schemas() WHERE NOT internal"
+    no_schema = bool(connection.execute(query).fetchall()[0][0])
+    query = "SELECT count(*) = 0 FROM duckdb_tables()"
+    return no_schema and bool(connection.execute(query).fetchall()[0][0])
 
 
 def _create(connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,0 +1,130 @@
+"""Nothing that OTLP can say is lost on the way into a store, out of it, and into another."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tests.otlp import requests
+from tests.store.stores import contents, contents_of
+from tests.workflow import drawn
+from tests.workflow.drawn import Log
+
+from tracejury.otlp.decode import Encoding, Signal, decode
+from tracejury.receiver.import_files import import_file
+from tracejury.report.otlp_files import export_store
+from tracejury.store.reader import Reader
+from tracejury.store.writer import Store
+
+few = settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+
+# Of the profiles signal, or still in development: nothing sends them with spans or log records.
+UNKEPT = {"entity_refs", "key_strindex", "string_value_strindex"}
+
+
+class Filling:
+    """Sets every field of a message to a value of its own."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def fill(self, message: Message) -> None:
+        for field in self._fields(message.DESCRIPTOR):
+            holder = getattr(message, field.name)
+            if field.type == FieldDescriptor.TYPE_MESSAGE:
+                for part in [holder.add(), holder.add()] if field.is_repeated else [holder]:
+                    self.fill(part)
+            else:
+                setattr(message, field.name, self._value(field))
+
+    def _fields(self, descriptor: Any) -> Sequence[FieldDescriptor]:
+        if descriptor.name == "AnyValue":
+            return [descriptor.fields_by_name["string_value"]]
+        return [field for field in descriptor.fields if field.name not in UNKEPT]
+
+    def _value(self, field: FieldDescriptor) -> object:
+        self._last += 1
+        if field.type == FieldDescriptor.TYPE_STRING:
+            return f"{field.name} {self._last}"
+        if field.type == FieldDescriptor.TYPE_BYTES:
+            return self._last.to_bytes(16 if field.name == "trace_id" else 8, "big")
+        if field.enum_type is not None:
+            return field.enum_type.values[-1].number
+        return self._last
+
+
+def without_repeats(tree: Any) -> Any:
+    """Canonical form: lists of objects in an order of their own."""
+    if isinstance(tree, dict):
+        return {name: without_repeats(value) for name, value in tree.items()}
+    if isinstance(tree, list):
+        return sorted((without_repeats(entry) for entry in tree), key=json.dumps)
+    return tree
+
+
+def exported(store: Store, folder: Path) -> list[Path]:
+    with Reader.of(store) as reader:
+        return [path for path, _ in export_store(reader, folder)]
+
+
+def test_every_field_survives_from_the_wire_to_the_export(tmp_path: Path) -> None:
+    for number, (signal, request) in enumerate(
+        ((Signal.TRACES, ExportTraceServiceRequest()), (Signal.LOGS, ExportLogsServiceRequest()))
+    ):
+        Filling().fill(request)
+        store = Store.in_memory()
+        batch = decode(signal, Encoding.PROTOBUF, [request.SerializeToString()])
+        store.commit([batch], received_ns=1, source="test")
+        store.close()
+        lines = [
+            json.loads(line)
+            for path in exported(store, tmp_path / str(number))
+            for line in path.read_text().splitlines()
+        ]
+        assert without_repeats(lines) == without_repeats([json.loads(requests.as_json(request))])
+
+
+@few
+@given(
+    st.lists(requests.trace_requests(requests.whole_spans, least=1), max_size=3),
+    st.lists(requests.log_requests(least=1), max_size=3),
+)
+def test_an_export_loads_back_to_the_same_rows(
+    tmp_path_factory: Any,
+    traces: Sequence[ExportTraceServiceRequest],
+    logs: Sequence[ExportLogsServiceRequest],
+) -> None:
+    store = Store.in_memory()
+    for signal, sent in ((Signal.TRACES, traces), (Signal.LOGS, logs)):
+        bodies = [request.SerializeToString() for request in sent]
+        batch = decode(signal, Encoding.PROTOBUF, bodies)
+        store.commit([batch], received_ns=drawn.RECEIVED_NS, source="test")
+    store.close()
+    again = Store.in_memory()
+    for path in exported(store, tmp_path_factory.mktemp("exported") / "out"):
+        if path.stat().st_size:
+            assert import_file(again, path).refused == ()
+    again.close()
+    assert contents_of(again) == contents_of(store)
+
+
+def test_repeated_log_records_survive_an_export(tmp_path: Path) -> None:
+    groups = [[Log("tick"), Log("tick"), Log("tock")], [Log("tock", at_ms=6)]]
+    store = Store.in_memory()
+    drawn.deliver(store, *groups)
+    store.close()
+    again = Store.in_memory()
+    for path in exported(store, tmp_path / "out"):
+        if path.stat().st_size:
+            import_file(again, path)
+    with Reader.of(again) as reader:
+        assert contents(reader) == contents_of(store)
+        assert reader.value("SELECT count(*) FROM stored.log_record") == 4
