@@ -3,19 +3,20 @@
 import importlib
 import json
 import re
-import time
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from unittest.mock import patch
 
 from tests.checks.drawing import BASE_NS, Drawing, draw, nanoseconds
 from tests.checks.pages import Example
+
 from tracejury.checks.catalogue import all_checks
 from tracejury.checks.check import Check
 from tracejury.checks.evidence import Evidence
 from tracejury.config import Config, load_config
-from tracejury.otlp.decode import Encoding, decode
+from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.scorecard.result import CheckResult
 from tracejury.scorecard.runner import run
 from tracejury.store.reader import Reader
@@ -23,6 +24,8 @@ from tracejury.store.writer import Store
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.faults import Fault, read_faults
 from tracejury.workflow.rebuild import rebuild
+
+_NOW_NS: Final = BASE_NS + 86_400_000_000_000
 
 
 def judge(example: Example, folder: Path) -> CheckResult:
@@ -53,18 +56,19 @@ def evidence_of(blocks: dict[str, str], folder: Path) -> Evidence:
         clean = Baseline.learn(reader)
     reader = _store(drawing)
     injected = _faults(blocks["faults"], folder) if "faults" in blocks else ()
-    rebuild(reader, config, injected=injected, baseline=clean)
+    with patch("time.time_ns", return_value=_NOW_NS):
+        rebuild(reader, config, injected=injected, baseline=clean)
     return Evidence(reader, config, has_baseline=clean.exists)
 
 
 def _store(drawing: Drawing) -> Reader:
     store = Store.in_memory()
-    received_ns = BASE_NS
-    if drawing.seconds_ago is not None:
-        received_ns = time.time_ns() - round(drawing.seconds_ago * 1e9)
-    batches = [decode(signal, Encoding.PROTOBUF, [body]) for signal, body in drawing.requests()]
-    if batches:
-        store.commit(batches, received_ns=received_ns, source="drawing")
+    received_ns = _NOW_NS - round((drawing.seconds_ago or 0) * 1e9)
+    requests = drawing.requests()
+    for signal in (Signal.TRACES, Signal.LOGS):
+        if bodies := [body for of, body in requests if of is signal]:
+            batch = decode(signal, Encoding.PROTOBUF, bodies)
+            store.commit([batch], received_ns=received_ns, source="drawing")
     if drawing.seconds_ago is None:
         store.close()
     return Reader.of(store)

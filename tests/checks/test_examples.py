@@ -3,12 +3,17 @@
 from pathlib import Path
 
 import pytest
-
 from tests.checks.judging import judge
 from tests.checks.pages import FOLDER, Example, read_page
+
 from tracejury.checks.catalogue import check_modules
 
 PAGES = sorted(path for path in FOLDER.rglob("*.md") if path.parent != FOLDER)
+# An outcome that a check cannot come to, and why.
+IMPOSSIBLE = {
+    ("ingest/dropped_records", "pass"): "only SDK metrics prove it, and they are not stored",
+    ("ingest/open_window", "fail"): "waiting closes every window",
+}
 EXAMPLES = [example for page in PAGES for example in read_page(page)]
 
 
@@ -38,7 +43,8 @@ def test_example(example: Example, tmp_path: Path) -> None:
 def test_every_check_has_examples_of_every_outcome(module: str) -> None:
     name = module.removeprefix("tracejury.checks.").replace(".", "/")
     outcomes = {e.expected.partition(":")[0] for e in EXAMPLES if e.check == name}
-    assert {"pass", "fail", "not-observed"} - outcomes == set(), f"{name}.md lacks these examples"
+    needed = {one for one in ("pass", "fail", "not-observed") if (name, one) not in IMPOSSIBLE}
+    assert needed - outcomes == set(), f"{name}.md lacks these examples"
 
 
 def test_every_page_belongs_to_a_check() -> None:

@@ -3,7 +3,7 @@
 --   resource_id   UBIGINT   hash of the resource's content
 --   service       VARCHAR   service.name; '' where none was sent
 --   instance_id   VARCHAR   service.instance.id, else host.name + process.pid, else the pod or container; NULL where none
---   host          VARCHAR   host.id, else host.name, else host.ip; NULL where none
+--   host          VARCHAR   host.id, else k8s.node.name, else host.name, else host.ip: who shares a clock; NULL where none
 --   sdk_language  VARCHAR   telemetry.sdk.language; NULL where none
 SELECT
     resource.resource_id,
@@ -19,6 +19,7 @@ SELECT
     ) AS instance_id,
     coalesce(
         any_value(attribute.value) FILTER (attribute.key = 'host.id'),
+        any_value(attribute.value) FILTER (attribute.key = 'k8s.node.name'),
         any_value(attribute.value) FILTER (attribute.key = 'host.name'),
         any_value(attribute.value) FILTER (attribute.key = 'host.ip')
     ) AS host,

@@ -15,7 +15,20 @@ WITH said AS (
     FROM stored.span_attribute AS attribute
     JOIN stored.span AS span USING (span_no)
     WHERE attribute.key LIKE 'tailsampling.%'
-        OR (attribute.key = 'sampler.param' AND attribute.value NOT IN ('1', '1.0', 'true'))
+        OR (
+            attribute.key = 'sampler.param'
+            AND (
+                attribute.value NOT IN ('1', '1.0', 'true')
+                -- Of these the parameter is a rate, not a share.
+                OR EXISTS (
+                    SELECT 1
+                    FROM stored.span_attribute AS sampler
+                    WHERE sampler.span_no = span.span_no
+                        AND sampler.key = 'sampler.type'
+                        AND sampler.value IN ('ratelimiting', 'lowerbound')
+                )
+            )
+        )
     UNION ALL
     SELECT span.trace_id, 'scope attribute ' || attribute.key || '=' || coalesce(attribute.value, '')
     FROM stored.scope_attribute AS attribute

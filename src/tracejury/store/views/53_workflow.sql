@@ -1,7 +1,7 @@
 -- view: workflow
 -- One row a workflow: the instances with the same entry point.
 --   workflow   VARCHAR  name of its entry point, with the service where two share the name
---   trigger    VARCHAR  user, queue, cron or unclassified
+--   trigger    VARCHAR  user, webhook, admin, queue, cron or unclassified
 --   instances  BIGINT   how many ran
 --   ok         BIGINT   how many of them went well
 --   failed     BIGINT   how many failed
@@ -13,7 +13,19 @@
 SELECT
     instance.workflow,
     CASE
-        WHEN bool_or(field.trigger = 'timer' OR field.schedule IS NOT NULL) THEN 'cron'
+        -- Spring Batch says how a job runs, not what started it.
+        WHEN bool_or(field.trigger = 'timer' OR field.schedule <> 'spring_batch') THEN 'cron'
+        WHEN any_value(instance.entry_kind) = 'SERVER'
+            AND bool_or(regexp_matches(
+                coalesce(field.http_route, field.url_path, instance.entry_name),
+                '/(web)?hooks?(/|$)|/callbacks?(/|$)'
+            ))
+            THEN 'webhook'
+        WHEN any_value(instance.entry_kind) = 'SERVER'
+            AND bool_or(regexp_matches(
+                coalesce(field.http_route, field.url_path, instance.entry_name), '/admin(/|$)'
+            ))
+            THEN 'admin'
         WHEN any_value(instance.entry_kind) = 'SERVER' THEN 'user'
         WHEN any_value(instance.entry_kind) = 'CONSUMER' THEN 'queue'
         WHEN any_value(instance.entry_kind) = 'INTERNAL' THEN 'cron'

@@ -1,0 +1,132 @@
+"""Traces of which nobody can say whether they are all there.
+
+What: It is known that every trace was kept: each span says so in its tracestate (`ot=th:0`), or the
+configuration declares it. The run fails where sampling is proven: by a threshold above zero, by the
+marks of a tail sampler, or by log records whose unsampled trace never arrived.
+
+Why: A span that was sampled away looks exactly like one that was never made. Without this knowledge
+a pass would only say that what was looked at was fine.
+
+Fix: Chaos runs are short: keep everything (OTEL_TRACES_SAMPLER=parentbased_always_on, no tail
+sampling in the collector) and say so: `[evidence] sampling = "none"`, or `audit --sampling none`.
+
+Source: OpenTelemetry specification, trace/tracestate-handling.md and
+tracestate-probability-sampling.md.
+"""
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+
+_SHOWN = 5
+_FEW = 3  # so many traces may all hold an error by chance
+
+# Nothing of the threshold is said by the low byte of a span's flags: exporters leave it zero.
+_ALL_SAY_SO = r"(?:^|,)\s*ot=(?:[^,]*;)?th:0+(?:[;,]|$)"
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit: the traces of the run."""
+    counted = evidence.rows(
+        """
+        SELECT
+            count(DISTINCT node.trace_no) AS traces,
+            count(DISTINCT node.trace_no) FILTER (error.span_no IS NOT NULL) AS with_error,
+            coalesce(bool_and(regexp_matches(span.trace_state, $says_so)), false) AS says_so
+        FROM node
+        JOIN stored.span AS span USING (span_no)
+        LEFT JOIN span_error AS error USING (span_no)
+        """,
+        {"says_so": _ALL_SAY_SO},
+    )[0]
+    traces = counted["traces"]
+    errors_only = traces >= _FEW and counted["with_error"] == traces
+    declared = evidence.config.sampling == "none"
+    known = declared or (counted["says_so"] and not errors_only)
+    findings = (*_sampled(evidence), *_unseen(evidence))
+    return Judgement(
+        (Unit("the traces of the run", traces, findings),) if traces or findings else (),
+        note=f"Each of the {traces} traces holds an error, as a tail sampler would leave them."
+        if errors_only
+        else "",
+        reason="" if known or not traces else "sampled",
+    )
+
+
+def _sampled(evidence: Evidence) -> list[Finding]:
+    rows = evidence.rows(
+        """
+        SELECT
+            sampled.evidence,
+            count(*) AS traces,
+            list(lower(hex(trace.trace_id)) ORDER BY trace.trace_no)[:$shown] AS ids
+        FROM sampled_trace AS sampled
+        JOIN trace USING (trace_no)
+        GROUP BY sampled.evidence
+        ORDER BY traces DESC, sampled.evidence
+        """,
+        {"shown": _SHOWN},
+    )
+    return [
+        Finding(
+            f"{row['traces']} trace{'s' * (row['traces'] != 1)} passed a sampler:"
+            f" {row['evidence']}{_kept(row['evidence'])}.",
+            subject=row["evidence"],
+            evidence=tuple(Reference(trace_id) for trace_id in row["ids"]),
+        )
+        for row in rows
+    ]
+
+
+def _kept(evidence: str) -> str:
+    """The share that a threshold of 56 bits keeps; trailing zeros are left out on the wire."""
+    _, threshold, digits = evidence.partition("ot=th:")
+    if not threshold or len(digits) > 14:
+        return ""
+    return f" ({1 - int(digits.ljust(14, '0'), 16) / 2**56:.3g} of all traces kept)"
+
+
+def _unseen(evidence: Evidence) -> list[Finding]:
+    """Log records that say their trace was not sampled, where the service does fill the flag in."""
+    rows = evidence.rows(
+        """
+        WITH said AS (
+            SELECT
+                record.service, record.trace_id, record.log_no,
+                record.flags & 1 = 0 AS unsampled,
+                trace.trace_no IS NOT NULL AS seen
+            FROM log_record AS record
+            LEFT JOIN trace ON lower(hex(trace.trace_id)) = record.trace_id
+            WHERE record.trace_id IS NOT NULL
+        )
+        SELECT
+            service,
+            count(DISTINCT trace_id) FILTER (unsampled AND NOT seen) AS traces,
+            list(log_no ORDER BY log_no) FILTER (unsampled AND NOT seen)[:$shown] AS logs
+        FROM said
+        GROUP BY service
+        HAVING traces > 0 AND count(*) FILTER (unsampled AND seen) = 0
+        ORDER BY service
+        """,
+        {"shown": _SHOWN},
+    )
+    return [
+        Finding(
+            f"{row['service'] or 'A nameless service'} logged in {row['traces']}"
+            f" trace{'s' * (row['traces'] != 1)} that say they were not sampled, and sent no span.",
+            subject=row["service"],
+            evidence=tuple(Reference(log=log_no) for log_no in row["logs"]),
+        )
+        for row in rows
+    ]
+
+
+CHECK = Check(
+    id="ING-03",
+    title="Sampling is known",
+    severity=Severity.INFO,
+    task=10,
+    serves=("TEST-RR-O02",),
+    judge=judge,
+    is_gate=True,
+    remedy='Keep every trace during the run, and declare it: [evidence] sampling = "none".',
+)

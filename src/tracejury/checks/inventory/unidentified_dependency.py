@@ -1,0 +1,116 @@
+"""Calls of which nobody can say whom they reached.
+
+What: Every CLIENT and PRODUCER span says whom it called: a service name, an address, a database, a
+destination, a bucket or a model provider; or the half that answered it is stored. An address of its
+own machine names a proxy or a sidecar and no dependency, so it neither passes nor fails. Of nested
+spans of one call the innermost counts.
+
+Why: A dependency without a name can neither be given a fault, nor a timeout, nor a suspect's rank.
+
+Fix: Use the instrumentation library of the client, or set `server.address` (HTTP, RPC),
+`db.system.name` and `db.namespace`, `messaging.destination.name`, or `service.peer.name`.
+
+Source: semantic conventions for HTTP, database, RPC and messaging spans.
+"""
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+
+_SHOWN = 5
+
+_OWN_MACHINE = r"^(localhost|127(\.\d+){3}|\[?::1\]?|0\.0\.0\.0)(:\d+)?$"
+_ADDRESS_ONLY = r"^(\d+(\.\d+){3}|\[?[0-9a-fA-F]*:[0-9a-fA-F:]+\]?)(:\d+)?$"
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a service and target: its calls that say whom they reached, or fail to."""
+    rows = evidence.rows(
+        """
+        WITH called AS (
+            SELECT
+                call.*,
+                raw.peer,
+                coalesce(
+                    raw.peer, field.rpc_service, nullif(split_part(field.rpc_method, '/', 1), '')
+                ) AS identity,
+                coalesce(field.peer_name, field.db_system, field.destination, field.object_bucket,
+                    field.genai_provider, field.rpc_service, field.function_name) AS beside_address,
+                coalesce(regexp_matches(raw.peer, $own_machine), false) AS own_machine
+            FROM external_call AS call
+            JOIN call AS raw USING (span_no)
+            JOIN workflow_instance AS instance USING (instance_no)
+            LEFT JOIN span_field AS field USING (span_no)
+            WHERE NOT instance.background
+        )
+        SELECT
+            service,
+            -- What one service reaches on its own machine says nothing of another's.
+            CASE
+                WHEN has_server_half OR NOT own_machine AND target <> '?' THEN target
+                WHEN own_machine THEN coalesce(beside_address, peer)
+                ELSE coalesce(identity, '?')
+            END AS reached,
+            CASE WHEN identity IS NULL AND target = '?' THEN name ELSE '' END AS nameless,
+            any_value(kind) AS kind,
+            bool_and(own_machine AND NOT has_server_half AND beside_address IS NULL) AS is_proxy,
+            bool_and(is_external) AS is_external,
+            count(*) AS calls,
+            list({'trace_id': trace_id, 'span_id': span_id} ORDER BY span_no)[:$shown] AS evidence
+        FROM called
+        GROUP BY service, reached, nameless
+        ORDER BY service, reached, nameless
+        """,
+        {"shown": _SHOWN, "own_machine": _OWN_MACHINE},
+    )
+    units = tuple(
+        Unit(
+            f"{row['service']} → {row['reached']}"
+            + (f" ({row['nameless']})" * bool(row["nameless"])),
+            0 if row["is_proxy"] else row["calls"],
+            _finding(row) if row["nameless"] else (),
+        )
+        for row in rows
+    )
+    return Judgement(units, note=_classes(evidence, rows))
+
+
+def _finding(row: Row) -> tuple[Finding, ...]:
+    return (
+        Finding(
+            f"{row['calls']} {row['kind']} span{'s' * (row['calls'] != 1)} `{row['nameless']}` of"
+            f" {row['service'] or 'a nameless service'} recorded nothing of whom they called.",
+            subject=row["service"],
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+def _classes(evidence: Evidence, rows: list[Row]) -> str:
+    """Who is internal, who external, and who is known by a number alone."""
+    named = [row for row in rows if not row["nameless"] and not row["is_proxy"]]
+    numbers = {
+        row["peer"]
+        for row in evidence.rows(
+            "SELECT DISTINCT peer FROM call WHERE regexp_full_match(peer, $address)",
+            {"address": _ADDRESS_ONLY},
+        )
+    }
+    classes = {
+        "Internal": {row["reached"] for row in named if not row["is_external"]},
+        "External": {row["reached"] for row in named if row["is_external"]} - numbers,
+        "By number alone": {row["reached"] for row in named} & numbers,
+        "Own machine, perhaps a proxy": {row["reached"] for row in rows if row["is_proxy"]},
+    }
+    return " ".join(f"{name}: {', '.join(sorted(who))}." for name, who in classes.items() if who)
+
+
+CHECK = Check(
+    id="INV-02",
+    title="External dependencies are identified at every step",
+    severity=Severity.HIGH,
+    task=2,
+    serves=(),
+    judge=judge,
+    remedy="Record the peer of every call: server.address, db.namespace or a destination name.",
+)
