@@ -44,7 +44,8 @@ class Candidate:
     """Terminal errors of one step, target and type: a place where an instance may have failed.
 
     `weight` is that of the likeliest of them; `evidence` holds (trace_id, span_id), at most five.
-    `slowest_below` names the step that a timeout was waiting for, '' where there is none.
+    `slowest_below` names the step that a timeout was waiting for, '' where there is none, and
+    `slowest_ms` says how long it took.
     """
 
     service: str
@@ -57,6 +58,7 @@ class Candidate:
     evidence: tuple[tuple[str, str], ...]
     blockers: tuple[str, ...]
     slowest_below: str
+    slowest_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ def _candidates(weighed: list[tuple[Row, float]]) -> tuple[Candidate, ...]:
 
 def _candidate(group: list[tuple[Row, float]]) -> Candidate:
     first = group[0][0]
+    slowest = max((unit for unit, _ in group), key=lambda unit: float(unit["slowest_ms"]))
     evidence = [(span["trace_id"], span["span_id"]) for unit, _ in group for span in unit["spans"]]
     blockers = sorted({blocker for unit, _ in group for blocker in unit["blockers"]})
     return Candidate(
@@ -162,7 +165,8 @@ def _candidate(group: list[tuple[Row, float]]) -> Candidate:
         count=sum(unit["count"] for unit, _ in group),
         evidence=tuple(evidence[:_SHOWN]),
         blockers=tuple(blockers),
-        slowest_below=next((unit["slowest"] for unit, _ in group if unit["slowest"]), ""),
+        slowest_below=slowest["slowest"],
+        slowest_ms=slowest["slowest_ms"],
     )
 
 
@@ -508,11 +512,9 @@ _CANDIDATES: Final = r"""
         ], lambda blocker: blocker IS NOT NULL) AS blockers,
         count(*) AS count,
         list(judged.span ORDER BY judged.span_no)[:$shown] AS spans,
-        coalesce(arg_max(
-            slowest.service || ': ' || slowest.name || ' ('
-            || round(slowest.duration_ns / 1e6)::BIGINT || ' ms)',
-            slowest.duration_ns
-        ), '') AS slowest
+        coalesce(arg_max(slowest.service || ': ' || slowest.name, slowest.duration_ns), '')
+            AS slowest,
+        coalesce(max(slowest.duration_ns), 0) / 1e6 AS slowest_ms
     FROM judged
     LEFT JOIN node AS slowest ON slowest.span_no = judged.slowest_no
     GROUP BY

@@ -42,13 +42,23 @@ def judge(evidence: Evidence) -> Judgement:
     """One unit a failed workflow instance."""
     failed = failure_points(evidence.reader)
     limit = evidence.policy.candidates
-    waits = sorted({one.slowest_below for instance in failed for one in instance.candidates} - {""})
     return Judgement(
         tuple(Unit(_subject(instance), 1, _findings(instance, limit)) for instance in failed),
-        note=f"A timeout may be the victim; slowest below one: {', '.join(waits[:_NAMED])}."
-        if waits
-        else "",
+        note=_waits(failed),
     )
+
+
+def _waits(failed: tuple[FailedInstance, ...]) -> str:
+    """What the timeouts waited for, the slowest first: the cause may lie there."""
+    longest: dict[str, float] = {}
+    for candidate in (one for instance in failed for one in instance.candidates):
+        if step := candidate.slowest_below:
+            longest[step] = max(candidate.slowest_ms, longest.get(step, 0.0))
+    if not longest:
+        return ""
+    steps = sorted(longest.items(), key=lambda item: (-item[1], item[0]))[:_NAMED]
+    named = ", ".join(f"{step} ({took:.0f} ms)" for step, took in steps)
+    return f"A timeout may be the victim; slowest below one: {named}."
 
 
 def _subject(instance: FailedInstance) -> str:

@@ -120,7 +120,7 @@ SELECT
             -- What differs from call to call: numbers, hex and UUIDs, long names with digits.
             '/[^/]*[0-9][^/]*', '/{id}', 'g'
         ))
-        ELSE named.operation
+        ELSE nullif(named.operation, '')
     END) AS route
 FROM named
 LEFT JOIN inner_call USING (span_no)
