@@ -1,8 +1,8 @@
 """A `Batch` as lines of OTLP/JSON requests: what `decode` reads, written again.
 
 Reading the lines gives the same batch, but for what a batch cannot place or no longer has:
-resources and scopes without records, and spans that were left out for their ids. A request of more
-than `RECORDS_PER_LINE` records becomes several.
+resources and scopes without records, requests without any, and spans that were left out for their
+ids. A request is never split: log records that repeat inside one are meant, across two they are not.
 """
 
 import json
@@ -11,14 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 
 from tracejury.otlp.signals import Signal
 from tracejury.telemetry.batch import Batch
-
-RECORDS_PER_LINE: Final = 256
 
 _Row = dict[str, Any]
 _ByOwner = dict[int, list[_Row]]
@@ -26,10 +24,8 @@ _ByOwner = dict[int, list[_Row]]
 
 def encode_json_lines(batch: Batch) -> Iterator[str]:
     """One request a line: first all that have spans, then all that have log records."""
-    if batch.spans.num_rows or not batch.logs.num_rows:
-        yield from _lines(Signal.TRACES, batch, batch.spans, _span_writer(batch))
-    if batch.logs.num_rows:
-        yield from _lines(Signal.LOGS, batch, batch.logs, _log_writer(batch))
+    yield from _lines(Signal.TRACES, batch, batch.spans, _span_writer(batch))
+    yield from _lines(Signal.LOGS, batch, batch.logs, _log_writer(batch))
 
 
 def _lines(
@@ -40,10 +36,8 @@ def _lines(
     for row, record in enumerate(table.to_pylist()):
         written = {name: record[name] for name in ("resource", "scope")}
         by_request[record["request"]].append(written | {"record": write(row, record)})
-    for request in range(batch.requests):
-        records = by_request[request]
-        for start in range(0, max(len(records), 1), RECORDS_PER_LINE):
-            yield _json(envelope.request(records[start : start + RECORDS_PER_LINE]))
+    for request in sorted(by_request):
+        yield _json(envelope.request(by_request[request]))
 
 
 class _Envelope:
