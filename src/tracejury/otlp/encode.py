@@ -2,7 +2,7 @@
 
 Reading the lines gives the same batch, but for what a batch cannot place or no longer has:
 resources and scopes without records, requests without any, and spans that were left out for their
-ids. A request is never split: log records that repeat inside one are meant, across two they are not.
+ids. A request is never split: log records that repeat inside one are meant so.
 """
 
 import json
