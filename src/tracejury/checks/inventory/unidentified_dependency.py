@@ -45,15 +45,14 @@ def judge(evidence: Evidence) -> Judgement:
         )
         SELECT
             service,
-            -- What one service reaches on its own machine says nothing of another's.
             CASE
-                WHEN has_server_half OR NOT own_machine AND target <> '?' THEN target
-                WHEN own_machine THEN coalesce(beside_address, peer)
+                WHEN is_external AND own_machine THEN coalesce(beside_address, peer)
+                WHEN target <> '?' THEN target
                 ELSE coalesce(identity, '?')
             END AS reached,
             CASE WHEN identity IS NULL AND target = '?' THEN name ELSE '' END AS nameless,
             any_value(kind) AS kind,
-            bool_and(own_machine AND NOT has_server_half AND beside_address IS NULL) AS is_proxy,
+            bool_and(is_external AND own_machine AND beside_address IS NULL) AS is_proxy,
             bool_and(is_external) AS is_external,
             count(*) AS calls,
             list({'trace_id': trace_id, 'span_id': span_id} ORDER BY span_no)[:$shown] AS evidence

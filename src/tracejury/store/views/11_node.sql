@@ -33,12 +33,24 @@ twin AS (
     JOIN span_of_id USING (trace_no, span_id)
     WHERE span_of_id.copies > 1
     GROUP BY ALL
+),
+-- In B3 style a server answers under the id of the call, and names the call's parent as its own.
+called AS (
+    SELECT trace.trace_no, span.span_id, min(span.span_no) AS span_no
+    FROM stored.span AS span
+    JOIN trace USING (trace_id)
+    JOIN span_of_id USING (trace_no, span_id)
+    WHERE span_of_id.copies > 1
+        AND span.kind = 3
+    GROUP BY ALL
 )
 SELECT
     span.span_no,
     trace.trace_no,
-    coalesce(twin.span_no, parent.span_no) AS parent_no,
-    CASE WHEN parent.span_no IS NULL THEN span.parent_span_id END AS missing_parent,
+    coalesce(called.span_no, twin.span_no, parent.span_no) AS parent_no,
+    CASE
+        WHEN parent.span_no IS NULL AND called.span_no IS NULL THEN span.parent_span_id
+    END AS missing_parent,
     span.span_id,
     resource.service,
     resource.instance_id,
@@ -77,3 +89,7 @@ LEFT JOIN twin
     ON twin.trace_no = trace.trace_no
     AND twin.span_id = span.parent_span_id
     AND twin.resource_id = span.resource_id
+LEFT JOIN called
+    ON called.trace_no = trace.trace_no
+    AND called.span_id = span.span_id
+    AND span.kind = 2

@@ -32,10 +32,17 @@ WITH answered AS (
     GROUP BY call.span_no
 ),
 known_peer AS (
-    SELECT peer, arg_max(callee, pairs) AS callee
+    SELECT
+        peer,
+        -- At its own machine every service has another neighbour: a proxy, a sidecar.
+        CASE
+            WHEN regexp_matches(peer, '^(localhost|127(\.\d+){3}|\[?::1\]?|0\.0\.0\.0)(:\d+)?$')
+            THEN caller
+        END AS caller,
+        arg_max(callee, pairs) AS callee
     FROM pair
     WHERE peer <> '?'
-    GROUP BY peer
+    GROUP BY ALL
 ),
 judged AS (
     SELECT
@@ -52,7 +59,9 @@ judged AS (
     FROM call
     JOIN node USING (span_no)
     LEFT JOIN answered USING (span_no)
-    LEFT JOIN known_peer ON known_peer.peer = call.peer
+    LEFT JOIN known_peer
+        ON known_peer.peer = call.peer
+        AND coalesce(known_peer.caller, node.service) = node.service
     LEFT JOIN span_error AS error USING (span_no)
     WHERE call.is_innermost
 )
