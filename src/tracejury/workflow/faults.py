@@ -45,7 +45,9 @@ _KEYS: Final = (
     "failure_mode",
 )
 _TEXTS: Final = ("target", "magnitude", "workflow", "item_injected", "test_id", "failure_mode")
-_LAST_NS: Final = 2**63 - 1
+_LAST: Final = 2**63 - 1
+_SEE_SCHEMA: Final = "See docs/faults.schema.json."
+_WRITE_A_TIME: Final = "Write RFC 3339 (2026-01-31T12:00:00Z) or Unix nanoseconds."
 
 SCHEMA: Final = pa.schema(
     [
@@ -87,21 +89,28 @@ def read_faults(path: Path) -> tuple[Fault, ...]:
         text = path.read_text(encoding="utf-8")
         document = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}.", next_step="Name the fault file itself."
+        ) from error
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path} is not text.", next_step="A fault file is JSON or TOML."
         ) from error
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is not valid: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path} is not valid: {error}.",
+            next_step="It is read as TOML if its name ends in .toml, else as JSON.",
+        ) from error
     entries = document.get("faults") if isinstance(document, dict) else None
     if not isinstance(entries, list):
-        raise InputError(f'{path} has no list "faults".', next_step="See docs/faults.schema.json.")
+        raise InputError(f'{path} has no list "faults".', next_step=_SEE_SCHEMA)
     faults = tuple(_fault(entry, f"{path}: fault {n}") for n, entry in enumerate(entries, 1))
     names = [fault.id for fault in faults]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f'{path}: two faults have the id "{name}".')
+            raise InputError(
+                f'{path}: two faults have the id "{name}".', next_step="Give each its own."
+            )
     return faults
 
 
@@ -114,18 +123,18 @@ def as_table(faults: tuple[Fault, ...]) -> pa.Table:
 
 def _fault(entry: object, where: str) -> Fault:
     if not isinstance(entry, Mapping):
-        raise InputError(f"{where} is no table of keys.")
+        raise InputError(f"{where} is no table of keys.", next_step=_SEE_SCHEMA)
     for key in entry:
         _one_of(str(key), _KEYS, f"{where} has an unknown key")
     for key in ("id", "start", "end"):
         if entry.get(key) in (None, ""):
-            raise InputError(f'{where} has no "{key}".')
+            raise InputError(f'{where} has no "{key}".', next_step=_SEE_SCHEMA)
     kind = str(entry.get("kind", ""))
     if kind:
         _one_of(kind, KINDS, f"{where} has an unknown kind")
     start, end = _time(entry["start"], f"{where}: start"), _time(entry["end"], f"{where}: end")
     if end < start:
-        raise InputError(f"{where} ends before it starts.")
+        raise InputError(f"{where} ends before it starts.", next_step="Exchange its times.")
     return Fault(
         id=str(entry["id"]),
         start_ns=start,
@@ -143,13 +152,17 @@ def _one_of(name: str, known: tuple[str, ...], wrong: str) -> None:
 
 
 def _count(value: object, where: str) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LAST:
         return value
-    raise InputError(f"{where}: items_expected must be a whole number, not {value!r}.")
+    raise InputError(
+        f"{where}: items_expected must be a whole number, not {value!r}.", next_step=_SEE_SCHEMA
+    )
 
 
 def _time(value: Any, where: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LAST_NS:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LAST:
         return value
     moment = value
     if isinstance(value, str):
@@ -160,9 +173,12 @@ def _time(value: Any, where: str) -> int:
     if not isinstance(moment, datetime):
         raise InputError(
             f"{where} is {value!r}.",
-            next_step="Write RFC 3339 (2026-01-31T12:00:00Z) or Unix nanoseconds.",
+            next_step=_WRITE_A_TIME,
         )
     if moment.tzinfo is None:
         raise InputError(f"{where} has no time zone.", next_step="Append Z for UTC.")
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000
+    time_ns = (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000
+    if not 0 < time_ns <= _LAST:
+        raise InputError(f"{where} lies outside the years 1970 to 2262.", next_step=_WRITE_A_TIME)
+    return time_ns

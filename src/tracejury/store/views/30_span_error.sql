@@ -53,6 +53,12 @@ judged AS (
             OR field.error_type IS NOT NULL
             OR try_cast(field.http_status AS INTEGER) >= 500
             OR (node.kind = 'CLIENT' AND try_cast(field.http_status AS INTEGER) >= 400)
+            OR (node.kind = 'CLIENT' AND upper(field.rpc_status) NOT IN ('0', 'OK'))
+            -- What a caller did wrong is no failure of the server.
+            OR (node.kind = 'SERVER' AND upper(field.rpc_status) IN (
+                '2', '4', '12', '13', '14', '15', 'UNKNOWN', 'DEADLINE_EXCEEDED', 'UNIMPLEMENTED',
+                'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS'
+            ))
             OR coalesce(field.celery_state IN ('RETRY', 'FAILURE'), false)
             AS by_span,
         event.span_no IS NOT NULL OR log.span_no IS NOT NULL AS by_record

@@ -56,7 +56,7 @@ named AS (
         ) AS peer,
         CASE protocol
             WHEN 'db' THEN coalesce(
-                concat_ws(' ', db_operation, db_collection),
+                nullif(concat_ws(' ', db_operation, db_collection), ''),
                 regexp_extract(db_query, '^\s*(\w+)', 1)
             )
             WHEN 'messaging' THEN concat_ws(' ', messaging_operation, coalesce(message_type, destination))

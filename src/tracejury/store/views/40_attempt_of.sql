@@ -25,7 +25,11 @@ WITH candidate AS (
         error.span_no IS NOT NULL AS failed,
         -- An answer that says "no" is an answer: only what may pass by itself is tried again.
         error.span_no IS NOT NULL
-        AND NOT coalesce(error.error_type IN ('404', '409', '410', '412', '422', '425', '400', '401', '403'), false)
+        AND NOT coalesce(
+            coalesce(field.http_status, error.error_type)
+            IN ('404', '409', '410', '412', '422', '425', '400', '401', '403'),
+            false
+        )
         AND error.message NOT LIKE '%NoScript%' AS transient
     FROM node
     LEFT JOIN call USING (span_no)

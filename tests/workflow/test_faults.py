@@ -1,0 +1,153 @@
+"""A fault file is read whole, or refused with a sentence that names the entry."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracejury.errors import InputError
+from tracejury.workflow.faults import KINDS, Fault, as_table, read_faults
+
+GOOD = {"id": "f", "start": "2026-01-31T12:00:00Z", "end": "2026-01-31T12:01:00Z"}
+START_NS = 1_769_860_800_000_000_000
+
+
+def written(path: Path, *faults: Any) -> Path:
+    path.write_text(json.dumps({"faults": faults}))
+    return path
+
+
+def test_a_fault_needs_an_id_and_its_times(tmp_path: Path) -> None:
+    assert read_faults(written(tmp_path / "faults.json", GOOD)) == (
+        Fault("f", START_NS, START_NS + 60_000_000_000),
+    )
+    assert read_faults(written(tmp_path / "none.json")) == ()
+
+
+def test_everything_of_a_fault_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "faults.toml"
+    path.write_text("""
+        [[faults]]
+        id = "hang"
+        kind = "hang"
+        target = "provider"
+        start = 2026-01-31T12:00:00Z
+        end = 2026-01-31T13:01:00+01:00
+        magnitude = 5
+        workflow = "batch"
+        items_expected = 20
+        item_injected = "7"
+        test_id = "TEST-RR-T01"
+        failure_mode = "api timeout"
+    """)
+    [fault] = read_faults(path)
+    assert fault == Fault(
+        "hang",
+        START_NS,
+        START_NS + 60_000_000_000,
+        kind="hang",
+        target="provider",
+        magnitude="5",
+        workflow="batch",
+        items_expected=20,
+        item_injected="7",
+        test_id="TEST-RR-T01",
+        failure_mode="api timeout",
+    )
+    assert as_table((fault,)).to_pylist() == [
+        {name: getattr(fault, name) for name in as_table(()).column_names}
+    ]
+
+
+def test_times_keep_every_digit(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "faults.json",
+        {**GOOD, "start": START_NS + 1, "end": "2026-01-31T12:00:00.123456Z"},
+    )
+    [fault] = read_faults(path)
+    assert (fault.start_ns, fault.end_ns) == (START_NS + 1, START_NS + 123_456_000)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_known(tmp_path: Path, kind: str) -> None:
+    [fault] = read_faults(written(tmp_path / "faults.json", {**GOOD, "kind": kind}))
+    assert fault.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ([], "fault 1 is no table of keys"),
+        ("hang", "fault 1 is no table of keys"),
+        ({**GOOD, "kin": "hang"}, 'unknown key "kin". Did you mean "kind"?'),
+        ({**GOOD, "kind": "hung"}, 'unknown kind "hung". Did you mean "hang"?'),
+        ({"start": 1, "end": 2}, 'fault 1 has no "id"'),
+        ({**GOOD, "id": ""}, 'fault 1 has no "id"'),
+        ({"id": "f", "end": 2}, 'fault 1 has no "start"'),
+        ({"id": "f", "start": 1}, 'fault 1 has no "end"'),
+        ({**GOOD, "end": None}, 'fault 1 has no "end"'),
+        ({"id": "f", "start": 2, "end": 1}, "ends before it starts"),
+        ({**GOOD, "start": "noon"}, "start is 'noon'. Write RFC 3339"),
+        ({**GOOD, "start": -1}, "start is -1. Write RFC 3339"),
+        ({**GOOD, "start": 2**63}, "Write RFC 3339"),
+        ({**GOOD, "start": 1.5}, "start is 1.5. Write RFC 3339"),
+        ({**GOOD, "start": True}, "start is True. Write RFC 3339"),
+        ({**GOOD, "start": "2026-01-31"}, "start has no time zone. Append Z"),
+        ({**GOOD, "start": "2026-01-31T12:00:00"}, "start has no time zone. Append Z"),
+        ({**GOOD, "items_expected": "20"}, "items_expected must be a whole number, not '20'"),
+        ({**GOOD, "items_expected": True}, "items_expected must be a whole number, not True"),
+        ({**GOOD, "start": "1965-01-31T12:00:00Z"}, "Write RFC 3339"),
+        ({**GOOD, "end": "9999-12-31T23:59:59Z"}, "Write RFC 3339"),
+        ({**GOOD, "items_expected": 2**63}, "items_expected must be a whole number"),
+    ],
+)
+def test_what_is_wrong_with_an_entry_is_said(tmp_path: Path, fault: Any, sentence: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        read_faults(written(tmp_path / "faults.json", fault))
+    assert sentence in str(refusal.value)
+    assert "fault 1" in refusal.value.message
+    assert refusal.value.next_step
+
+
+def test_two_faults_cannot_share_an_id(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match='two faults have the id "f"') as refusal:
+        read_faults(written(tmp_path / "faults.json", GOOD, GOOD))
+    assert refusal.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("faults.json", b"{", "is not valid"),
+        ("faults.json", b"", "is not valid"),
+        ("faults.toml", b"[[faults]\n", "is not valid"),
+        ("faults.json", b"\xff\xfe", "is not text"),
+        ("faults.toml", b"\xff\xfe", "is not text"),
+        ("faults.json", b"[]", 'no list "faults"'),
+        ("faults.json", b'{"fault": []}', 'no list "faults"'),
+        ("faults.json", b'{"faults": {}}', 'no list "faults"'),
+        ("faults.json", b"[" * 100_000, "is not valid"),
+        (
+            "faults.json",
+            b'{"faults": [{"id": "f", "start": ' + b"9" * 5000 + b"}]}",
+            "is not valid",
+        ),
+    ],
+)
+def test_what_is_no_fault_file_is_refused(
+    tmp_path: Path, name: str, content: bytes, sentence: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=sentence) as refusal:
+        read_faults(path)
+    assert str(path) in refusal.value.message
+    assert refusal.value.next_step
+
+
+@pytest.mark.parametrize("name", ["absent.json", ""])
+def test_what_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="cannot be read") as refusal:
+        read_faults(tmp_path / name)
+    assert refusal.value.next_step
