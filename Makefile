@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet
 PYTEST_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format format-check lint types contracts docs docs-check lock clean python
+.PHONY: help demo test check format format-check lint types contracts docs docs-check picture lock clean python
 
 help:
 	@echo 'make demo    audit a recorded chaos run and print its scorecard'
@@ -18,6 +18,7 @@ help:
 	@echo 'make check   all that a change must pass: format, lint, types, import contracts, tests, docs'
 	@echo 'make format  rewrite the code as the formatter wants it'
 	@echo 'make docs    write the generated pages again'
+	@echo 'make picture draw the picture of the README again'
 	@echo 'make lock    resolve the dependencies again'
 	@echo 'make clean   remove .venv and all caches'
 
@@ -50,6 +51,9 @@ docs: .venv/.dev
 
 docs-check: .venv/.dev
 	$(BIN)/python scripts/generate_docs.py --check
+
+picture: .venv/.dev
+	$(BIN)/python scripts/draw_scorecard.py
 
 # Universal: one file for every system and Python 3.11 to 3.14. The second lock holds the first one's
 # versions, so that the tests run what users install.
