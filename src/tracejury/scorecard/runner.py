@@ -11,7 +11,8 @@ from tracejury.scorecard.result import CheckResult, Outcome
 # Who judges the evidence, and what stands in the way when it is not good enough.
 _GATES: Final = {"ING-03": "sampled", "ING-02": "dropped", "ING-04": "unsettled"}
 
-# Without evidence either way these stand in the way of a pass, and not of a failure.
+# Without evidence either way these stand in the way of a pass, and not of a failure; so does a gate
+# that broke.
 _MUST_PASS: Final = ("ING-03",)
 
 # Which declared absence makes which rules pointless.
@@ -56,7 +57,13 @@ def _gates(results: dict[str, CheckResult]) -> Gates:
     is_open = any(result.reason == "unsettled" for result in results.values())
     against_absence = [*failed, *(["unsettled"] if is_open else [])]
     unproven = [
-        _GATES[gate] for gate in _MUST_PASS if gate in results and results[gate].outcome != "pass"
+        reason
+        for gate, reason in _GATES.items()
+        if gate in results
+        and (
+            results[gate].outcome == "error"
+            or (gate in _MUST_PASS and results[gate].outcome != "pass")
+        )
     ]
     return Gates(
         against_pass=next(iter([*against_absence, *unproven]), ""),
