@@ -44,10 +44,8 @@ def _key(row: Row) -> StepKey:
 
 
 def _count(row: Row) -> StepCount:
-    counts = {
-        name: row[name] for name in ("observed", "inner_seen", "inner_ghosts", "signs", "deficit")
-    }
-    return StepCount(_key(row), **counts)
+    counts = ("observed", "told_seen", "ghosts", "killed", "halves", "deficit")
+    return StepCount(_key(row), **{name: row[name] for name in counts})
 
 
 def _branches(reader: Reader) -> list[Branch]:

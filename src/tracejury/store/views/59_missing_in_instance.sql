@@ -6,29 +6,39 @@
 --   kind         VARCHAR  of the step; '' where nothing tells
 --   signs        BIGINT   spans that records of the run name or imply
 --   deficit      BIGINT   how many fewer than every clean instance of the baseline has
+--   ghosts       BIGINT   spans that stored children or log records name
+--   killed       BIGINT   of the ghosts, those that a crash explains
+--   halves       BIGINT   halves missing to calls that went well; they may be ghosts, too
 --   cause        VARCHAR  the likeliest cause of most; '' where only the baseline tells
 --   evidence     VARCHAR  what that rests on
 WITH sign AS (
-    SELECT instance_no, service, name, kind, cause, evidence
+    SELECT
+        instance_no, service, name, kind, cause, evidence,
+        true AS is_ghost,
+        cause = 'killed' AS is_killed
     FROM ghost
     UNION ALL
-    -- The half of a call that left other signs of itself is counted there.
-    SELECT half.instance_no, half.callee, half.callee_name, half.callee_kind, 'not-exported',
-        'calls to it went well, and elsewhere its half was recorded'
-    FROM missing_half AS half
-    WHERE NOT EXISTS (
-        SELECT 1
-        FROM ghost
-        WHERE ghost.instance_no = half.instance_no
-            AND ghost.service = half.callee
-            AND ghost.name = half.callee_name
-    )
+    SELECT instance_no, callee, callee_name, callee_kind, 'not-exported',
+        'calls to it went well, and elsewhere its half was recorded', false, false
+    FROM missing_half
 ),
-signs AS (
-    SELECT instance_no, service, name, kind, count(*) AS signs,
-        mode(cause) AS cause, mode(evidence) AS evidence
+counted AS (
+    SELECT
+        instance_no, service, name, kind,
+        count(*) FILTER (is_ghost) AS ghosts,
+        count(*) FILTER (is_killed) AS killed,
+        count(*) FILTER (NOT is_ghost) AS halves,
+        coalesce(mode(cause) FILTER (is_ghost), any_value(cause)) AS cause,
+        coalesce(mode(evidence) FILTER (is_ghost), any_value(evidence)) AS evidence
     FROM sign
     GROUP BY instance_no, service, name, kind
+),
+-- A half that left other signs of itself is counted once.
+signs AS (
+    SELECT
+        *,
+        greatest(ghosts, halves) AS signs
+    FROM counted
 ),
 seen AS (
     SELECT trace_instance.instance_no, node.service, node.name, node.kind, count(*) AS spans
@@ -48,17 +58,48 @@ short AS (
     -- Steps after a failure did not run: they are not missing.
     WHERE instance.outcome <> 'failed'
         AND step.fewest > coalesce(seen.spans, 0)
+),
+joined AS (
+    SELECT
+        coalesce(signs.instance_no, short.instance_no) AS instance_no,
+        coalesce(signs.service, short.service) AS service,
+        coalesce(signs.name, short.name) AS name,
+        coalesce(signs.kind, short.kind) AS kind,
+        coalesce(signs.ghosts, 0) AS ghosts,
+        coalesce(signs.signs, 0) AS signs,
+        coalesce(short.deficit, 0) AS deficit,
+        coalesce(signs.killed, 0) AS killed,
+        coalesce(signs.halves, 0) AS halves,
+        coalesce(signs.cause, '') AS cause,
+        coalesce(signs.evidence, '') AS evidence
+    FROM signs
+    FULL JOIN short
+        ON short.instance_no = signs.instance_no
+        AND short.service = signs.service AND short.name = signs.name AND short.kind = signs.kind
+),
+-- A log record names a span and not its step: it may be one that is known to be missing already.
+known AS (
+    SELECT
+        instance_no, service,
+        coalesce(sum(greatest(signs, deficit) - ghosts) FILTER (name <> ''), 0) AS spans
+    FROM joined
+    GROUP BY instance_no, service
 )
 SELECT
-    coalesce(signs.instance_no, short.instance_no) AS instance_no,
-    coalesce(signs.service, short.service) AS service,
-    coalesce(signs.name, short.name) AS name,
-    coalesce(signs.kind, short.kind) AS kind,
-    coalesce(signs.signs, 0) AS signs,
-    coalesce(short.deficit, 0) AS deficit,
-    coalesce(signs.cause, '') AS cause,
-    coalesce(signs.evidence, '') AS evidence
-FROM signs
-FULL JOIN short
-    ON short.instance_no = signs.instance_no
-    AND short.service = signs.service AND short.name = signs.name AND short.kind = signs.kind
+    joined.instance_no,
+    joined.service,
+    joined.name,
+    joined.kind,
+    (joined.signs - twice.spans)::BIGINT AS signs,
+    joined.deficit,
+    (joined.ghosts - twice.spans)::BIGINT AS ghosts,
+    least(joined.killed, joined.ghosts - twice.spans)::BIGINT AS killed,
+    joined.halves,
+    joined.cause,
+    joined.evidence
+FROM joined
+JOIN known USING (instance_no, service)
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN joined.name = '' THEN least(joined.signs, known.spans) ELSE 0 END AS spans
+) AS twice
+WHERE joined.name <> '' OR joined.signs > twice.spans
