@@ -59,8 +59,8 @@ def _explained(reader: Reader) -> float | None:
         ),
         unexplained AS (
             SELECT sum(greatest(
-                least(path.end_ns, gap.start_ns + gap.gap_ns)
-                    - greatest(path.start_ns, gap.start_ns),
+                least(path.end_ns, gap.start_ns::BIGINT + gap.gap_ns)
+                    - greatest(path.start_ns, gap.start_ns::BIGINT),
                 0
             )) AS time_ns
             FROM path

@@ -105,8 +105,12 @@ class TracejuryApp(App[None]):
         *args: Given.args,
         **kwargs: Given.kwargs,
     ) -> Answer | None:
-        """Put a question of `browse` to the store, in a thread."""
-        return await asyncio.to_thread(partial(self._session.ask, question, *args, **kwargs))
+        """Put a question of `browse` to the store, in a thread; None where it has no answer."""
+        try:
+            return await asyncio.to_thread(partial(self._session.ask, question, *args, **kwargs))
+        except TracejuryError as error:
+            self.say(str(error))
+            return None
 
     @work(group="load")
     async def _load(self) -> None:

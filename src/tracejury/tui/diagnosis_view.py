@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tracejury.scorecard.result import Audit, Diagnosis, FaultResult, Suspect
-from tracejury.tui.content import bar, fitted, line, stacked
+from tracejury.tui.content import Part, bar, fitted, line, stacked
 from tracejury.tui.numbers import counted, date_and_time, decimal, exact_share, short_duration
 from tracejury.tui.row_list import RowList
 from tracejury.tui.tree import Node, nodes
@@ -24,7 +24,7 @@ BAR_WIDTH, FIX_WIDTH = 20, 42
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """A fault, a suspect of it, or what speaks for the suspect; -1 for none."""
+    """A fault, a suspect of it, or what is told of either; -1 for none."""
 
     fault: FaultResult
     suspect_no: int = -1
@@ -99,7 +99,7 @@ class DiagnosisView(View):
 
 
 def _leads(fault: FaultResult) -> list[tuple[Lead, int]]:
-    found = [(Lead(fault), 0)]
+    found = [(Lead(fault), 0), (Lead(fault, -1, 0), 1)]
     for number, suspect in enumerate(fault.suspects):
         found.append((Lead(fault, number), 1))
         found.extend((Lead(fault, number, index), 2) for index in range(len(suspect.evidence)))
@@ -139,7 +139,8 @@ def lead_line(lead: Lead, indent: str) -> Content:
     """Draw a fault, a suspect, or what speaks for it."""
     fault, suspect = lead.fault, lead.suspect
     if suspect is None:
-        return line(indent, *_fault_parts(fault))
+        parts = _fault_parts(fault) if lead.evidence_no < 0 else _course(fault)
+        return line(indent, *parts)
     if lead.evidence_no >= 0:
         return line("  ", indent, (suspect.evidence[lead.evidence_no], "$text-muted"))
     is_target = fault.rank_of_target == lead.suspect_no + 1
@@ -153,23 +154,18 @@ def lead_line(lead: Lead, indent: str) -> Content:
     )
 
 
-def _fault_parts(fault: FaultResult) -> list[str | tuple[str, str]]:
+def _fault_parts(fault: FaultResult) -> list[Part]:
+    when = f"{date_and_time(fault.start_ns)} for {short_duration(fault.end_ns - fault.start_ns)}"
     what = " ".join(part for part in (fault.kind, fault.target) if part)
+    stands_out: Part = ("" if fault.suspects else "  nothing stands out", "$text-warning")
+    return [(fault.id, "bold"), f"  {what}  ", (when, "$text-muted"), stands_out]
+
+
+def _course(fault: FaultResult) -> list[Part]:
     success = " → ".join(
-        exact_share(part) if part is not None else "?"
+        "?" if part is None else exact_share(part)
         for part in (fault.success_before, fault.success_during, fault.success_after)
     )
     detected = fault.detected_after_s
     alert = "no alert seen" if detected is None else f"alert after {decimal(detected)} s"
-    parts: list[str | tuple[str, str]] = [
-        (fault.id, "bold"),
-        f" {what} ",
-        (
-            f"{date_and_time(fault.start_ns)} for {short_duration(fault.end_ns - fault.start_ns)}",
-            "$text-muted",
-        ),
-        f"  success {success}  {alert}",
-    ]
-    if not fault.suspects:
-        parts.append(("  nothing stands out", "$text-warning"))
-    return parts
+    return [f"  success before, during, after: {success}", (f"   {alert}", "$text-warning")]

@@ -72,7 +72,11 @@ class FindingsView(View):
     def compose(self) -> ComposeResult:
         """The tree, and a pane of text."""
         yield TreeList[Place](
-            self._draw_place, id="checks", title="Checks (f)", key=lambda place: place.name
+            self._draw_place,
+            id="checks",
+            title="Checks (f)",
+            key=lambda place: place.name,
+            empty="No check to show: Esc and e bring them back.",
         )
         with VerticalScroll(id="reason") as pane:
             pane.border_title = line("Details")
@@ -118,7 +122,7 @@ class FindingsView(View):
         some = f"{len(shown)} of {len(self._checks)}" if self.is_filtered else f"{len(shown)}"
         tree.title("Checks (f) ", (f"{some}, {failing} failing", ""))
         if not shown:
-            self.query_one("#reason-text", Static).update(line("No check to show."))
+            self.query_one("#reason-text", Static).update(line())
 
     def _draw_place(self, node: Node[Place], width: int) -> Content:
         place: Place = node.record

@@ -22,7 +22,7 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
     """Rows of any kind, drawn one line each by `draw(row, width)`.
 
     `key` tells rows apart, so that the cursor stays on its row when rows change; `header` draws
-    the names of the columns.
+    the names of the columns; `empty` is said where there is no row.
     """
 
     BINDING_GROUP_TITLE = "List"
@@ -91,8 +91,10 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
         title: str,
         key: Callable[[Row], Hashable] | None = None,
         header: Callable[[int], Content] | None = None,
+        empty: str = "",
     ) -> None:
         super().__init__(id=id)
+        self._empty = empty
         self._draw = draw
         self._key = key
         self._header = header
@@ -175,6 +177,9 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
             style = self.get_visual_style("row-list--header")
             return Visual.to_strips(self, self._header(width), width, 1, style, pad=True)[0]
         index = self.scroll_offset.y + y - self._top
+        if index == 0 and not self._rows and self._empty:
+            said = line((self._empty, "$text-muted"))
+            return Visual.to_strips(self, said, width, 1, self.visual_style, pad=True)[0]
         if index >= len(self._rows) or index < 0:
             return Strip.blank(width, self.visual_style.rich_style)
         name = "row-list--cursor" if self.has_focus else "row-list--cursor-blurred"

@@ -74,7 +74,7 @@ class TabBar(Horizontal):
             return
         verdict = VERDICTS[audit.verdict]
         spans, logs = _short(audit.trust.spans), _short(audit.trust.logs)
-        counts = f"{spans} {'spans' if self.size.width >= 100 else 'sp'} {logs} logs "
+        counts = f"{spans} {'spans' if self.app.size.width >= 100 else 'sp'} {logs} logs "
         live = ("↻ " if is_loading else "● ") if is_live else ""
         state.update(
             line((live, "$text-success"), (counts, "$text-muted"), (verdict.mark, verdict.style))

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
+from tracejury.store.reader import Reader
 from tracejury.tui.content import line
 from tracejury.tui.detail_rows import ghost_rows, log_rows, span_rows
 from tracejury.tui.details_pane import DetailsPane
@@ -19,7 +20,7 @@ from tracejury.tui.tab_bar import TabBar
 from tracejury.tui.text_screen import TextScreen
 from tracejury.tui.tree import Node, with_ancestors
 from tracejury.tui.tree_list import TreeList
-from tracejury.tui.waterfall_line import Scale, waterfall_header, waterfall_line
+from tracejury.tui.waterfall_line import ERROR_SEVERITY, Scale, waterfall_header, waterfall_line
 from tracejury.tui.waterfall_rows import Record, name_of, waterfall
 from tracejury.workflow import browse
 from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 class TraceScreen(Screen[None]):
     """A trace, or the whole workflow instance that it belongs to. Esc goes back."""
 
+    AUTO_FOCUS = "#waterfall"
     BINDING_GROUP_TITLE = "Trace"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "only('errors')", "Errors only"),
@@ -49,6 +51,7 @@ class TraceScreen(Screen[None]):
         self._wanted_span = span_id
         self._wanted_log = log_no
         self._trace: OpenTrace | None = None
+        self._tree: tuple[Node[Record], ...] = ()
         self._scale = Scale(0, 1)
         self._only = ""
         self._has_logs = True
@@ -72,6 +75,7 @@ class TraceScreen(Screen[None]):
                 title="Waterfall",
                 key=name_of,
                 header=lambda width: waterfall_header(self._scale, width),
+                empty="No row of this trace is left: e, c and Esc bring them back.",
             )
             yield DetailsPane()
         yield Footer(compact=True, show_command_palette=False)
@@ -84,17 +88,14 @@ class TraceScreen(Screen[None]):
     @work(exclusive=True, group="trace")
     async def load(self) -> None:
         """Read the trace again, and stay on the same row."""
-        trace = await self.jury.ask(
-            browse.open_trace, self._trace_id, whole_instance=self._is_whole
-        )
-        if trace is None:
+        read = await self.jury.ask(_read, self._trace_id, whole_instance=self._is_whole)
+        if read is None:
             if self._trace is None:
                 self.jury.say("The trace is not stored.")
                 self.app.pop_screen()
             return
-        self._trace = trace
-        self._scale = Scale.of(trace)
-        self._tell_about(trace)
+        self._trace, self._tree, self._scale = read
+        self._tell_about(self._trace)
         self._fill()
         if self._wanted_span or self._wanted_log is not None:
             self.query_one("#waterfall", TreeList).reveal(self._is_wanted)
@@ -122,14 +123,14 @@ class TraceScreen(Screen[None]):
         )
 
     def _fill(self) -> None:
-        if self._trace is None:
-            return
-        tree = waterfall(self._trace, has_logs=self._has_logs)
-        if self._only or self._words:
+        tree = self._tree
+        if self._only or self._words or not self._has_logs:
             tree = with_ancestors(tree, self._is_kept)
         rows = self.query_one("#waterfall", TreeList)
         rows.grow(tree)
-        only = {"errors": ", errors only", "path": ", critical path only"}.get(self._only, "")
+        only = {"errors": ", errors and ghosts only", "path": ", critical path only"}.get(
+            self._only, ""
+        )
         words = f", with “{self._words}”" if self._words else ""
         ghosts = sum(isinstance(node.record, GhostSpan) for node in tree)
         missing = f", {counted(ghosts, 'ghost')}" if ghosts else ""
@@ -137,6 +138,8 @@ class TraceScreen(Screen[None]):
         rows.title("Waterfall ", (f"{counted(spans, 'span')}{missing}{only}{words}", ""))
 
     def _is_kept(self, record: Record) -> bool:
+        if isinstance(record, LogLine) and not self._has_logs:
+            return False
         if self._only == "errors" and not _is_error(record):
             return False
         if self._only == "path" and not (isinstance(record, TraceSpan) and record.critical):
@@ -232,10 +235,20 @@ class TraceScreen(Screen[None]):
             self.jury.copy(node.record.span_id or node.record.trace_id)
 
 
+def _read(
+    reader: Reader, trace_id: str, *, whole_instance: bool
+) -> tuple[OpenTrace, tuple[Node[Record], ...], Scale] | None:
+    """Read and order a trace where it does not hold up the screen."""
+    trace = browse.open_trace(reader, trace_id, whole_instance=whole_instance)
+    return None if trace is None else (trace, waterfall(trace), Scale.of(trace))
+
+
 def _is_error(record: Record) -> bool:
     if isinstance(record, LogLine):
-        return record.severity_number >= 17
-    return isinstance(record, TraceSpan) and record.is_error
+        return record.severity_number >= ERROR_SEVERITY
+    if isinstance(record, GhostSpan):
+        return record.cause != "external"
+    return record.is_error
 
 
 def _text_of(record: Record) -> str:

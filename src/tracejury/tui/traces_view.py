@@ -15,7 +15,7 @@ from tracejury.tui.row_list import RowList
 from tracejury.tui.view import View
 from tracejury.workflow import browse
 from tracejury.workflow.browse import ORDERS, TraceLine
-from tracejury.workflow.trace_filter import TraceFilter, parse_filter
+from tracejury.workflow.trace_filter import Term, TraceFilter, parse_filter
 
 
 class TracesView(View):
@@ -52,6 +52,7 @@ class TracesView(View):
             title="Traces (t)",
             key=lambda trace: trace.trace_id,
             header=_trace_header,
+            empty="No trace passes. Esc clears the filter, e shows those without errors too.",
         )
 
     def show_audit(self, audit: Audit) -> None:
@@ -74,7 +75,7 @@ class TracesView(View):
     async def _fill(self, *, top: bool = False) -> None:
         wanted = self._wanted
         if self._are_errors_only:
-            wanted = TraceFilter((*wanted.terms, *parse_filter("status:error").terms))
+            wanted = TraceFilter((*wanted.terms, Term("trouble", 1)))
         found = await self.ask(
             browse.traces, wanted, order=self._order, background=self._has_background
         )
@@ -85,7 +86,7 @@ class TracesView(View):
         shown = f"{found.total:,}"
         if len(found.lines) < found.total:
             shown = f"first {len(found.lines):,} of {found.total:,}"
-        errors = ", errors only" if self._are_errors_only else ""
+        errors = ", errors and ghosts only" if self._are_errors_only else ""
         hidden = f", {found.background:,} background hidden" if found.background else ""
         traces.title("Traces (t) ", (f"{shown}, {self._order} first{errors}{hidden}", ""))
 
@@ -118,7 +119,9 @@ class TracesView(View):
         self._fill(top=True)
 
     def action_next_error(self, direction: int) -> None:
-        self.query_one("#traces", RowList).find(lambda trace: trace.errors > 0, direction)
+        self.query_one("#traces", RowList).find(
+            lambda trace: trace.errors + trace.ghosts > 0, direction
+        )
 
     def action_copy(self) -> None:
         trace = self.query_one("#traces", RowList).current
@@ -159,5 +162,5 @@ def _cells(texts: tuple[str, ...], width: int, *, has_errors: bool = False) -> l
         Cell(errors, 5, failed, is_right=True),
         Cell(gone, 4, "$text-warning", is_right=True),
         Cell(root),
-        Cell(correlation, 32 if width >= 110 else 12, "$text-muted"),
+        Cell(correlation, 32 if width >= 110 else 18, "$text-muted"),
     ]

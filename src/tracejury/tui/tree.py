@@ -1,15 +1,13 @@
 """A tree as a list of rows from the top down: which rows show when some are folded or left out."""
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Record = TypeVar("Record")
 
 
-@dataclass(frozen=True, slots=True)
-class Node(Generic[Record]):
-    """One row: `size` counts it and all rows below it."""
+class Node(NamedTuple, Generic[Record]):
+    """One row: `size` counts it and all rows below it. A tuple, for there may be very many."""
 
     record: Record
     depth: int

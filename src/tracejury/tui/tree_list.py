@@ -30,8 +30,16 @@ class TreeList(RowList[Node[Record]], Generic[Record]):
         title: str,
         key: Callable[[Record], Hashable],
         header: Callable[[int], Content] | None = None,
+        empty: str = "",
     ) -> None:
-        super().__init__(draw, id=id, title=title, key=lambda node: key(node.record), header=header)
+        super().__init__(
+            draw,
+            id=id,
+            title=title,
+            key=lambda node: key(node.record),
+            header=header,
+            empty=empty,
+        )
         self._name_of = key
         self._tree: Sequence[Node[Record]] = ()
         self._folded: set[Hashable] = set()

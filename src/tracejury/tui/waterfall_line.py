@@ -14,17 +14,21 @@ from tracejury.tui.tree import Node
 from tracejury.tui.waterfall_rows import Record
 from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
 
-DEEPEST_INDENT = 16
-DURATION_WIDTH = 6
+DEEPEST_INDENT = 24
+DURATION_WIDTH = 7
 ERROR_SEVERITY, WARN_SEVERITY = 17, 13
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The time that the bars stand for."""
+    """The time that the bars stand for.
+
+    `inner` are the spans whose service is that of their parent: it need not be said again.
+    """
 
     start_ns: int
     end_ns: int
+    inner: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, trace: OpenTrace) -> "Scale":
@@ -37,7 +41,13 @@ class Scale:
             for span in trace.spans
             if span.start_ns is not None
         ]
-        return cls(min(starts), max(*ends, min(starts) + 1))
+        service = {span.span_no: span.service for span in trace.spans}
+        inner = frozenset(
+            span.span_no
+            for span in trace.spans
+            if span.parent_no is not None and service.get(span.parent_no) == span.service
+        )
+        return cls(min(starts), max(*ends, min(starts) + 1), inner)
 
     def cell(self, time_ns: int, width: int) -> int:
         """Give the column, from 0 to `width` - 1, that a time falls into."""
@@ -74,16 +84,15 @@ def _bar_width(width: int) -> int:
 
 
 def _indent(depth: int) -> str:
-    return "  " * depth if depth <= DEEPEST_INDENT else f"{'  ' * DEEPEST_INDENT}({depth}) "
+    return " " * depth if depth <= DEEPEST_INDENT else f"{' ' * DEEPEST_INDENT}({depth}) "
 
 
 def _span_line(
     span: TraceSpan, indent: str, scale: Scale, name_width: int, bar_width: int
 ) -> Content:
     failed = "bold $text-error" if span.is_error else ""
-    name = line(
-        indent, (span.service or "(no service)", "$text-secondary"), " ", (span.name, failed)
-    )
+    service = "" if span.span_no in scale.inner else f"{span.service or '(no service)'} "
+    name = line(indent, (service, "$text-secondary"), (span.name, failed))
     style = "$error" if span.is_error else "$secondary"
     return line(
         ("✗" if span.is_error else " ", "bold $text-error"),

@@ -1,15 +1,14 @@
 """One trace as rows: every stored span exactly once, orphans below their ghost, logs in order."""
 
 import math
-from typing import Final
+from dataclasses import dataclass, field
 
 from tracejury.tui.tree import Node, nodes
 from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
 
 Record = TraceSpan | GhostSpan | LogLine
 Name = tuple[str, str, int]
-
-_TOP: Final = ("", "", 0)
+Place = tuple[str, str]
 
 
 def name_of(record: Record) -> Name:
@@ -21,48 +20,57 @@ def name_of(record: Record) -> Name:
     return (record.trace_id, record.span_id, 0)
 
 
-def waterfall(trace: OpenTrace, *, has_logs: bool = True) -> tuple[Node[Record], ...]:
+@dataclass(frozen=True, slots=True)
+class _Below:
+    """What lies directly below each stored span, below each ghost, and below nothing."""
+
+    spans: dict[int, list[Record]]
+    ghosts: dict[Place, list[Record]]
+    top: list[Record] = field(default_factory=list)
+
+    def of(self, record: Record) -> list[Record]:
+        if isinstance(record, TraceSpan):
+            return self.spans[record.span_no]
+        if isinstance(record, GhostSpan):
+            return self.ghosts[record.trace_id, record.span_id]
+        return []
+
+
+def waterfall(trace: OpenTrace) -> tuple[Node[Record], ...]:
     """Order the rows of `trace` from the top down, each place by time."""
     ghosts = {(ghost.trace_id, ghost.span_id): ghost for ghost in trace.ghosts}
-    known = {span.span_no for span in trace.spans}
-    below: dict[Name, list[Record]] = {}
     for span in trace.spans:
-        below.setdefault(_above_span(span, known, ghosts), []).append(span)
-    if has_logs:
-        for log in trace.logs:
-            below.setdefault(_above_log(log, known, ghosts), []).append(log)
-    below.setdefault(_TOP, []).extend(ghosts.values())
+        place = (span.trace_id, span.missing_parent)
+        if span.missing_parent and place not in ghosts:
+            ghosts[place] = GhostSpan(*place, "", "", "", "", span.start_ns)
+    below = _Below({span.span_no: [] for span in trace.spans}, {place: [] for place in ghosts})
+    below.top.extend(ghosts.values())
+    for span in trace.spans:
+        _above(below, span.parent_no, (span.trace_id, span.missing_parent)).append(span)
+    for log in trace.logs:
+        _above(below, log.span_no, (log.trace_id, log.span_id)).append(log)
     return _from_the_top(below)
 
 
-def _above_span(span: TraceSpan, known: set[int], ghosts: dict[tuple[str, str], GhostSpan]) -> Name:
-    if span.parent_no is not None and span.parent_no in known:
-        return ("span", "", span.parent_no)
-    if not span.missing_parent:
-        return _TOP
-    place = (span.trace_id, span.missing_parent)
-    if place not in ghosts:
-        ghosts[place] = GhostSpan(*place, "", "", "", "", span.start_ns)
-    return (*place, 0)
+def _above(below: _Below, span_no: int | None, place: Place) -> list[Record]:
+    if span_no is not None and span_no in below.spans:
+        return below.spans[span_no]
+    return below.ghosts.get(place, below.top)
 
 
-def _above_log(log: LogLine, known: set[int], ghosts: dict[tuple[str, str], GhostSpan]) -> Name:
-    if log.span_no is not None and log.span_no in known:
-        return ("span", "", log.span_no)
-    place = (log.trace_id, log.span_id)
-    return (*place, 0) if place in ghosts else _TOP
-
-
-def _from_the_top(below: dict[Name, list[Record]]) -> tuple[Node[Record], ...]:
-    for records in below.values():
-        records.sort(key=_when)
+def _from_the_top(below: _Below) -> tuple[Node[Record], ...]:
     ordered: list[tuple[Record, int]] = []
-    stack: list[tuple[Record, int]] = [(record, 0) for record in reversed(below[_TOP])]
-    while stack:
+    stack: list[tuple[Record, int]] = []
+    children, depth = below.top, 0
+    while True:
+        if len(children) > 1:
+            children.sort(key=_when, reverse=True)
+        stack.extend([(child, depth) for child in children])
+        if not stack:
+            return nodes(ordered)
         record, depth = stack.pop()
         ordered.append((record, depth))
-        stack.extend((child, depth + 1) for child in reversed(below.get(name_of(record), [])))
-    return nodes(ordered)
+        children, depth = below.of(record), depth + 1
 
 
 def _when(record: Record) -> float:
@@ -70,4 +78,4 @@ def _when(record: Record) -> float:
         time_ns = record.start_ns
     else:
         time_ns = record.first_ns if isinstance(record, GhostSpan) else record.time_ns
-    return time_ns if time_ns else math.inf
+    return time_ns or math.inf

@@ -6,7 +6,7 @@ a trace is read when it is opened, a span's details when it is looked at.
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tracejury.store.reader import Reader, Row
 from tracejury.workflow.trace_filter import TraceFilter
@@ -18,7 +18,7 @@ LONGEST_BODY: Final = 4000  # characters of a log record's text that a list need
 _ORDERS: Final = {
     "newest": "start_ns DESC NULLS LAST, trace_no DESC",
     "slowest": "duration_ns DESC NULLS LAST, trace_no",
-    "errors": "errors DESC, start_ns DESC NULLS LAST, trace_no DESC",
+    "errors": "errors DESC, ghosts DESC, start_ns DESC NULLS LAST, trace_no DESC",
 }
 ORDERS: Final = tuple(_ORDERS)
 
@@ -77,8 +77,7 @@ class TraceList:
     background: int  # of the total, those that were left out because they are background
 
 
-@dataclass(frozen=True, slots=True)
-class TraceSpan:
+class TraceSpan(NamedTuple):
     """One stored span of an opened trace. Times are None where they are unusable.
 
     `parent_no` is the row number of its parent, None for a top; of every cycle one edge is cut.
@@ -99,7 +98,7 @@ class TraceSpan:
     has_remote_parent: bool
     start_ns: int | None
     duration_ns: int | None
-    critical: tuple[tuple[int, int], ...] = ()
+    critical: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

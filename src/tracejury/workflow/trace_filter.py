@@ -39,6 +39,7 @@ _FRAGMENTS: Final = {
         WHEN 'error' THEN summary.errors > 0
         ELSE starts_with(summary.outcome, {value})
     END""",
+    "trouble": "(summary.errors > 0 OR summary.ghosts > 0) = {value}",
     "longer": "summary.duration_ns > {value}",
     "shorter": "summary.duration_ns < {value}",
 }
@@ -46,7 +47,11 @@ _FRAGMENTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One condition. `field` is one of `FIELDS`, 'any', 'attribute', 'longer' or 'shorter'."""
+    """One condition.
+
+    `field` is one of `FIELDS`, or 'any', 'attribute', 'longer', 'shorter' (nanoseconds) or
+    'trouble' (1: errors or ghosts).
+    """
 
     field: str
     value: str | int

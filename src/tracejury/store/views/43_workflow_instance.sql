@@ -7,8 +7,8 @@
 --   traces           BIGINT   traces in it
 --   spans            BIGINT   spans stored
 --   logs             BIGINT   log records that belong to it
---   start_ns         BIGINT   earliest span
---   end_ns           BIGINT   latest end
+--   start_ns         UBIGINT  earliest span
+--   end_ns           UBIGINT  latest end
 --   outcome          VARCHAR  ok, failed or unknown
 --   background       BOOLEAN  broker polls and health checks: kept out of every score
 --   ambiguous        BOOLEAN  its trace carries several values of the correlation key
@@ -94,8 +94,8 @@ SELECT
     spans.traces,
     spans.spans,
     coalesce(logs.logs, 0) AS logs,
-    spans.start_ns,
-    spans.end_ns,
+    spans.start_ns::UBIGINT AS start_ns,
+    spans.end_ns::UBIGINT AS end_ns,
     CASE
         WHEN uncaught.instance_no IS NOT NULL THEN 'failed'
         WHEN stated.state IN ('failed', 'partial', 'partially_completed', 'completed_with_errors', 'timeout', 'error')

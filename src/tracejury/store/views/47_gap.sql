@@ -4,7 +4,7 @@
 --   instance_no  BIGINT   row number of the workflow instance
 --   service      VARCHAR  its service
 --   name         VARCHAR  its name
---   start_ns     BIGINT   when the stretch began
+--   start_ns     UBIGINT  when the stretch began
 --   gap_ns       BIGINT   how long it was
 --   share        DOUBLE   of the span's duration
 SELECT
@@ -12,7 +12,7 @@ SELECT
     instance.instance_no,
     node.service,
     node.name,
-    self_time.gap_start_ns AS start_ns,
+    self_time.gap_start_ns::UBIGINT AS start_ns,
     self_time.largest_gap_ns AS gap_ns,
     self_time.largest_gap_ns / node.duration_ns AS share
 FROM self_time

@@ -21,7 +21,7 @@
 --   has_server_half  BOOLEAN  the span that answered it is stored
 --   failed           BOOLEAN  the call failed
 --   duration_ns      BIGINT   NULL where unusable
---   start_ns         BIGINT   nanoseconds since 1970
+--   start_ns         UBIGINT  nanoseconds since 1970
 WITH answered AS (
     SELECT
         call.span_no,
@@ -95,7 +95,7 @@ SELECT
     judged.callee IS NOT NULL AS has_server_half,
     judged.failed,
     judged.duration_ns,
-    judged.start_ns
+    judged.start_ns::UBIGINT AS start_ns
 FROM judged
 JOIN node USING (span_no)
 JOIN trace ON trace.trace_no = judged.trace_no

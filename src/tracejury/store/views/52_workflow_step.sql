@@ -62,7 +62,7 @@ SELECT
     quantile_cont(node.duration_ns, 0.99) / 1e6 AS p99_ms,
     quantile_cont(self_time.self_ns, 0.5) / 1e6 AS self_p50_ms,
     coalesce(sum(critical_of.critical_ns), 0) / nullif(any_value(whole.critical_ns), 0) AS critical_share,
-    quantile_cont(node.start_ns - instance.start_ns, 0.5)::BIGINT AS first_start_ns
+    quantile_cont(node.start_ns - instance.start_ns::BIGINT, 0.5)::BIGINT AS first_start_ns
 FROM step_of AS step
 JOIN node USING (span_no)
 JOIN forest USING (span_no)

@@ -10,8 +10,8 @@
 --   side            VARCHAR  local, remote, unknown: how its children came to it; log: a log record names it
 --   children        BIGINT   stored spans that name it as parent
 --   logs            BIGINT   stored log records that name it
---   first_ns        BIGINT   earliest sign of it
---   last_ns         BIGINT   latest sign of it
+--   first_ns        UBIGINT  earliest sign of it
+--   last_ns         UBIGINT  latest sign of it
 --   cause           VARCHAR  the likeliest: killed, sampled, still-arriving, never-ended, not-exported
 --   evidence        VARCHAR  what the cause rests on
 SELECT
@@ -25,8 +25,8 @@ SELECT
     ghost.side,
     ghost.children,
     ghost.logs,
-    ghost.first_ns,
-    ghost.last_ns,
+    ghost.first_ns::UBIGINT AS first_ns,
+    ghost.last_ns::UBIGINT AS last_ns,
     ghost.cause,
     ghost.evidence
 FROM ghost

@@ -9,7 +9,7 @@
 --   failed     BOOLEAN  this attempt failed
 --   recovered  BOOLEAN  the last attempt did not fail
 --   how        VARCHAR  siblings: one after the other below one parent; nested: published again from within
---   start_ns   BIGINT   nanoseconds since 1970
+--   start_ns   UBIGINT  nanoseconds since 1970
 --   group_no   BIGINT   the same for all attempts at one thing
 SELECT
     lower(hex(trace.trace_id)) AS trace_id,
@@ -21,7 +21,7 @@ SELECT
     attempt.failed,
     attempt.recovered,
     attempt.how,
-    node.start_ns,
+    node.start_ns::UBIGINT AS start_ns,
     attempt.group_no
 FROM attempt_of AS attempt
 JOIN node USING (span_no)

@@ -1,0 +1,436 @@
+"""The command line as a user meets it: exit statuses, one sentence for what is wrong, nothing lost."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.store.stores import elsewhere, first_line, written
+from tests.workflow import drawn
+from tests.workflow.drawn import Log, Record, Span
+from tracejury.otlp.signals import Signal
+from tracejury.store.reader import Reader
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+
+HOLD = """
+import sys
+from pathlib import Path
+from tracejury.store.writer import Store
+store = Store.open(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+store.close()
+"""
+
+Ran = subprocess.CompletedProcess[str]
+
+
+def tracejury(folder: Path, *arguments: str | Path) -> Ran:
+    return subprocess.run(
+        [sys.executable, "-m", "tracejury.cli", *map(str, arguments)],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def refused(ran: Ran, *parts: str) -> None:
+    """It ended with 2 and one line on stderr: a sentence and a next step, and no traceback."""
+    assert ran.returncode == 2, ran.stderr
+    assert ran.stdout == ""
+    [line] = ran.stderr.splitlines()
+    assert line.startswith("tracejury: ")
+    assert len(re.findall(r"[.?]( |$)", line)) >= 2, f"no next step: {line}"
+    for part in parts:
+        assert part in line
+
+
+def otlp_json(records: Sequence[Record], *, signal: Signal = Signal.TRACES) -> bytes:
+    from google.protobuf.message import Message
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    from tests.otlp.requests import as_json
+
+    [body] = [body for kind, body in drawn.requests(records) if kind is signal]
+    message: Message = (
+        ExportTraceServiceRequest() if signal is Signal.TRACES else ExportLogsServiceRequest()
+    )
+    message.ParseFromString(body)
+    return as_json(message) + b"\n"
+
+
+RUN: list[Record] = [
+    Span(1, "job", 0, 100, service="api", kind="SERVER"),
+    Span(2, "step", 10, 20, parent=1, service="api"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files and stores that no test changes."""
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "run.jsonl").write_bytes(otlp_json(RUN))
+    (folder / "one-broken.jsonl").write_bytes(otlp_json(RUN) + b'{"resourceSpans": [\n')
+    (folder / "broken.json").write_bytes(b'{\n "resourceSpans": [}\n')
+    (folder / "cut.gz").write_bytes(gzip.compress(otlp_json(RUN))[:-30])
+    (folder / "empty.json").write_bytes(b"")
+    (folder / "empty.gz").write_bytes(gzip.compress(b""))
+    (folder / "nothing.json").write_bytes(b'{"resourceSpans": []}')
+    (folder / "notes.txt").write_text("These are notes.\n")
+    (folder / "binary").write_bytes(bytes(range(256)) * 8)
+    (folder / "faults.json").write_text(
+        json.dumps(
+            {"faults": [{"id": "f", "start": drawn.START_NS, "end": drawn.START_NS + 10**9}]}
+        )
+    )
+    (folder / "bad-faults.json").write_text('{"faults": [{"id": "f"}]}')
+    (folder / "malformed.toml").write_text("[run\n")
+    (folder / "misspelt.toml").write_text("[policy]\ncall_second = 5\n")
+    (folder / "section.toml").write_text("[polizy]\n")
+    (folder / "text.toml").write_text('[policy]\ncall_seconds = "5"\n')
+    (folder / "sampling.toml").write_text('[evidence]\nsampling = "some"\n')
+    (folder / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    written(folder / "run.duckdb", RUN)
+    written(folder / "empty.duckdb")
+    with duckdb.connect(str(folder / "theirs.duckdb")) as connection:
+        connection.execute("CREATE TABLE theirs AS SELECT 1 AS one")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ("audit absent.jsonl", ["absent.jsonl"]),
+        ("audit empty.json", ["empty.json", "is empty"]),
+        ("audit empty.gz", ["empty.gz", "is empty"]),
+        ("audit notes.txt", ["notes.txt", "not OTLP"]),
+        ("audit binary", ["binary", "OTLP"]),
+        ("audit .", ["directory"]),
+        ("audit", ["No store is named"]),
+        ("audit run.jsonl --store run.duckdb", ["Both files and --store"]),
+        ("audit --store notes.txt", ["notes.txt"]),
+        ("audit --store absent.duckdb", ["absent.duckdb"]),
+        ("audit --store .", ["."]),
+        ("audit --store theirs.duckdb", ["not a tracejury store"]),
+        ("audit run.jsonl --faults absent.json", ["absent.json", "cannot be read"]),
+        ("audit run.jsonl --faults bad-faults.json", ["fault 1", 'no "start"']),
+        ("audit run.jsonl --faults notes.txt", ["notes.txt", "is not valid"]),
+        ("audit run.jsonl --baseline absent.duckdb", ["absent.duckdb"]),
+        ("audit run.jsonl --baseline nothing.json", ["no clean workflow instance"]),
+        ("audit run.jsonl --config absent.toml", ["absent.toml", "cannot be read"]),
+        ("audit run.jsonl --config malformed.toml", ["malformed.toml", "not valid TOML"]),
+        ("audit run.jsonl --config misspelt.toml", ['"call_second"', '"call_seconds"?']),
+        ("audit run.jsonl --config section.toml", ['"polizy"', '"policy"?']),
+        ("audit run.jsonl --config text.toml", ["policy.call_seconds", "number"]),
+        ("audit run.jsonl --config sampling.toml", ["evidence.sampling", '"none"']),
+        ("audit run.jsonl --config binary.toml", ["binary.toml"]),
+        ("audit run.jsonl --format yaml", ["--format", "yaml"]),
+        ("audit run.jsonl --min-completeness 2", ["--min-completeness", "share between 0 and 1"]),
+        ("audit run.jsonl --min-completeness nan", ["--min-completeness"]),
+        ("audit run.jsonl --fail-on never", ["--fail-on", "never"]),
+        ("audit run.jsonl --sampling some", ["--sampling", "some"]),
+        ("audit run.jsonl --sampel none", ["--sampel"]),
+        ("audit run.jsonl --output absent/report.txt", ["absent/report.txt", "cannot be written"]),
+        ("import absent.jsonl --store new.duckdb", ["absent.jsonl"]),
+        ("import run.jsonl", ["No store is named"]),
+        ("import run.jsonl --store .", ["folder"]),
+        ("import run.jsonl --store notes.txt", ["notes.txt", "not a DuckDB file"]),
+        ("import run.jsonl --store theirs.duckdb", ["not a tracejury store"]),
+        ("import run.jsonl --store absent/new.duckdb", ["absent"]),
+        ("import notes.txt --store new.duckdb", ["not OTLP"]),
+        ("export --store run.duckdb", ["--output"]),
+        ("export --store run.duckdb --output notes.txt", ["notes.txt"]),
+        ("export --store absent.duckdb --output out", ["absent.duckdb"]),
+        ("sql --store run.duckdb SELEKT", ["not SQL"]),
+        ("sql --store run.duckdb DROP", ["not SQL"]),
+        ("sql --store absent.duckdb SELECT", ["absent.duckdb"]),
+        ("diagnose --store run.duckdb", ["No fault window"]),
+        ("explain OBS-99", ["OBS-99", "Choose one of"]),
+        ("faults check bad-faults.json", ["fault 1"]),
+        ("faults check absent.json", ["absent.json"]),
+        ("faults", ["ACTION"]),
+        ("serve --store run.duckdb --grpc-port 70000", ["--grpc-port", "port"]),
+        ("serve --store run.duckdb --http-port x", ["--http-port", "port"]),
+        ("serve --store .", ["folder"]),
+        ("serve --store notes.txt", ["notes.txt"]),
+        ("serve", ["No store is named"]),
+        ("", ["COMMAND"]),
+        ("judge", ["judge"]),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_a_sentence(
+    folder: Path, arguments: str, parts: list[str]
+) -> None:
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    refused(tracejury(folder, *arguments.split()), *parts)
+    after = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    after.pop(folder / "new.duckdb", None)
+    assert after == before
+
+
+def test_an_empty_input_is_never_a_score(folder: Path) -> None:
+    for arguments in (["nothing.json"], ["--store", "empty.duckdb"]):
+        for form in ("text", "json", "markdown", "csv"):
+            ran = tracejury(folder, "audit", *arguments, "--format", form)
+            assert ran.returncode == 2
+            assert "Traceback" not in ran.stderr
+        judged = json.loads(tracejury(folder, "audit", *arguments, "--format", "json").stdout)
+        assert judged["verdict"] == "CANNOT_JUDGE"
+        assert "score" not in judged
+
+
+@pytest.mark.parametrize(
+    ("name", "position"),
+    [("broken.json", "line 1"), ("cut.gz", "byte"), ("one-broken.jsonl", "line 2")],
+)
+def test_a_broken_record_is_named_by_its_place(
+    folder: Path, tmp_path: Path, name: str, position: str
+) -> None:
+    store = tmp_path / "new.duckdb"
+    ran = tracejury(folder, "import", name, "--store", store)
+    kept = name == "one-broken.jsonl"
+    assert ran.returncode == (1 if kept else 2)
+    assert "Traceback" not in ran.stderr
+    assert position in ran.stderr
+    assert name in ran.stderr
+    if store.exists():
+        with Reader.open(store) as reader:
+            assert reader.value("SELECT count(*) FROM stored.span") == (2 if kept else 0)
+
+
+@pytest.mark.parametrize("name", ["broken.json", "cut.gz"])
+def test_nothing_readable_is_nothing_to_judge(folder: Path, name: str) -> None:
+    ran = tracejury(folder, "audit", name)
+    assert ran.returncode == 2
+    assert "Traceback" not in ran.stderr
+    assert name in ran.stderr
+
+
+def test_a_store_that_another_program_holds_is_left_to_it(folder: Path, tmp_path: Path) -> None:
+    store = written(tmp_path / "run.duckdb", RUN)
+    with elsewhere(HOLD, store) as process:
+        assert first_line(process) == "held"
+        for arguments in (
+            ["audit", "--store", store],
+            ["import", "run.jsonl", "--store", store],
+            ["serve", "--store", store, "--grpc-port", "0", "--http-port", "0"],
+            ["sql", "--store", store, "SELECT 1"],
+        ):
+            refused(tracejury(folder, *arguments), f"process {process.pid}", "Stop it")
+    with Reader.open(store) as reader:
+        assert reader.value("SELECT count(*) FROM stored.span") == 2
+
+
+@pytest.mark.parametrize("option", ["--grpc-port", "--http-port"])
+def test_a_port_in_use_is_named(folder: Path, tmp_path: Path, option: str) -> None:
+    other = "--http-port" if option == "--grpc-port" else "--grpc-port"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ran = tracejury(
+            folder, "serve", "--store", tmp_path / "new.duckdb", option, port, other, "0"
+        )
+    refused(ran, port, option)
+
+
+def test_an_audit_is_told_by_its_status(folder: Path) -> None:
+    def status(*arguments: str) -> int:
+        ran = tracejury(folder, "audit", *arguments)
+        assert "Traceback" not in ran.stderr
+        return ran.returncode
+
+    # Nothing was injected: most cannot be observed, so it is PARTIAL.
+    assert status("run.jsonl") == 1
+    assert status("run.jsonl", "--fail-on", "partial") == 1
+    assert status("run.jsonl", "--fail-on", "fail") == 0
+    assert status("run.jsonl", "--fail-on", "fail", "--min-completeness", "1") == 0
+
+
+def test_a_run_below_the_threshold_says_so(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "half.jsonl").write_bytes(otlp_json(RUN[1:]))
+    ran = tracejury(
+        tmp_path, "audit", "half.jsonl", "--fail-on", "fail", "--min-completeness", "0.99"
+    )
+    assert ran.returncode == 1
+    assert "completeness is" in ran.stderr
+    assert "below 0.99" in ran.stderr
+
+
+def test_a_failed_critical_criterion_fails(tmp_path: Path) -> None:
+    """The two halves of one job that nothing joins: CRITICAL-7."""
+    found = json.loads(_audit_of(tmp_path, _unjoined()).stdout)
+    assert found["verdict"] == "FAIL"
+    assert _audit_of(tmp_path, _unjoined(), "--fail-on", "fail").returncode == 1
+
+
+def _unjoined() -> list[Record]:
+    queue = {"messaging.system": "rabbitmq", "messaging.destination.name": "q"}
+    records: list[Record] = []
+    for n in range(1, 41, 2):
+        records.append(
+            Span(1, "send", 0, 1, trace=n, kind="PRODUCER", service="api", attributes=queue)
+        )
+        records.append(
+            Span(
+                1, "process", 5, 9, trace=n + 1, kind="CONSUMER", service="worker", attributes=queue
+            )
+        )
+    return records
+
+
+def _audit_of(folder: Path, records: list[Record], *options: str) -> Ran:
+    (folder / "run.jsonl").write_bytes(otlp_json(records))
+    return tracejury(
+        folder, "audit", "run.jsonl", "--sampling", "none", "--format", "json", *options
+    )
+
+
+def test_the_result_is_all_that_stdout_has(folder: Path) -> None:
+    judged = tracejury(folder, "audit", "one-broken.jsonl", "--format", "json")
+    assert json.loads(judged.stdout)["schema"] == "tracejury.audit/1"
+    assert "line 2" in judged.stderr
+    table = tracejury(
+        folder,
+        "sql",
+        "--store",
+        "run.duckdb",
+        "SELECT name FROM span ORDER BY name",
+        "--format",
+        "csv",
+    )
+    assert list(csv.reader(io.StringIO(table.stdout))) == [["name"], ["job"], ["step"]]
+    assert table.stderr == ""
+    rows = tracejury(folder, "sql", "--store", "run.duckdb", "SELECT 1 AS one", "--format", "json")
+    assert json.loads(rows.stdout) == [{"one": 1}]
+
+
+def test_a_report_may_go_to_a_file(folder: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    ran = tracejury(folder, "audit", "run.jsonl", "--format", "json", "--output", report)
+    assert ran.stdout == ""
+    assert json.loads(report.read_text())["verdict"] == "PARTIAL"
+
+
+def test_the_configuration_is_found_upwards(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "tracejury.toml").write_text(
+        f'[run]\nstore = "{folder / "run.duckdb"}"\n[policy]\ncall_seconds = 5\n'
+    )
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    ran = tracejury(below, "audit", "--format", "json")
+    assert ran.returncode == 1
+    assert json.loads(ran.stdout)["bounds"]["call_seconds"] == 5
+
+
+def test_files_and_a_store_of_them_are_judged_alike(folder: Path) -> None:
+    by_file = json.loads(tracejury(folder, "audit", "run.jsonl", "--format", "json").stdout)
+    by_store = json.loads(
+        tracejury(folder, "audit", "--store", "run.duckdb", "--format", "json").stdout
+    )
+    for judged in (by_file, by_store):
+        judged.pop("judged_at")
+        judged.pop("inputs")
+    assert by_file == by_store
+
+
+def test_export_and_import_round(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert tracejury(folder, "export", "--store", "run.duckdb", "--output", out).returncode == 0
+    again = tracejury(folder, "import", out / "traces.jsonl", "--store", tmp_path / "again.duckdb")
+    assert again.returncode == 0
+    assert "2 records stored" in again.stdout
+    refused(tracejury(folder, "export", "--store", "run.duckdb", "--output", out), "exists already")
+
+
+COMMANDS = ["", "serve", "live", "import", "audit", "tui", "diagnose", "explain", "sql", "export"]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "faults", "faults check", "demo"])
+def test_every_command_has_help(folder: Path, command: str) -> None:
+    ran = tracejury(folder, *command.split(), "--help")
+    assert ran.returncode == 0
+    assert ran.stdout.startswith("usage: ")
+    assert ran.stderr == ""
+
+
+def test_commands_without_a_verdict_are_done(folder: Path) -> None:
+    for arguments in (
+        ["--version"],
+        ["explain"],
+        ["explain", "obs-03"],
+        ["faults", "check", "faults.json"],
+        ["diagnose", "run.jsonl", "--faults", "faults.json"],
+    ):
+        ran = tracejury(folder, *arguments)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert ran.stdout
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(folder: Path) -> None:
+    """As `| head -1` does, with more to say than a pipe holds."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracejury.cli", "sql", "--store", "run.duckdb"]
+        + ["--format", "csv", "SELECT repeat('x', 99) AS x FROM range(20000)"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "x\n"
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 0
+    process.stderr.close()
+
+
+def test_serve_says_what_to_set_and_ends_when_told(tmp_path: Path) -> None:
+    store = tmp_path / "run.duckdb"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracejury.cli", "serve", "--store", store]
+        + ["--grpc-port", "0", "--http-port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = ""
+    while line := process.stdout.readline():
+        said += line
+        if said.count("OTEL_EXPORTER_OTLP_ENDPOINT=") and "4318" not in said and "http" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert re.search(r"OTEL_EXPORTER_OTLP_ENDPOINT=http://127\.0\.0\.1:\d+", said + rest)
+    assert "Traceback" not in errors
+    with Reader.open(store) as reader:
+        assert reader.value("SELECT count(*) FROM stored.session WHERE ended_ns IS NULL") == 0
+
+
+def test_hostile_names_reach_no_terminal(tmp_path: Path) -> None:
+    hostile: list[Record] = [Span(1, "a\x1b]2;PWNED\x07b", service="\x9bshop"), Log("\x1b[2J")]
+    (tmp_path / "run.jsonl").write_bytes(otlp_json(hostile[:1]))
+    for form in ("text", "markdown"):
+        ran = tracejury(tmp_path, "audit", "run.jsonl", "--format", form)
+        assert ran.stdout
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", ran.stdout)

@@ -1,0 +1,69 @@
+"""The screens of a recorded run, as text."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from tests.tui.conftest import Golden
+from tests.tui.requests import stored
+from tests.tui.screens import SMALL, WIDE, Load, browsing, judged, with_example
+
+from tracejury.config import load_config
+from tracejury.otlp.decode import Encoding, Signal, decode
+from tracejury.store.writer import Store
+
+SAMPLE = Path(__file__).parents[2] / "sample-traces" / "worker-kill"
+RECEIVED_NS = 1_800_000_000_000_000_000
+VIEWS = {
+    "scorecard": ("1",),
+    "workflows": ("w", "j", "enter"),
+    "traces": ("t", "s", "s"),
+    "waterfall": ("t", "s", "s", "enter", "n"),
+    "details": ("t", "s", "s", "enter", "j", "enter"),
+    "errors": ("t", "s", "s", "enter", "e"),
+    "findings": ("f", "l", "j"),
+    "diagnosis": ("d", "j"),
+    "help": ("t", "question_mark"),
+}
+
+
+@pytest.fixture(scope="module")
+def worker_kill() -> Load:
+    store = Store.in_memory()
+    for signal, name in ((Signal.TRACES, "traces"), (Signal.LOGS, "logs")):
+        bodies = gzip.decompress((SAMPLE / f"{name}.jsonl.gz").read_bytes()).splitlines()
+        batch = decode(signal, Encoding.JSON, bodies)
+        store.commit([batch], received_ns=RECEIVED_NS, source="recorded")
+    store.close()
+    return with_example(store, load_config(SAMPLE / "tracejury.toml", start=SAMPLE))
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("view", VIEWS)
+async def test_screen(worker_kill: Load, golden: Golden, view: str, size: tuple[int, int]) -> None:
+    async with browsing(worker_kill, size=size) as person:
+        screen = await person.press(*VIEWS[view])
+        golden(f"{view}-{size[0]}x{size[1]}", screen)
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["live", "stored"])
+async def test_screen_without_telemetry(golden: Golden, live: bool) -> None:
+    async with browsing(judged(stored([])), live=live) as person:
+        golden(f"empty-{'live' if live else 'stored'}", person.screen())
+
+
+async def test_the_job_that_was_hit_is_named(worker_kill: Load) -> None:
+    async with browsing(worker_kill) as person:
+        screen = await person.press("t", "s", "s")
+        first = next(line for line in screen.splitlines() if "◌" in line)
+        job = first.split("job-")[1][:6]
+        assert f"job.id job-{job}" in await person.press("enter")
+
+
+@pytest.mark.parametrize("size", [(200, 50), (80, 24), (40, 12)])
+async def test_every_view_fits_any_terminal(worker_kill: Load, size: tuple[int, int]) -> None:
+    async with browsing(worker_kill, size=size) as person:
+        for keys in VIEWS.values():
+            await person.press("escape", "escape", *keys)
+            assert len(person.lines()) == size[1]
+            await person.press("escape")

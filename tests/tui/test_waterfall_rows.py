@@ -1,0 +1,99 @@
+"""Every span that was stored is a row of its trace's waterfall, once, whatever its shape."""
+
+import random
+from collections import Counter
+
+import pytest
+from tests.tui.odd_run import ODD, ODD_LOGS, ODD_TRACE
+from tests.tui.requests import Span, reader_of, trace_id
+
+from tracejury.config import Config
+from tracejury.store.reader import Reader
+from tracejury.tui.tree import Node, nodes, unfolded, with_ancestors
+from tracejury.tui.waterfall_rows import Record, name_of, waterfall
+from tracejury.workflow import browse
+from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
+from tracejury.workflow.rebuild import rebuild
+
+RANDOM_TRACES = 40
+
+
+@pytest.fixture(scope="module")
+def odd_trace() -> OpenTrace:
+    return opened(prepared(reader_of(ODD, ODD_LOGS)), ODD_TRACE)
+
+
+def opened(reader: Reader, number: int) -> OpenTrace:
+    found = browse.open_trace(reader, trace_id(number))
+    assert found is not None
+    return found
+
+
+def prepared(reader: Reader) -> Reader:
+    rebuild(reader, Config())
+    browse.prepare(reader)
+    return reader
+
+
+def span_names(tree: tuple[Node[Record], ...]) -> list[str]:
+    return [node.record.name for node in tree if isinstance(node.record, TraceSpan)]
+
+
+def test_every_span_of_an_odd_trace_is_shown_once(odd_trace: OpenTrace) -> None:
+    tree = waterfall(odd_trace)
+
+    sent = [span.name for span in ODD if span.trace == ODD_TRACE]
+    assert sorted(span_names(tree)) == sorted(sent)
+
+
+def test_every_span_of_random_traces_is_shown_once() -> None:
+    chance = random.Random(1)
+    spans = [
+        Span(chance.randrange(1, 9), chance.randrange(0, 12), f"{number}", trace=trace)
+        for trace in range(1, RANDOM_TRACES)
+        for number in range(chance.randrange(1, 16))
+    ]
+    reader = prepared(reader_of(spans))
+    for trace in range(1, RANDOM_TRACES):
+        sent = Counter(span.name for span in spans if span.trace == trace)
+        assert Counter(span_names(waterfall(opened(reader, trace)))) == sent
+
+
+def test_orphans_of_one_parent_lie_below_one_ghost_with_its_logs(odd_trace: OpenTrace) -> None:
+    tree = waterfall(odd_trace)
+
+    index = next(i for i, node in enumerate(tree) if isinstance(node.record, GhostSpan))
+    below = tree[index + 1 : index + tree[index].size]
+    assert [node.depth for node in below] == [1, 1, 1]
+    assert [span.name for node in below if isinstance(span := node.record, TraceSpan)] == [
+        "orphan one",
+        "orphan two",
+    ]
+    assert [log.body for node in below if isinstance(log := node.record, LogLine)] == [
+        "I was there"
+    ]
+
+
+def test_a_chain_of_ten_thousand_spans_needs_no_recursion() -> None:
+    spans = [Span(number, number - 1, trace=3) for number in range(1, 10_001)]
+    tree = waterfall(opened(prepared(reader_of(spans)), 3))
+    assert tree[-1].depth == 9_999
+    assert [node.size for node in tree[:2]] == [10_000, 9_999]
+
+
+def test_folding_hides_what_lies_below() -> None:
+    tree = nodes([("a", 0), ("b", 1), ("c", 2), ("d", 1), ("e", 0)])
+    assert [node.size for node in tree] == [4, 2, 1, 1, 1]
+    shown = unfolded(tree, {"b"}, lambda record: record)
+    assert [node.record for node in shown] == ["a", "b", "d", "e"]
+
+
+def test_a_filter_keeps_what_lies_above_a_match() -> None:
+    tree = nodes([("a", 0), ("b", 1), ("c", 2), ("d", 1), ("e", 0)])
+    kept = with_ancestors(tree, lambda record: record == "c")
+    assert [(node.record, node.size) for node in kept] == [("a", 3), ("b", 2), ("c", 1)]
+
+
+def test_names_tell_all_rows_apart(odd_trace: OpenTrace) -> None:
+    tree = waterfall(odd_trace)
+    assert len({name_of(node.record) for node in tree}) == len(tree)
