@@ -1,4 +1,4 @@
-"""The command line as a user meets it: exit statuses, one sentence for what is wrong, nothing lost."""
+"""The command line as a user meets it: exit statuses, one sentence each, and nothing lost."""
 
 import csv
 import gzip
@@ -11,14 +11,20 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import duckdb
 import pytest
+from google.protobuf.message import Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.otlp.requests import as_json
 from tests.store.stores import elsewhere, first_line, written
 from tests.workflow import drawn
 from tests.workflow.drawn import Log, Record, Span
+from tracejury.cli import main
 from tracejury.otlp.signals import Signal
 from tracejury.store.reader import Reader
 
@@ -50,6 +56,18 @@ def tracejury(folder: Path, *arguments: str | Path) -> Ran:
     )
 
 
+def called(folder: Path, *arguments: str | Path) -> Ran:
+    """The same without a process of its own, which takes most of the time."""
+    out, err = io.StringIO(), io.StringIO()
+    words = list(map(str, arguments))
+    with chdir(folder), redirect_stdout(out), redirect_stderr(err):
+        try:
+            status = main(words)
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+    return Ran(words, status, out.getvalue(), err.getvalue())
+
+
 def refused(ran: Ran, *parts: str) -> None:
     """It ended with 2 and one line on stderr: a sentence and a next step, and no traceback."""
     assert ran.returncode == 2, ran.stderr
@@ -62,12 +80,6 @@ def refused(ran: Ran, *parts: str) -> None:
 
 
 def otlp_json(records: Sequence[Record], *, signal: Signal = Signal.TRACES) -> bytes:
-    from google.protobuf.message import Message
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-    from tests.otlp.requests import as_json
-
     [body] = [body for kind, body in drawn.requests(records) if kind is signal]
     message: Message = (
         ExportTraceServiceRequest() if signal is Signal.TRACES else ExportLogsServiceRequest()
@@ -179,7 +191,7 @@ def test_what_cannot_be_used_is_said_in_a_sentence(
     folder: Path, arguments: str, parts: list[str]
 ) -> None:
     before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    refused(tracejury(folder, *arguments.split()), *parts)
+    refused(called(folder, *arguments.split()), *parts)
     after = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     after.pop(folder / "new.duckdb", None)
     assert after == before
@@ -227,12 +239,13 @@ def test_a_store_that_another_program_holds_is_left_to_it(folder: Path, tmp_path
     store = written(tmp_path / "run.duckdb", RUN)
     with elsewhere(HOLD, store) as process:
         assert first_line(process) == "held"
-        for arguments in (
+        commands: list[list[str | Path]] = [
             ["audit", "--store", store],
             ["import", "run.jsonl", "--store", store],
             ["serve", "--store", store, "--grpc-port", "0", "--http-port", "0"],
             ["sql", "--store", store, "SELECT 1"],
-        ):
+        ]
+        for arguments in commands:
             refused(tracejury(folder, *arguments), f"process {process.pid}", "Stop it")
     with Reader.open(store) as reader:
         assert reader.value("SELECT count(*) FROM stored.span") == 2
@@ -387,8 +400,10 @@ def test_commands_without_a_verdict_are_done(folder: Path) -> None:
 def test_a_reader_that_has_seen_enough_ends_it_quietly(folder: Path) -> None:
     """As `| head -1` does, with more to say than a pipe holds."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tracejury.cli", "sql", "--store", "run.duckdb"]
-        + ["--format", "csv", "SELECT repeat('x', 99) AS x FROM range(20000)"],
+        [
+            *(sys.executable, "-m", "tracejury.cli", "sql", "--store", "run.duckdb"),
+            *("--format", "csv", "SELECT repeat('x', 99) AS x FROM range(20000)"),
+        ],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -406,8 +421,10 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(folder: Path) -> None:
 def test_serve_says_what_to_set_and_ends_when_told(tmp_path: Path) -> None:
     store = tmp_path / "run.duckdb"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tracejury.cli", "serve", "--store", store]
-        + ["--grpc-port", "0", "--http-port", "0"],
+        [
+            *(sys.executable, "-m", "tracejury.cli", "serve", "--store", store),
+            *("--grpc-port", "0", "--http-port", "0"),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

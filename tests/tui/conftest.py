@@ -1,7 +1,6 @@
 """The golden screens: `pytest tests/tui --update-golden` writes them again."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,13 +8,6 @@ import pytest
 GOLDEN = Path(__file__).parent / "golden"
 
 Golden = Callable[[str, str], None]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    with suppress(ValueError):  # another folder's conftest may have added it
-        parser.addoption(
-            "--update-golden", action="store_true", help="write the golden files again"
-        )
 
 
 @pytest.fixture
