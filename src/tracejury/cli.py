@@ -266,15 +266,16 @@ def _import(options: argparse.Namespace) -> int:
     missing = next((file for file in options.files if not file.is_file()), None)
     if missing is not None:
         raise InputError(f"There is no file {missing}.", next_step="Nothing was loaded.")
-    status = DONE
+    loads: list[Loaded] = []
     with Store.open(_store_path(_config(options)), kind="import") as store, reading() as progress:
         for file in options.files:
             loaded = import_file(store, file, progress(file))
             print(_loaded_line(file, loaded))
             _tell(file, loaded)
-            if loaded.refused or loaded.rejected:
-                status = NOT_GOOD
-    return status
+            loads.append(loaded)
+    if not any(loaded.refused or loaded.rejected for loaded in loads):
+        return DONE
+    return NOT_GOOD if any(loaded.stored or loaded.duplicates for loaded in loads) else NOT_DONE
 
 
 def _loaded_line(file: Path, loaded: "Loaded") -> str:
@@ -369,7 +370,9 @@ def _write(text: str, output: Path | None) -> None:
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{output} cannot be written: {error.strerror}.") from error
+        raise UsageError(
+            f"{output} cannot be written: {error.strerror}.", next_step="Name another --output."
+        ) from error
     print(f"Written to {output}.", file=sys.stderr)
 
 

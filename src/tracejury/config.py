@@ -94,9 +94,14 @@ def load_config(path: Path | None, *, start: Path) -> Config:
     try:
         document = tomllib.loads(found.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{found} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{found} is not valid TOML: {error}.") from error
+        raise UsageError(
+            f"{found} cannot be read: {error.strerror}.",
+            next_step=f"Name the file {FILE_NAME} itself.",
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"{found} is not valid TOML: {error}.", next_step="Correct it there."
+        ) from error
     return _parse(document, found)
 
 
@@ -109,7 +114,10 @@ def _parse(document: Mapping[str, Any], path: Path) -> Config:
     run = document.get("run", {})
     sampling = _text(document.get("evidence", {}).get("sampling", ""), "evidence.sampling", path)
     if sampling not in ("", "none"):
-        raise UsageError(f'{path}: evidence.sampling can only be "none", not "{sampling}".')
+        raise UsageError(
+            f'{path}: evidence.sampling can only be "none", not "{sampling}".',
+            next_step="Leave it out where something is sampled.",
+        )
     return Config(
         store=_path(run, "store", path),
         faults=_path(run, "faults", path),
@@ -147,13 +155,16 @@ def _table(value: object, where: str, path: Path) -> Mapping[str, Any]:
 
 def _text(value: object, where: str, path: Path) -> str:
     if not isinstance(value, str):
-        raise UsageError(f"{path}: {where} must be text, not {value!r}.")
+        raise UsageError(f"{path}: {where} must be text, not {value!r}.", next_step="Quote it.")
     return value
 
 
 def _texts(value: object, where: str, path: Path) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise UsageError(f"{path}: {where} must be a list of texts, not {value!r}.")
+        raise UsageError(
+            f"{path}: {where} must be a list of texts, not {value!r}.",
+            next_step='Write it as ["one", "two"].',
+        )
     return tuple(_text(entry, where, path) for entry in value)
 
 
@@ -170,7 +181,10 @@ def _paths(run: Mapping[str, Any], key: str, path: Path) -> tuple[Path, ...]:
 def _absent(table: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     for key, value in table.items():
         if value != "none":
-            raise UsageError(f'{path}: components.{key} can only be "none", not {value!r}.')
+            raise UsageError(
+                f'{path}: components.{key} can only be "none", not {value!r}.',
+                next_step="Leave it out where there is one.",
+            )
     return tuple(sorted(table))
 
 
@@ -180,7 +194,10 @@ def _number(value: object, where: str, path: Path) -> float:
         or not isinstance(value, int | float)
         or not 0 <= value < float("inf")
     ):
-        raise UsageError(f"{path}: {where} must be a number of at least 0, not {value!r}.")
+        raise UsageError(
+            f"{path}: {where} must be a number of at least 0, not {value!r}.",
+            next_step="Write it without quotes and without its unit.",
+        )
     return float(value)
 
 

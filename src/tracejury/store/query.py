@@ -16,6 +16,7 @@ from tracejury.store.reader import Reader
 
 _TIME_LIMIT_S: Final = 60.0
 _MEMORY_LIMIT: Final = "4GB"
+_ONE_SELECT: Final = "Ask with one SELECT over the views that docs/views.md lists."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def ask(reader: Reader, sql: str, *, time_limit_s: float = _TIME_LIMIT_S) -> Ans
         ) from error
     except duckdb.Error as error:
         raise QueryError(
-            f"The query failed: {str(error).splitlines()[0]}",
+            f"The query failed: {str(error).splitlines()[0].removesuffix('.')}.",
             next_step="The views and their columns are listed in docs/views.md.",
         ) from error
     finally:
@@ -70,6 +71,8 @@ def _one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     try:
         statements = connection.extract_statements(sql)
     except duckdb.Error as error:
-        raise QueryError(f"The query is not SQL: {str(error).splitlines()[0]}") from error
+        raise QueryError(
+            f"The query is not SQL: {str(error).splitlines()[0]}.", next_step=_ONE_SELECT
+        ) from error
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise QueryError("`tracejury sql` takes exactly one SELECT.")
+        raise QueryError("The query is not exactly one SELECT.", next_step=_ONE_SELECT)

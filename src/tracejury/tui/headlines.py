@@ -94,7 +94,7 @@ def _diagnosis(audit: Audit) -> tuple[str, str]:
     diagnosis = audit.diagnosis
     if diagnosis is None or diagnosis.minutes is None:
         return UNKNOWN, "no failed workflow instance to diagnose"
-    remark = f"to the cause, {counted(diagnosis.failed_instances, 'failed instance')}"
+    remark = f"to the cause of {counted(diagnosis.failed_instances, 'failure')}"
     if diagnosis.candidates is not None:
         remark += f", {decimal(diagnosis.candidates)} candidates"
     return f"≥ {decimal(diagnosis.minutes)} min", remark

@@ -18,7 +18,7 @@ from tracejury.tui.content import line
 Row = TypeVar("Row")
 
 
-class RowList(ScrollView, Generic[Row], can_focus=True):
+class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
     """Rows of any kind, drawn one line each by `draw(row, width)`.
 
     `key` tells rows apart, so that the cursor stays on its row when rows change; `header` draws

@@ -35,10 +35,10 @@ class TraceScreen(Screen[None]):
     AUTO_FOCUS = "#waterfall"
     BINDING_GROUP_TITLE = "Trace"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "only('errors')", "Errors only"),
-        Binding("c", "only('path')", "Critical path"),
+        Binding("e", "only('errors')", "Errors"),
+        Binding("c", "only('path')", "Critical path only"),
         Binding("L", "logs", "Logs"),
-        Binding("i", "instance", "Instance"),
+        Binding("i", "instance", "Whole instance", show=False),
         Binding("slash", "search", "Search", key_display="/"),
         Binding("n", "next_error(1)", "Next error", show=False),
         Binding("N", "next_error(-1)", "Previous error", show=False),
