@@ -127,83 +127,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "parts"),
+    "arguments",
     [
-        ("audit absent.jsonl", ["absent.jsonl"]),
-        ("audit empty.json", ["empty.json", "is empty"]),
-        ("audit empty.gz", ["empty.gz", "is empty"]),
-        ("audit notes.txt", ["notes.txt", "not OTLP"]),
-        ("audit binary", ["binary", "OTLP"]),
-        ("audit .", ["directory"]),
-        ("audit", ["No store is named"]),
-        ("audit run.jsonl --store run.duckdb", ["Both files and --store"]),
-        ("audit --store notes.txt", ["notes.txt"]),
-        ("audit --store absent.duckdb", ["absent.duckdb"]),
-        ("audit --store .", ["."]),
-        ("audit --store theirs.duckdb", ["not a tracejury store"]),
-        ("audit run.jsonl --faults absent.json", ["absent.json", "cannot be read"]),
-        ("audit run.jsonl --faults bad-faults.json", ["fault 1", 'no "start"']),
-        ("audit run.jsonl --faults notes.txt", ["notes.txt", "is not valid"]),
-        ("audit run.jsonl --baseline absent.duckdb", ["absent.duckdb"]),
-        ("audit run.jsonl --baseline nothing.json", ["no clean workflow instance"]),
-        ("audit run.jsonl --config absent.toml", ["absent.toml", "cannot be read"]),
-        ("audit run.jsonl --config malformed.toml", ["malformed.toml", "not valid TOML"]),
-        ("audit run.jsonl --config misspelt.toml", ['"call_second"', '"call_seconds"?']),
-        ("audit run.jsonl --config section.toml", ['"polizy"', '"policy"?']),
-        ("audit run.jsonl --config text.toml", ["policy.call_seconds", "number"]),
-        ("audit run.jsonl --config sampling.toml", ["evidence.sampling", '"none"']),
-        ("audit run.jsonl --config binary.toml", ["binary.toml"]),
-        ("audit run.jsonl --format yaml", ["--format", "yaml"]),
-        ("audit run.jsonl --min-completeness 2", ["--min-completeness", "share between 0 and 1"]),
-        ("audit run.jsonl --min-completeness nan", ["--min-completeness"]),
-        ("audit run.jsonl --fail-on never", ["--fail-on", "never"]),
-        ("audit run.jsonl --sampling some", ["--sampling", "some"]),
-        ("audit run.jsonl --sampel none", ["--sampel"]),
-        ("audit run.jsonl --output absent/report.txt", ["absent/report.txt", "cannot be written"]),
-        ("import absent.jsonl --store new.duckdb", ["absent.jsonl"]),
-        ("import run.jsonl", ["No store is named"]),
-        ("import run.jsonl --store .", ["folder"]),
-        ("import run.jsonl --store notes.txt", ["notes.txt", "not a DuckDB file"]),
-        ("import run.jsonl --store theirs.duckdb", ["not a tracejury store"]),
-        ("import run.jsonl --store absent/new.duckdb", ["absent"]),
-        ("import notes.txt --store new.duckdb", ["not OTLP"]),
-        ("export --store run.duckdb", ["--output"]),
-        ("export --store run.duckdb --output notes.txt", ["notes.txt"]),
-        ("export --store absent.duckdb --output out", ["absent.duckdb"]),
-        ("sql --store run.duckdb SELEKT", ["not SQL"]),
-        ("sql --store run.duckdb DROP", ["not SQL"]),
-        ("sql --store absent.duckdb SELECT", ["absent.duckdb"]),
-        ("diagnose --store run.duckdb", ["No fault window"]),
-        ("explain OBS-99", ["OBS-99", "Choose one of"]),
-        ("faults check bad-faults.json", ["fault 1"]),
-        ("faults check absent.json", ["absent.json"]),
-        ("faults", ["ACTION"]),
-        ("serve --store run.duckdb --grpc-port 70000", ["--grpc-port", "port"]),
-        ("serve --store run.duckdb --http-port x", ["--http-port", "port"]),
-        ("serve --store .", ["folder"]),
-        ("serve --store notes.txt", ["notes.txt"]),
-        ("serve", ["No store is named"]),
-        ("", ["COMMAND"]),
-        ("judge", ["judge"]),
+        "audit notes.txt",
+        "audit absent.jsonl",
+        "audit empty.json",
+        "audit --store .",
+        "audit run.jsonl --config misspelt.toml",
+        "audit run.jsonl --faults bad-faults.json",
+        "audit run.jsonl --format yaml",
+        "import run.jsonl --store notes.txt",
     ],
 )
-def test_what_cannot_be_used_is_said_in_a_sentence(
-    folder: Path, arguments: str, parts: list[str]
-) -> None:
-    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    refused(called(folder, *arguments.split()), *parts)
-    after = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    after.pop(folder / "new.duckdb", None)
-    assert after == before
+def test_a_process_says_it_in_the_same_way(folder: Path, arguments: str) -> None:
+    ran = tracejury(folder, *arguments.split())
+    refused(ran)
+    assert ran.stderr == called(folder, *arguments.split()).stderr
 
 
 def test_an_empty_input_is_never_a_score(folder: Path) -> None:
     for arguments in (["nothing.json"], ["--store", "empty.duckdb"]):
         for form in ("text", "json", "markdown", "csv"):
-            ran = tracejury(folder, "audit", *arguments, "--format", form)
-            assert ran.returncode == 2
-            assert "Traceback" not in ran.stderr
-        judged = json.loads(tracejury(folder, "audit", *arguments, "--format", "json").stdout)
+            assert called(folder, "audit", *arguments, "--format", form).returncode == 2
+        judged = json.loads(called(folder, "audit", *arguments, "--format", "json").stdout)
         assert judged["verdict"] == "CANNOT_JUDGE"
         assert "score" not in judged
 
@@ -266,9 +212,7 @@ def test_a_port_in_use_is_named(folder: Path, tmp_path: Path, option: str) -> No
 
 def test_an_audit_is_told_by_its_status(folder: Path) -> None:
     def status(*arguments: str) -> int:
-        ran = tracejury(folder, "audit", *arguments)
-        assert "Traceback" not in ran.stderr
-        return ran.returncode
+        return called(folder, "audit", *arguments).returncode
 
     # Nothing was injected: most cannot be observed, so it is PARTIAL.
     assert status("run.jsonl") == 1
@@ -354,9 +298,9 @@ def test_the_configuration_is_found_upwards(folder: Path, tmp_path: Path) -> Non
 
 
 def test_files_and_a_store_of_them_are_judged_alike(folder: Path) -> None:
-    by_file = json.loads(tracejury(folder, "audit", "run.jsonl", "--format", "json").stdout)
+    by_file = json.loads(called(folder, "audit", "run.jsonl", "--format", "json").stdout)
     by_store = json.loads(
-        tracejury(folder, "audit", "--store", "run.duckdb", "--format", "json").stdout
+        called(folder, "audit", "--store", "run.duckdb", "--format", "json").stdout
     )
     for judged in (by_file, by_store):
         judged.pop("judged_at")
@@ -378,7 +322,7 @@ COMMANDS = ["", "serve", "live", "import", "audit", "tui", "diagnose", "explain"
 
 @pytest.mark.parametrize("command", [*COMMANDS, "faults", "faults check", "demo"])
 def test_every_command_has_help(folder: Path, command: str) -> None:
-    ran = tracejury(folder, *command.split(), "--help")
+    ran = called(folder, *command.split(), "--help")
     assert ran.returncode == 0
     assert ran.stdout.startswith("usage: ")
     assert ran.stderr == ""
@@ -392,7 +336,7 @@ def test_commands_without_a_verdict_are_done(folder: Path) -> None:
         ["faults", "check", "faults.json"],
         ["diagnose", "run.jsonl", "--faults", "faults.json"],
     ):
-        ran = tracejury(folder, *arguments)
+        ran = called(folder, *arguments)
         assert (ran.returncode, ran.stderr) == (0, "")
         assert ran.stdout
 
@@ -448,6 +392,6 @@ def test_hostile_names_reach_no_terminal(tmp_path: Path) -> None:
     hostile: list[Record] = [Span(1, "a\x1b]2;PWNED\x07b", service="\x9bshop"), Log("\x1b[2J")]
     (tmp_path / "run.jsonl").write_bytes(otlp_json(hostile[:1]))
     for form in ("text", "markdown"):
-        ran = tracejury(tmp_path, "audit", "run.jsonl", "--format", form)
+        ran = called(tmp_path, "audit", "run.jsonl", "--format", form)
         assert ran.stdout
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", ran.stdout)
