@@ -26,7 +26,7 @@ demo: .venv/.runtime
 	@$(BIN)/tracejury demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST_FLAGS)
 
 check: format-check lint types contracts test docs-check
 
