@@ -136,6 +136,52 @@ UNIT_KEYS: Final[tuple[str, ...]] = (
     "messaging.message_id",
 )
 
+# Of those, the keys that name one item of a job, the most telling first.
+ITEM_KEYS: Final[tuple[str, ...]] = (
+    "item.id",
+    "asset.id",
+    "document.id",
+    "order.id",
+    "item.index",
+    "faas.document.name",
+)
+
+# Keys that say what state a job or an item is in, and of which of the two they speak; '' speaks of
+# the most specific unit that the record names. How a task or a call ended (`celery.state`, an HTTP
+# status) is the state of an execution, and of no job.
+STATE_KEYS: Final[dict[str, str]] = {
+    "job.status": "job",
+    "job.state": "job",
+    "workflow.status": "job",
+    "workflow.state": "job",
+    "batch.status": "job",
+    "item.status": "item",
+    "item.state": "item",
+    "status": "",
+    "state": "",
+}
+
+# The closed list of states: what services say, and the state that is meant.
+STATES: Final[dict[str, str]] = {
+    word: state
+    for state, words in {
+        "queued": "queued pending created accepted scheduled waiting enqueued",
+        "processing": "processing running in_progress started active working",
+        "retrying": "retrying retry",
+        "completed": "completed complete done succeeded success finished ready",
+        "partial": "partial partially_completed partially_failed completed_with_errors"
+        " partial_success",
+        "failed": "failed failure error errored dead",
+        "timeout": "timeout timed_out expired",
+        "cancelled": "cancelled canceled aborted",
+        "skipped": "skipped deferred",
+    }.items()
+    for word in words.split()
+}
+
+# States from which a job or an item goes nowhere by itself.
+FINAL_STATES: Final[tuple[str, ...]] = ("completed", "partial", "failed", "timeout", "cancelled")
+
 # Scopes of frameworks whose log records never carry a trace id; shown beside, not judged.
 UNCORRELATED_SCOPES: Final[tuple[str, ...]] = (
     "celery.worker",

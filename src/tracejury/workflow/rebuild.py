@@ -53,6 +53,8 @@ def _register_inputs(
 ) -> None:
     reader.register("field_key", _field_keys())
     reader.register("correlation_key", _correlation_keys(config.correlation_keys))
+    for name, table in _lexicons().items():
+        reader.register(name, table)
     reader.register("bound", _bounds(config.policy))
     reader.register("fault", faults.as_table(injected))
     reader.register("settled_before", _settled_before(reader, config.policy))
@@ -77,6 +79,23 @@ def _correlation_keys(configured: tuple[str, ...]) -> pa.Table:
         for prefix in ("", semconv.BAGGAGE_PREFIX)
     ]
     return pa.Table.from_pylist(rows)
+
+
+def _lexicons() -> dict[str, pa.Table]:
+    """The keys and words that name items and states."""
+    prefixes = ("", semconv.BAGGAGE_PREFIX)
+    items = [
+        {"sent_as": prefix + key, "key": key, "rank": rank}
+        for rank, key in enumerate(semconv.ITEM_KEYS)
+        for prefix in prefixes
+    ]
+    keys = [{"key": key, "level": level} for key, level in semconv.STATE_KEYS.items()]
+    words = [
+        {"word": word, "state": state, "is_final": state in semconv.FINAL_STATES}
+        for word, state in semconv.STATES.items()
+    ]
+    named = {"item_key": items, "state_key": keys, "state_word": words}
+    return {name: pa.Table.from_pylist(rows) for name, rows in named.items()}
 
 
 def _bounds(policy: Policy) -> pa.Table:

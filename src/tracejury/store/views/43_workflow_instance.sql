@@ -36,23 +36,9 @@ uncaught AS (
         AND coalesce(attempt.number = attempt.attempts, true)
 ),
 stated AS (
-    SELECT
-        instance_no,
-        arg_max(state, time_ns) AS state
-    FROM (
-        SELECT instance.instance_no, lower(field.job_state) AS state, coalesce(node.end_ns, node.start_ns) AS time_ns
-        FROM span_field AS field
-        JOIN node USING (span_no)
-        JOIN trace_instance AS instance USING (trace_no)
-        WHERE field.job_state IS NOT NULL
-        UNION ALL
-        SELECT log_instance.instance_no, lower(attribute.value), greatest(log.time_ns, log.observed_ns)::BIGINT
-        FROM stored.log_attribute AS attribute
-        JOIN stored.log_record AS log USING (log_no)
-        JOIN log_instance USING (log_no)
-        WHERE attribute.key IN ('job.status', 'job.state', 'workflow.status')
-            AND greatest(log.time_ns, log.observed_ns) <= 9223372036854775807
-    )
+    SELECT instance_no, arg_max(state, time_ns) AS state
+    FROM state_record
+    WHERE level = 'job'
     GROUP BY instance_no
 ),
 spans AS (
@@ -98,11 +84,10 @@ SELECT
     spans.end_ns::UBIGINT AS end_ns,
     CASE
         WHEN uncaught.instance_no IS NOT NULL THEN 'failed'
-        WHEN stated.state IN ('failed', 'partial', 'partially_completed', 'completed_with_errors', 'timeout', 'error')
-            THEN 'failed'
+        WHEN stated.state IN ('failed', 'partial', 'timeout') THEN 'failed'
         WHEN entry.rootless THEN 'unknown'
         WHEN entry_node.end_ns IS NULL THEN 'unknown'
-        WHEN stated.state IN ('queued', 'pending', 'processing', 'running', 'retrying', 'started') THEN 'unknown'
+        WHEN stated.state IN ('queued', 'processing', 'retrying') THEN 'unknown'
         ELSE 'ok'
     END AS outcome,
     named.background,

@@ -1,0 +1,142 @@
+-- table: item_run
+-- One row a time that an item of a job was worked on: the outermost span that names the item. Of
+-- several steps below one loop that name items, that is the one that most items have.
+--   span_no      BIGINT   row number of that span; of several left of a lost one, the first
+--   instance_no  BIGINT   row number of the workflow instance
+--   item         VARCHAR  the item
+--   number       BIGINT   1 for the first time that this instance worked on it
+--   loop_no      BIGINT   span that worked on this and other items; NULL: none is named or stored
+--   place        BIGINT   how many-th item its loop began, 1 for the first; NULL without a loop
+--   service      VARCHAR  who worked on it
+--   name         VARCHAR  span name
+--   start_ns     BIGINT   nanoseconds since 1970
+--   end_ns       BIGINT   NULL where unusable
+--   failed       BOOLEAN  the span failed, or the last state said of the item in it is a failure
+--   completed    BOOLEAN  the whole of it is stored and ended without failure, and no record says otherwise
+--   error_type   VARCHAR  of the failure; '' where none
+--   message      VARCHAR  of the failure; '' where none
+--   is_fragment  BOOLEAN  its parent is not stored, so a span of the item around it may be missing
+WITH named AS (
+    SELECT node.*, record_item.item, instance.instance_no
+    FROM record_item
+    JOIN node USING (span_no)
+    JOIN trace_instance AS instance USING (trace_no)
+    JOIN workflow_instance USING (instance_no)
+    WHERE NOT workflow_instance.background AND node.start_ns IS NOT NULL
+),
+outermost AS (
+    SELECT named.*
+    FROM named
+    LEFT JOIN record_item AS above ON above.span_no = named.parent_no
+    WHERE above.item IS DISTINCT FROM named.item
+),
+-- A loop may have a step beside its items, like noting that one failed.
+loop_step AS (
+    SELECT parent_no, service, name
+    FROM outermost
+    WHERE parent_no IS NOT NULL
+    GROUP BY parent_no, service, name
+    QUALIFY row_number() OVER (
+        PARTITION BY parent_no
+        ORDER BY count(DISTINCT item) DESC, sum(duration_ns) DESC, name
+    ) = 1
+),
+run AS (
+    SELECT outermost.*
+    FROM outermost
+    JOIN loop_step USING (parent_no, service, name)
+    UNION ALL
+    SELECT *
+    FROM outermost
+    WHERE parent_no IS NULL
+),
+-- What is left of one lost span of an item are several fragments, one after the other.
+islands AS (
+    SELECT
+        *,
+        sum(CASE WHEN missing_parent IS NOT NULL AND lag_is_fragment THEN 0 ELSE 1 END) OVER (
+            PARTITION BY instance_no, item
+            ORDER BY start_ns, span_no
+        ) AS island
+    FROM (
+        SELECT
+            *,
+            coalesce(
+                lag(missing_parent IS NOT NULL) OVER (
+                    PARTITION BY instance_no, item
+                    ORDER BY start_ns, span_no
+                ),
+                false
+            ) AS lag_is_fragment
+        FROM run
+    )
+),
+whole AS (
+    SELECT
+        arg_min(span_no, start_ns) AS span_no,
+        instance_no,
+        item,
+        arg_min(parent_no, start_ns) AS loop_no,
+        arg_min(service, start_ns) AS service,
+        arg_min(name, start_ns) AS name,
+        min(start_ns) AS start_ns,
+        max(end_ns) AS end_ns,
+        list(span_no) AS span_nos,
+        bool_or(missing_parent IS NOT NULL) AS is_fragment
+    FROM islands
+    GROUP BY instance_no, item, island
+),
+-- A fragment that is the item's own step lost only the loop around it.
+known_step AS (
+    SELECT DISTINCT service, name
+    FROM loop_step
+),
+failure AS (
+    SELECT
+        whole.span_no,
+        any_value(error.error_type) AS error_type,
+        any_value(error.message) AS message
+    FROM whole, unnest(whole.span_nos) AS part (part_no)
+    JOIN span_error AS error ON error.span_no = part.part_no
+    GROUP BY whole.span_no
+),
+stated AS (
+    SELECT whole.span_no, arg_max(state.state, state.time_ns) AS state
+    FROM whole
+    JOIN state_record AS state
+        ON state.instance_no = whole.instance_no
+        AND state.unit = whole.item
+        AND state.level = 'item'
+        -- What is said right after the span's end still speaks of it.
+        AND state.time_ns BETWEEN whole.start_ns AND coalesce(whole.end_ns, whole.start_ns) + 50000000
+    GROUP BY whole.span_no
+)
+SELECT
+    whole.span_no,
+    whole.instance_no,
+    whole.item,
+    row_number() OVER (
+        PARTITION BY whole.instance_no, whole.item
+        ORDER BY whole.start_ns, whole.span_no
+    ) AS number,
+    whole.loop_no,
+    CASE WHEN whole.loop_no IS NOT NULL THEN
+        row_number() OVER (PARTITION BY whole.loop_no ORDER BY whole.start_ns, whole.span_no)
+    END AS place,
+    whole.service,
+    whole.name,
+    whole.start_ns,
+    whole.end_ns,
+    failure.span_no IS NOT NULL OR coalesce(stated.state IN ('failed', 'timeout'), false) AS failed,
+    failure.span_no IS NULL
+        AND whole.end_ns IS NOT NULL
+        AND (NOT whole.is_fragment OR known_step.name IS NOT NULL)
+        AND coalesce(stated.state NOT IN ('failed', 'timeout', 'cancelled', 'skipped'), true)
+        AS completed,
+    coalesce(failure.error_type, '') AS error_type,
+    coalesce(failure.message, '') AS message,
+    whole.is_fragment
+FROM whole
+LEFT JOIN known_step ON known_step.service = whole.service AND known_step.name = whole.name
+LEFT JOIN failure USING (span_no)
+LEFT JOIN stated USING (span_no)
