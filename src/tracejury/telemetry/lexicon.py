@@ -88,6 +88,11 @@ NOT_TIMEOUT_TYPES: Final = frozenset(
     }
 )
 
+# Of the timeouts, the limits of a whole job: they end whatever the job was waiting for.
+JOB_LIMIT_TYPES: Final = frozenset(
+    {"JobTimeoutException", "SoftTimeLimitExceeded", "TimeLimitExceeded"}
+)
+
 # Someone called the work off; whether because of a timeout, only the message can tell.
 CANCELLATION_TYPES: Final = frozenset(
     {
@@ -199,36 +204,17 @@ DEAD_LETTER_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 
-
-def short_type(error_type: str) -> str:
-    """The class name without its module, package or pointer: `*net.OpError` is `OpError`."""
-    return re.split(r"[.:/*$]", error_type.rstrip("."))[-1]
-
-
-def is_timeout(error_type: str, message: str = "") -> bool:
-    """Whether an error says that someone waited no longer."""
-    name = short_type(error_type)
-    if name in NOT_TIMEOUT_TYPES:
-        return False
-    if name in TIMEOUT_TYPES:
-        return True
-    return TIMEOUT_MESSAGE.search(message) is not None
-
-
-def is_cancellation(error_type: str, message: str = "") -> bool:
-    """Whether an error only says that the work was called off."""
-    return short_type(error_type) in CANCELLATION_TYPES and not is_timeout("", message)
-
-
-def is_specific_type(error_type: str) -> bool:
-    """Whether the type tells one error from another."""
-    return short_type(error_type) not in GENERIC_TYPES
-
-
-def is_specific_message(message: str, error_type: str = "") -> bool:
-    """Whether the message says more than that something failed, and more than the type does."""
-    said = message.strip()
-    prefix = said.partition(":")[0]
-    if error_type and short_type(prefix) == short_type(error_type):
-        said = said[len(prefix) + 1 :].strip()
-    return GENERIC_MESSAGE.fullmatch(said) is None
+# The words and the messages of each class of errors, by the name of the class.
+TYPES: Final[dict[str, frozenset[str]]] = {
+    "timeout": TIMEOUT_TYPES,
+    "not_timeout": NOT_TIMEOUT_TYPES,
+    "job_limit": JOB_LIMIT_TYPES,
+    "cancellation": CANCELLATION_TYPES,
+    "connection": CONNECTION_TYPES,
+    "breaker": BREAKER_TYPES,
+    "exhaustion": EXHAUSTION_TYPES,
+}
+MESSAGES: Final[dict[str, re.Pattern[str]]] = {
+    "timeout": TIMEOUT_MESSAGE,
+    "breaker": BREAKER_MESSAGE,
+}

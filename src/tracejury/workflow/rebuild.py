@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tracejury.config import Config, Policy
 from tracejury.store.reader import Reader, definitions
-from tracejury.telemetry import semconv
+from tracejury.telemetry import lexicon, semconv
 from tracejury.workflow import faults
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.critical_path import Ints, critical_path, lay_out
@@ -82,7 +82,7 @@ def _correlation_keys(configured: tuple[str, ...]) -> pa.Table:
 
 
 def _lexicons() -> dict[str, pa.Table]:
-    """The keys and words that name items and states."""
+    """The keys and words that name items, states and errors."""
     prefixes = ("", semconv.BAGGAGE_PREFIX)
     items = [
         {"sent_as": prefix + key, "key": key, "rank": rank}
@@ -94,7 +94,15 @@ def _lexicons() -> dict[str, pa.Table]:
         {"word": word, "state": state, "is_final": state in semconv.FINAL_STATES}
         for word, state in semconv.STATES.items()
     ]
+    errors = [
+        {"class": name, "word": word} for name, words in lexicon.TYPES.items() for word in words
+    ]
+    patterns = [
+        {"class": name, "pattern": f"(?i){pattern.pattern}"}
+        for name, pattern in lexicon.MESSAGES.items()
+    ]
     named = {"item_key": items, "state_key": keys, "state_word": words}
+    named |= {"error_word": errors, "error_pattern": patterns}
     return {name: pa.Table.from_pylist(rows) for name, rows in named.items()}
 
 
