@@ -131,6 +131,17 @@ def faults(name: str) -> tuple[Fault, ...]:
 
 def stored(run: Recording) -> Reader:
     """The run in a store in memory, by way of the bytes of its requests."""
+    store = _store(run)
+    store.close()
+    return Reader.of(store)
+
+
+def opened(run: Recording) -> Reader:
+    """The same, while whoever receives it has not ended."""
+    return Reader.of(_store(run))
+
+
+def _store(run: Recording) -> Store:
     store = Store.in_memory()
     bodies = {Signal.TRACES: run.traces, Signal.LOGS: run.logs}
     batches = [
@@ -138,8 +149,7 @@ def stored(run: Recording) -> Reader:
         for signal, body in bodies.items()
     ]
     store.commit(batches, received_ns=RECEIVED_NS, source="recorded")
-    store.close()
-    return Reader.of(store)
+    return store
 
 
 @cache

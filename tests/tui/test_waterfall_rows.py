@@ -2,13 +2,19 @@
 
 import random
 from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from tests.shared_data import shared_data
 from tests.tui.odd_run import ODD, ODD_LOGS, ODD_TRACE
 from tests.tui.requests import Span, reader_of, trace_id
 
 from tracejury.config import Config
+from tracejury.errors import InputError
+from tracejury.receiver.import_files import import_file
 from tracejury.store.reader import Reader
+from tracejury.store.writer import Store
 from tracejury.tui.tree import Node, nodes, unfolded, with_ancestors
 from tracejury.tui.waterfall_rows import Record, name_of, waterfall
 from tracejury.workflow import browse
@@ -97,3 +103,22 @@ def test_a_filter_keeps_what_lies_above_a_match() -> None:
 def test_names_tell_all_rows_apart(odd_trace: OpenTrace) -> None:
     tree = waterfall(odd_trace)
     assert len({name_of(node.record) for node in tree}) == len(tree)
+
+
+def test_every_span_of_other_peoples_files_is_shown_once(tmp_path: Path) -> None:
+    files = sorted(path for path in shared_data("otlp-fixtures").rglob("*") if path.is_file())
+    with Store.open(tmp_path / "all.duckdb", kind="import") as store:
+        for path in files:
+            with suppress(InputError):
+                import_file(store, path)
+    with Reader.open(tmp_path / "all.duckdb") as reader:
+        prepared(reader)
+        stored = {
+            row["trace_id"]: row["spans"]
+            for row in reader.rows("SELECT trace_id, count(*) AS spans FROM span GROUP BY trace_id")
+        }
+        opened_traces = (browse.open_trace(reader, trace) for trace in stored)
+        shown = {
+            found.trace_id: len(span_names(waterfall(found))) for found in opened_traces if found
+        }
+    assert shown == stored != {}

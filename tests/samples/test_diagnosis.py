@@ -1,0 +1,37 @@
+"""Who is to blame in the provider-hang run, told by the window alone."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.samples.recorded import SAMPLES, files
+
+SAMPLE = SAMPLES / "provider-hang"
+
+
+def blind(folder: Path) -> Path:
+    """The fault file, without what names the target."""
+    document = json.loads((SAMPLE / "faults.json").read_text())
+    window = [{key: fault[key] for key in ("id", "start", "end")} for fault in document["faults"]]
+    path = folder / "faults.json"
+    path.write_text(json.dumps({"faults": window}))
+    return path
+
+
+def test_the_provider_is_ranked_first(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-m", "tracejury.cli", "diagnose"),
+            *map(str, files("provider-hang")),
+            *("--faults", str(blind(tmp_path)), "--config", str(SAMPLE / "tracejury.toml")),
+            *("--format", "json"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (fault,) = json.loads(ran.stdout)["faults"]
+    assert fault["stands_out"]
+    assert fault["suspects"][0]["service"] == "provider"
+    assert fault["suspects"][0]["evidence"]

@@ -1,0 +1,285 @@
+"""Each check changes its mind when the one fact that it judges is edited in a recorded run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any, Final
+
+import pytest
+from tests.samples.recorded import (
+    Json,
+    Recording,
+    attribute,
+    clean_baseline,
+    config,
+    faults,
+    judged,
+    opened,
+    rebuilt,
+    recording,
+    without,
+)
+
+from tracejury.checks.catalogue import all_checks
+from tracejury.checks.check import Check
+from tracejury.config import Config, DeclaredWorkflow
+from tracejury.store.reader import Reader
+from tracejury.workflow.rebuild import rebuild
+
+CHECKS: Final = {check.id: check for check in all_checks()}
+GATES: Final = tuple(check for check in CHECKS.values() if check.is_gate)
+
+Edit = Callable[[Recording], None]
+
+
+def nothing(run: Recording) -> None:
+    """Leave it as it was recorded."""
+
+
+def set_attribute(holder: Json, key: str, value: str) -> None:
+    without(holder, key)
+    holder["attributes"].append({"key": key, "value": {"stringValue": value}})
+
+
+def calls(run: Recording, service: str, name: str) -> list[Json]:
+    """CLIENT spans of a service."""
+    return [span for span in run.spans(service) if span["kind"] == 3 and span["name"] == name]
+
+
+def leave_a_span_without_name(run: Recording) -> None:
+    next(run.spans("worker"))["name"] = ""
+
+
+def report_a_dropped_attribute(run: Recording) -> None:
+    next(run.spans("worker"))["droppedAttributesCount"] = 1
+
+
+def sample_a_trace(run: Recording) -> None:
+    next(run.spans("web"))["traceState"] = "ot=th:8"
+
+
+def move_the_provider_to_a_host_of_its_own(run: Recording) -> None:
+    for resource in run.resources():
+        set_attribute(resource, "host.name", "media-host")
+    for resource in run.resources("provider"):
+        set_attribute(resource, "host.name", "elsewhere")
+
+
+def set_its_clock_back(run: Recording) -> None:
+    move_the_provider_to_a_host_of_its_own(run)
+    for span in run.spans("provider"):
+        for key in ("startTimeUnixNano", "endTimeUnixNano"):
+            span[key] = str(int(span[key]) - 5_000_000_000)
+
+
+def name_an_entry_that_nobody_declared(run: Recording) -> None:
+    for span in run.spans("web"):
+        if span["name"] == "POST /exports":
+            span["name"] = "POST /archives"
+
+
+def give_the_notifier_a_name(run: Recording) -> None:
+    for span in calls(run, "worker", "POST"):
+        if attribute(span, "server.port") == "18703":
+            set_attribute(span, "server.address", "hooks.example.com")
+
+
+def call_somebody_without_a_name(run: Recording) -> None:
+    give_the_notifier_a_name(run)
+    for span in calls(run, "worker", "POST"):
+        if attribute(span, "server.port") == "18703":
+            without(span, "server.address", "server.port", "network.peer.", "url.full")
+
+
+def lose_the_context_in_the_queue(run: Recording) -> None:
+    """The worker begins traces of its own, and neither it nor whom it calls says the job."""
+    consumers = {s["traceId"]: s for s in run.spans("worker") if s["name"].startswith("run/")}
+    for service in ("worker", "provider", "asset-store"):
+        for record in (*run.spans(service), *run.log_records(service)):
+            without(record, "job.id", "item.id")
+            if record.get("traceId") in consumers:
+                record["traceId"] = record["traceId"][::-1]
+    for consumer in consumers.values():
+        consumer.pop("parentSpanId")
+
+
+def write_logs_without_ids(run: Recording) -> None:
+    for record in run.log_records("web"):
+        record.pop("traceId", None)
+        record.pop("spanId", None)
+
+
+def lose_parents(run: Recording) -> None:
+    run.keep(lambda service, span: span["name"] != "process item")
+
+
+def lose_half_of_the_answers(run: Recording) -> None:
+    run.keep(lambda service, span: service != "provider" or int(span["spanId"], 16) % 2 == 0)
+
+
+def lose_a_step(run: Recording) -> None:
+    lost = {span["spanId"] for span in run.spans("worker") if span["name"] == "record asset"}
+    run.keep(
+        lambda service, span: not {span["spanId"], span.get("parentSpanId")} & lost,
+    )
+
+
+def record_no_status_codes(run: Recording) -> None:
+    for span in calls(run, "worker", "PUT"):
+        without(span, "http.response.status_code")
+
+
+def hide_the_steps_of_an_item(run: Recording) -> None:
+    """What `process item` did becomes one span without any below it, and without log records."""
+    above = {span["spanId"]: span.get("parentSpanId", "") for span in run.spans()}
+    items = {span["spanId"] for span in run.spans("worker") if span["name"] == "process item"}
+
+    def is_inside(span: Json) -> bool:
+        at = span.get("parentSpanId", "")
+        while at and at not in items:
+            at = above.get(at, "")
+        return bool(at)
+
+    inside = {span["spanId"] for span in run.spans() if is_inside(span)}
+    run.keep(lambda service, span: span["spanId"] not in inside)
+    for record in run.log_records():
+        if record.get("spanId") in inside | items:
+            record.pop("spanId")
+            record.pop("traceId")
+
+
+def say_only_that_it_failed(run: Recording) -> None:
+    for record in run.log_records():
+        if record["severityNumber"] >= 13:
+            record["body"] = {"stringValue": "error"}
+            without(record, "exception.")
+    for span in run.spans():
+        if span.get("status", {}).get("code") == 2:
+            span["status"]["message"] = "error"
+            without(span, "error.type", "http.response.status_code")
+            for event in span.get("events", ()):
+                event["attributes"] = [
+                    {"key": "exception.message", "value": {"stringValue": "error"}}
+                ]
+
+
+def lose_the_half_that_refused(run: Recording) -> None:
+    failed = {span["spanId"] for span in calls(run, "worker", "POST") if span.get("status")}
+    run.keep(lambda service, span: service != "provider" or span["parentSpanId"] not in failed)
+    for span in calls(run, "worker", "POST"):
+        if span["spanId"] in failed:
+            without(span, "http.response.status_code", "error.type")
+
+
+def forget_who_the_provider_is(run: Recording) -> None:
+    for resource in run.resources("provider"):
+        without(resource, "service.name")
+
+
+def set_no_severity(run: Recording) -> None:
+    next(run.log_records("web")).pop("severityNumber")
+
+
+DECLARED: Final = (DeclaredWorkflow("POST /jobs"), DeclaredWorkflow("POST /exports"))
+
+
+@dataclass(frozen=True)
+class Flip:
+    """One check: the outcome before and after an edit of a sample."""
+
+    check: str
+    sample: str
+    before: str
+    edit: Edit
+    after: str
+    prepare: Edit = nothing
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.check}-{self.edit.__name__}"
+
+
+FLIPS: Final = (
+    Flip("ING-01", "clean", "pass", leave_a_span_without_name, "fail"),
+    Flip("ING-02", "clean", "not-observed uninstrumented", report_a_dropped_attribute, "fail"),
+    Flip("ING-03", "clean", "pass", sample_a_trace, "fail"),
+    Flip(
+        "ING-05",
+        "clean",
+        "not-observed no-exposure",
+        move_the_provider_to_a_host_of_its_own,
+        "pass",
+    ),
+    Flip(
+        "ING-05",
+        "clean",
+        "pass",
+        set_its_clock_back,
+        "fail",
+        prepare=move_the_provider_to_a_host_of_its_own,
+    ),
+    Flip(
+        "INV-01",
+        "clean",
+        "pass",
+        name_an_entry_that_nobody_declared,
+        "fail",
+        settings={"workflows": DECLARED},
+    ),
+    Flip("INV-02", "clean", "not-observed units", give_the_notifier_a_name, "pass"),
+    Flip(
+        "INV-02",
+        "clean",
+        "pass",
+        call_somebody_without_a_name,
+        "fail",
+        prepare=give_the_notifier_a_name,
+    ),
+    Flip("OBS-01", "clean", "pass", lose_the_context_in_the_queue, "fail"),
+    Flip("OBS-02", "clean", "pass", write_logs_without_ids, "fail"),
+    Flip("OBS-03", "clean", "pass", lose_parents, "fail"),
+    Flip("OBS-04", "clean", "pass", lose_half_of_the_answers, "fail"),
+    Flip("OBS-05", "clean", "pass", lose_a_step, "fail"),
+    Flip("OBS-06", "clean", "pass", record_no_status_codes, "fail"),
+    Flip("OBS-08", "clean", "pass", hide_the_steps_of_an_item, "fail"),
+    Flip("OBS-09", "bad-item", "pass", say_only_that_it_failed, "fail"),
+    Flip("OBS-10", "bad-item", "pass", lose_the_half_that_refused, "fail"),
+    Flip("OBS-14", "clean", "pass", forget_who_the_provider_is, "fail"),
+    Flip("OBS-15", "clean", "pass", set_no_severity, "fail"),
+)
+
+
+def outcome(check: Check, reader: Reader, settings: Config) -> str:
+    result = judged(reader, check, GATES, settings, compared=True)
+    return f"{result.outcome} {result.reason}".strip()
+
+
+@cache
+def as_recorded(sample: str, prepare: Edit) -> Reader:
+    return edited(sample, prepare, config(sample))
+
+
+def edited(sample: str, edit: Edit, settings: Config) -> Reader:
+    run = recording(sample)
+    edit(run)
+    return rebuilt(run, settings, injected=faults(sample), baseline=clean_baseline())
+
+
+@pytest.mark.parametrize("flip", FLIPS, ids=str)
+def test_a_check_follows_its_fact(flip: Flip) -> None:
+    settings = replace(config(flip.sample), **flip.settings)
+    check = CHECKS[flip.check]
+    assert outcome(check, as_recorded(flip.sample, flip.prepare), settings) == flip.before
+    assert outcome(check, edited(flip.sample, flip.edit, settings), settings) == flip.after
+
+
+def test_the_window_is_open_while_the_server_runs() -> None:
+    settings = config("clean")
+    reader = opened(recording("clean"))
+    rebuild(reader, settings)
+    assert outcome(CHECKS["ING-04"], reader, settings) == "not-observed unsettled"
+    assert outcome(CHECKS["ING-04"], as_recorded("clean", nothing), settings) == "pass"
+
+
+def test_no_check_is_without_a_flip() -> None:
+    assert {flip.check for flip in FLIPS} | {"ING-04"} == set(CHECKS)
