@@ -127,6 +127,76 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ("audit absent.jsonl", ["absent.jsonl"]),
+        ("audit empty.json", ["empty.json", "is empty"]),
+        ("audit empty.gz", ["empty.gz", "is empty"]),
+        ("audit notes.txt", ["notes.txt", "not OTLP"]),
+        ("audit binary", ["binary", "OTLP"]),
+        ("audit .", ["directory"]),
+        ("audit", ["No store is named"]),
+        ("audit run.jsonl --store run.duckdb", ["Both files and --store"]),
+        ("audit --store notes.txt", ["notes.txt"]),
+        ("audit --store absent.duckdb", ["absent.duckdb"]),
+        ("audit --store .", ["."]),
+        ("audit --store theirs.duckdb", ["not a tracejury store"]),
+        ("audit run.jsonl --faults absent.json", ["absent.json", "cannot be read"]),
+        ("audit run.jsonl --faults bad-faults.json", ["fault 1", 'no "start"']),
+        ("audit run.jsonl --faults notes.txt", ["notes.txt", "is not valid"]),
+        ("audit run.jsonl --baseline absent.duckdb", ["absent.duckdb"]),
+        ("audit run.jsonl --baseline nothing.json", ["no clean workflow instance"]),
+        ("audit run.jsonl --config absent.toml", ["absent.toml", "cannot be read"]),
+        ("audit run.jsonl --config malformed.toml", ["malformed.toml", "not valid TOML"]),
+        ("audit run.jsonl --config misspelt.toml", ['"call_second"', '"call_seconds"?']),
+        ("audit run.jsonl --config section.toml", ['"polizy"', '"policy"?']),
+        ("audit run.jsonl --config text.toml", ["policy.call_seconds", "number"]),
+        ("audit run.jsonl --config sampling.toml", ["evidence.sampling", '"none"']),
+        ("audit run.jsonl --config binary.toml", ["binary.toml"]),
+        ("audit run.jsonl --format yaml", ["--format", "yaml"]),
+        ("audit run.jsonl --min-completeness 2", ["--min-completeness", "share between 0 and 1"]),
+        ("audit run.jsonl --min-completeness nan", ["--min-completeness"]),
+        ("audit run.jsonl --fail-on never", ["--fail-on", "never"]),
+        ("audit run.jsonl --sampling some", ["--sampling", "some"]),
+        ("audit run.jsonl --sampel none", ["--sampel"]),
+        ("audit run.jsonl --output absent/report.txt", ["absent/report.txt", "cannot be written"]),
+        ("import absent.jsonl --store new.duckdb", ["absent.jsonl"]),
+        ("import run.jsonl", ["No store is named"]),
+        ("import run.jsonl --store .", ["folder"]),
+        ("import run.jsonl --store notes.txt", ["notes.txt", "not a DuckDB file"]),
+        ("import run.jsonl --store theirs.duckdb", ["not a tracejury store"]),
+        ("import run.jsonl --store absent/new.duckdb", ["absent"]),
+        ("import notes.txt --store new.duckdb", ["not OTLP"]),
+        ("export --store run.duckdb", ["--output"]),
+        ("export --store run.duckdb --output notes.txt", ["notes.txt"]),
+        ("export --store absent.duckdb --output out", ["absent.duckdb"]),
+        ("sql --store run.duckdb SELEKT", ["not SQL"]),
+        ("sql --store run.duckdb DROP", ["not SQL"]),
+        ("sql --store absent.duckdb SELECT", ["absent.duckdb"]),
+        ("diagnose --store run.duckdb", ["No fault window"]),
+        ("explain OBS-99", ["OBS-99", "Choose one of"]),
+        ("faults check bad-faults.json", ["fault 1"]),
+        ("faults check absent.json", ["absent.json"]),
+        ("faults", ["ACTION"]),
+        ("serve --store run.duckdb --grpc-port 70000", ["--grpc-port", "port"]),
+        ("serve --store run.duckdb --http-port x", ["--http-port", "port"]),
+        ("serve --grpc-port 0 --http-port 0 --store .", ["folder"]),
+        ("serve --grpc-port 0 --http-port 0 --store notes.txt", ["notes.txt"]),
+        ("serve", ["No store is named"]),
+        ("", ["COMMAND"]),
+        ("judge", ["judge"]),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_a_sentence(
+    folder: Path, arguments: str, parts: list[str]
+) -> None:
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    refused(called(folder, *arguments.split()), *parts)
+    after = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert after == before
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         "audit notes.txt",

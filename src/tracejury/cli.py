@@ -267,12 +267,18 @@ def _import(options: argparse.Namespace) -> int:
     if missing is not None:
         raise InputError(f"There is no file {missing}.", next_step="Nothing was loaded.")
     loads: list[Loaded] = []
-    with Store.open(_store_path(_config(options)), kind="import") as store, reading() as progress:
-        for file in options.files:
-            loaded = import_file(store, file, progress(file))
-            print(_loaded_line(file, loaded))
-            _tell(file, loaded)
-            loads.append(loaded)
+    path = _store_path(_config(options))
+    is_new = not path.exists()
+    try:
+        with Store.open(path, kind="import") as store, reading() as progress:
+            for file in options.files:
+                loaded = import_file(store, file, progress(file))
+                print(_loaded_line(file, loaded))
+                _tell(file, loaded)
+                loads.append(loaded)
+    finally:
+        if is_new and not any(loaded.stored for loaded in loads):
+            path.unlink(missing_ok=True)  # a store that nothing was loaded into is no store
     if not any(loaded.refused or loaded.rejected for loaded in loads):
         return DONE
     return NOT_GOOD if any(loaded.stored or loaded.duplicates for loaded in loads) else NOT_DONE

@@ -12,13 +12,13 @@ TracejuryError
 class TracejuryError(Exception):
     """What went wrong in one sentence, and what to do about it.
 
-    `message` is the sentence, `next_step` the advice, `exit_status` what the process ends with
-    (2: nothing could be judged or done).
+    `message` is the sentence, `next_step` the advice ('' where a program is told, and no person),
+    `exit_status` what the process ends with (2: nothing could be judged or done).
     """
 
     exit_status = 2
 
-    def __init__(self, message: str, *, next_step: str = "") -> None:
+    def __init__(self, message: str, *, next_step: str) -> None:
         super().__init__(message)
         self.message = message
         self.next_step = next_step

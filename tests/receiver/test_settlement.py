@@ -58,7 +58,7 @@ class Allergic(Store):
 
     def commit(self, batches: Sequence[Batch], *, received_ns: int, source: str) -> list[Committed]:
         if any("poison" in batch.spans["name"].to_pylist() for batch in batches):
-            raise StoreError("A constraint is violated.")
+            raise StoreError("A constraint is violated.", next_step="")
         return super().commit(batches, received_ns=received_ns, source=source)
 
 

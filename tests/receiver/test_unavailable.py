@@ -60,7 +60,7 @@ class Failing(Store):
 
     def commit(self, batches: Sequence[Batch], *, received_ns: int, source: str) -> list[Committed]:
         if self.is_failing:
-            raise StoreError("The disk is full.")
+            raise StoreError("The disk is full.", next_step="")
         return super().commit(batches, received_ns=received_ns, source=source)
 
 

@@ -75,7 +75,9 @@ def read_requests(
     except FileNotFoundError:
         raise InputError(f"{path} does not exist.", next_step="Check the path.") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}.", next_step="Check its permissions."
+        ) from error
 
 
 def _records(path: Path, stream: Stream) -> Iterator[Record]:

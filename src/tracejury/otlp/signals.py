@@ -28,5 +28,5 @@ class MalformedRequest(InputError):  # noqa: N818 - it is no failure of ours
     """
 
     def __init__(self, message: str, *, request: int = 0) -> None:
-        super().__init__(message)
+        super().__init__(message, next_step="")
         self.request = request

@@ -50,7 +50,9 @@ def _wait_until_listening(child: "subprocess.Popen[bytes]", log: Path) -> None:
     while b"Listening" not in log.read_bytes():
         if child.poll() is not None or time.monotonic() > deadline:
             said = log.read_text(errors="replace").strip().removeprefix("tracejury: ")
-            raise ReceiverError(said or f"The receiver did not start; see {log}.")
+            raise ReceiverError(
+                said or "The receiver did not start.", next_step=f"Its log is {log}."
+            )
         time.sleep(_POLL_S)
 
 

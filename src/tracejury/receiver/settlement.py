@@ -88,7 +88,9 @@ def _write(store: Store, batches: Sequence[Batch], points: Sequence[int], receiv
         raise
     except Exception as error:
         # Whatever it is, the telemetry is in order: its sender had better keep it.
-        raise StoreError(f"The store could not be written: {error}.") from error
+        raise StoreError(
+            f"The store could not be written: {error}.", next_step="Send it again."
+        ) from error
 
 
 def _groups(requests: Sequence[Request]) -> dict[tuple[Signal, Encoding], list[int]]:

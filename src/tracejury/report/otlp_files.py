@@ -34,5 +34,7 @@ def export_store(reader: Reader, folder: Path) -> Iterator[tuple[Path, int]]:
                     files[start].write(line + "\n")
                     written[start] += 1
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror}.") from error
+        raise UsageError(
+            f"{folder} cannot be written: {error.strerror}.", next_step="Name another --output."
+        ) from error
     yield from ((paths[start], count) for start, count in written.items())

@@ -140,4 +140,7 @@ class Reader:
 
 
 def _read_error(error: duckdb.Error) -> StoreError:
-    return StoreError(f"The store could not be read: {str(error).splitlines()[0]}.")
+    return StoreError(
+        f"The store could not be read: {str(error).splitlines()[0]}.",
+        next_step="Try again; if it stays so, report it with this sentence.",
+    )

@@ -85,7 +85,10 @@ def _prefix(store: Path) -> str:
 
 
 def _failure(error: OSError) -> StoreError:
-    return StoreError(f"The snapshot could not be written: {error.strerror}.")
+    return StoreError(
+        f"The snapshot could not be written: {error.strerror}.",
+        next_step="It needs as much space beside the store as the store has.",
+    )
 
 
 def _copy(source: int, target: Path) -> None:
@@ -117,7 +120,8 @@ def _ask(address: Path) -> bytes | None:
             return connection.makefile("rb").readline()
         except OSError as error:
             raise StoreError(
-                f"The program that writes the store did not answer: {error}."
+                f"The program that writes the store did not answer: {error}.",
+                next_step="Try again, or stop it and read the store itself.",
             ) from error
 
 

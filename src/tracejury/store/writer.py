@@ -138,7 +138,7 @@ class Store:
         the same file would give up DuckDB's lock on it, as POSIX has it.
         """
         if self.path is None or self._file is None:
-            raise StoreError("A store in memory has no file.")
+            raise StoreError("A store in memory has no file.", next_step="Read it where it is.")
         with self._lock:
             self.checkpoint()
             yield self.path, self._file
@@ -370,4 +370,6 @@ def _write_error(error: duckdb.Error) -> StoreError:
     reason = str(error).splitlines()[0]
     if "No space left" in str(error):
         return StoreError("The disk is full.", next_step="Free some space; nothing stored is lost.")
-    return StoreError(f"The store could not be written: {reason}.")
+    return StoreError(
+        f"The store could not be written: {reason}.", next_step="Nothing of this request is stored."
+    )
