@@ -400,10 +400,10 @@ def _audit_status(judged: "Audit", options: argparse.Namespace) -> int:
 
 def _tui(options: argparse.Namespace) -> int:
     config = _config(options)
-    return _browse(options, config, is_live=False)
+    return _browse(options, config)
 
 
-def _browse(options: argparse.Namespace, config: Config, *, is_live: bool) -> int:
+def _browse(options: argparse.Namespace, config: Config, *, announced: str = "") -> int:
     from tracejury.tui.app import TracejuryApp
 
     # What cannot be read is said before the screen is taken over.
@@ -416,9 +416,9 @@ def _browse(options: argparse.Namespace, config: Config, *, is_live: bool) -> in
         reader = _open(options, config)
         return audit(reader, config, injected=injected, baseline=baseline, inputs=inputs), reader
 
-    if not is_live:
+    if not announced:
         _open(options, config).close()
-    TracejuryApp(load, title=", ".join(inputs), live=is_live).run()
+    TracejuryApp(load, title=", ".join(inputs), announced=announced).run()
     return DONE
 
 
@@ -433,8 +433,8 @@ def _live(options: argparse.Namespace) -> int:
         host=options.host,
         grpc_port=options.grpc_port,
         http_port=options.http_port,
-    ):
-        return _browse(options, config, is_live=True)
+    ) as announced:
+        return _browse(options, config, announced=announced)
 
 
 def _diagnose(options: argparse.Namespace) -> int:

@@ -9,6 +9,8 @@ from tests.report.example_audit import EXAMPLE
 from textual.pilot import Pilot
 
 from tracejury.config import Config
+from tracejury.receiver.announcement import announcement
+from tracejury.receiver.server import Addresses
 from tracejury.scorecard.audit import audit
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.workflows import workflows
@@ -18,6 +20,9 @@ from tracejury.tui.app import TracejuryApp
 from tracejury.workflow.rebuild import rebuild
 
 SMALL, WIDE = (80, 24), (120, 40)
+
+# What a receiver says that could not have the usual ports.
+ANNOUNCED = announcement(Addresses("127.0.0.1", 5317, 5318)).removesuffix("Ctrl-C stops.")
 
 Load = Callable[[], tuple[Audit, Reader]]
 
@@ -88,9 +93,9 @@ class Person:
 
 @asynccontextmanager
 async def browsing(
-    load: Load, *, size: tuple[int, int] = SMALL, live: bool = False
+    load: Load, *, size: tuple[int, int] = SMALL, announced: str = ""
 ) -> AsyncIterator[Person]:
-    app = TracejuryApp(load, title="test", live=live, refresh_seconds=3600)
+    app = TracejuryApp(load, title="test", announced=announced, refresh_seconds=3600)
     async with app.run_test(size=size, notifications=True) as pilot:
         person = Person(pilot, app)
         await person.settle()

@@ -7,7 +7,7 @@ import pytest
 from tests.report.example_audit import EXAMPLE
 from tests.tui.odd_run import LINKED_TRACE, ODD, ODD_LOGS, ODD_TRACE
 from tests.tui.requests import Log, Span, span_id, stored, trace_id
-from tests.tui.screens import WIDE, Load, Person, browsing, judged
+from tests.tui.screens import ANNOUNCED, WIDE, Load, Person, browsing, judged
 from textual.content import Content
 
 from tracejury.checks.check import Finding, Reference
@@ -243,14 +243,17 @@ async def test_r_asks_the_store_again_and_stays_on_the_row() -> None:
 
 
 async def test_a_live_run_says_so_and_is_read_again(odd: Load) -> None:
-    async with browsing(odd, live=True) as person:
+    async with browsing(odd, announced=ANNOUNCED) as person:
         assert "●" in person.lines()[0]
         assert "17 sp 4 logs" in person.lines()[0]
 
 
 async def test_nothing_received_says_where_to_point() -> None:
-    for live, words in ((True, "OTEL_EXPORTER_OTLP_ENDPOINT"), (False, "tracejury serve")):
-        async with browsing(judged(stored([])), live=live) as person:
+    for announced, words in (
+        (ANNOUNCED, "ENDPOINT=http://127.0.0.1:5317"),
+        ("", "tracejury serve"),
+    ):
+        async with browsing(judged(stored([])), announced=announced) as person:
             assert words in person.screen()
             assert words in await person.press("t", "escape")
 
@@ -261,7 +264,7 @@ async def test_the_first_spans_end_the_emptiness() -> None:
     def load() -> tuple[Audit, Reader]:
         return judged(next(versions))()
 
-    async with browsing(load, live=True) as person:
+    async with browsing(load, announced=ANNOUNCED) as person:
         assert "Audit tasks" in await person.press("r")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.tui.conftest import Golden
 from tests.tui.requests import stored
-from tests.tui.screens import SMALL, WIDE, Load, browsing, judged, with_example
+from tests.tui.screens import ANNOUNCED, SMALL, WIDE, Load, browsing, judged, with_example
 
 from tracejury.config import load_config
 from tracejury.otlp.decode import Encoding, Signal, decode
@@ -46,10 +46,10 @@ async def test_screen(worker_kill: Load, golden: Golden, view: str, size: tuple[
         golden(f"{view}-{size[0]}x{size[1]}", screen)
 
 
-@pytest.mark.parametrize("live", [True, False], ids=["live", "stored"])
-async def test_screen_without_telemetry(golden: Golden, live: bool) -> None:
-    async with browsing(judged(stored([])), live=live) as person:
-        golden(f"empty-{'live' if live else 'stored'}", person.screen())
+@pytest.mark.parametrize("announced", [ANNOUNCED, ""], ids=["live", "stored"])
+async def test_screen_without_telemetry(golden: Golden, announced: str) -> None:
+    async with browsing(judged(stored([])), announced=announced) as person:
+        golden(f"empty-{'live' if announced else 'stored'}", person.screen())
 
 
 async def test_the_job_that_was_hit_is_named(worker_kill: Load) -> None:

@@ -11,7 +11,8 @@ def announcement(addresses: Addresses) -> str:
         f"  export OTEL_EXPORTER_OTLP_ENDPOINT={addresses.grpc_endpoint}\n"
         "  export OTEL_EXPORTER_OTLP_PROTOCOL=grpc\n"
         "  export OTEL_BSP_SCHEDULE_DELAY=200 OTEL_BLRP_SCHEDULE_DELAY=200\n"
-        f"or, over HTTP, OTEL_EXPORTER_OTLP_ENDPOINT={addresses.http_endpoint}"
-        " OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n"
+        "or, over HTTP:\n"
+        f"  export OTEL_EXPORTER_OTLP_ENDPOINT={addresses.http_endpoint}\n"
+        "  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n"
         "Ctrl-C stops."
     )

@@ -14,10 +14,13 @@ _START_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.05
 
+# With these an announcement ends; they are about a terminal of its own.
+_LAST_WORDS: Final = "Ctrl-C stops."
+
 
 @contextmanager
-def receiving(store: Path, *, host: str, grpc_port: int, http_port: int) -> Iterator[Path]:
-    """Receive into `store` until the block ends; yields the log file.
+def receiving(store: Path, *, host: str, grpc_port: int, http_port: int) -> Iterator[str]:
+    """Receive into `store` until the block ends; yields what it announced: where it listens.
 
     Raises `ReceiverError`, with what the child said, when it does not start.
     """
@@ -39,21 +42,22 @@ def receiving(store: Path, *, host: str, grpc_port: int, http_port: int) -> Iter
     with log.open("wb") as sink:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)  # noqa: S603 - our own interpreter and arguments
         try:
-            _wait_until_listening(child, log)
-            yield log
+            yield _announced(child, log)
         finally:
             _stop(child)
 
 
-def _wait_until_listening(child: "subprocess.Popen[bytes]", log: Path) -> None:
+def _announced(child: "subprocess.Popen[bytes]", log: Path) -> str:
     deadline = time.monotonic() + _START_TIMEOUT_S
-    while b"Listening" not in log.read_bytes():
+    while _LAST_WORDS not in log.read_text(errors="replace"):
         if child.poll() is not None or time.monotonic() > deadline:
             said = log.read_text(errors="replace").strip().removeprefix("tracejury: ")
             raise ReceiverError(
                 said or "The receiver did not start.", next_step=f"Its log is {log}."
             )
         time.sleep(_POLL_S)
+    said = log.read_text(errors="replace")
+    return said[said.index("Listening") : said.index(_LAST_WORDS)]
 
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:

@@ -43,8 +43,9 @@ REFRESH_PER_COST = 10  # a refresh may take a tenth of the time
 class TracejuryApp(App[None]):
     """Browses the run that `load` judges and opens; `load` is called again at every refresh.
 
-    `title` names the run. `live`: spans arrive, so refresh every `refresh_seconds`, or more rarely
-    where a load takes long. A store that a server goes on writing is refreshed too.
+    `title` names the run. `announced` is what a receiver of our own said when it began to listen:
+    spans arrive, so refresh every `refresh_seconds`, or more rarely where a load takes long. A
+    store that a server goes on writing is refreshed too.
     """
 
     ENABLE_COMMAND_PALETTE = True
@@ -66,13 +67,13 @@ class TracejuryApp(App[None]):
     CSS_PATH = "layout.tcss"
 
     def __init__(
-        self, load: Load, *, title: str = "", live: bool = False, refresh_seconds: float = 5.0
+        self, load: Load, *, title: str = "", announced: str = "", refresh_seconds: float = 5.0
     ) -> None:
         super().__init__()
         self.title = safe(f"tracejury {title}".strip())
         self.audited: Audit | None = None
         self._session = Session(load)
-        self._is_live = live
+        self._announced = announced
         self._refresh_seconds = refresh_seconds
         self._is_loading = False
         self._visited: list[str] = []
@@ -86,7 +87,7 @@ class TracejuryApp(App[None]):
             yield TracesView()
             yield FindingsView()
             yield DiagnosisView()
-            yield EmptyView(is_live=self._is_live)
+            yield EmptyView(announced=self._announced)
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -123,7 +124,7 @@ class TracejuryApp(App[None]):
         finally:
             self._is_loading = False
         self.tell_state(self.screen)
-        if self._is_live or self._session.is_growing:
+        if bool(self._announced) or self._session.is_growing:
             pause = max(self._refresh_seconds, REFRESH_PER_COST * self._session.cost_s)
             self.set_timer(pause, self.action_refresh_run)
 
@@ -155,7 +156,7 @@ class TracejuryApp(App[None]):
             bar.mark(current or "")
             bar.tell(
                 self.audited,
-                is_live=self._is_live or self._session.is_growing,
+                is_live=bool(self._announced) or self._session.is_growing,
                 is_loading=self._is_loading,
             )
 

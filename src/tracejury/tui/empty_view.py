@@ -6,20 +6,6 @@ from tracejury.scorecard.result import Audit
 from tracejury.tui.content import line, stacked
 from tracejury.tui.view import View
 
-LIVE = (
-    ("Nothing has arrived yet.", "bold"),
-    ("Point your services here and start them again:", ""),
-    ("", ""),
-    ("  export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "$text-accent"),
-    ("  export OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "$text-accent"),
-    ("", ""),
-    ("or, over HTTP:", ""),
-    ("", ""),
-    ("  export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318", "$text-accent"),
-    ("  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "$text-accent"),
-    ("", ""),
-    ("This screen fills as spans arrive; r looks again at once.", "$text-muted"),
-)
 STORED = (
     ("This store has no telemetry.", "bold"),
     ("Receive some, with these lines in the environment of your services:", ""),
@@ -36,13 +22,26 @@ STORED = (
 )
 
 
+def _live(announced: str) -> list[tuple[str, str]]:
+    return [
+        ("Nothing has arrived yet.", "bold"),
+        *((part, "$text-accent" if "OTEL_" in part else "") for part in announced.splitlines()),
+        ("", ""),
+        ("This screen fills as spans arrive; r looks again at once.", "$text-muted"),
+    ]
+
+
 class EmptyView(View, can_focus=True):
-    """Shown instead of every other view while nothing was received."""
+    """Shown instead of every other view while nothing was received.
+
+    `announced` is what the receiver said when it began to listen; '' where there is none.
+    """
 
     DEFAULT_CSS = "EmptyView { align: center middle; & > Static { width: auto; height: auto; } }"
 
-    def __init__(self, *, is_live: bool) -> None:
-        lines = stacked(line(said) for said in (LIVE if is_live else STORED))
+    def __init__(self, *, announced: str) -> None:
+        said = _live(announced) if announced else STORED
+        lines = stacked(line(part) for part in said)
         super().__init__(Static(lines, markup=False), id="empty-view")
 
     def show_audit(self, audit: Audit) -> None:

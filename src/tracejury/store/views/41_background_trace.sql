@@ -15,7 +15,10 @@ FROM (
                 AND (
                     (
                         node.kind = 'CLIENT'
-                        AND (field.db_system IS NOT NULL OR field.messaging_system IS NOT NULL)
+                        AND coalesce(
+                            field.db_system, field.db_query, field.db_operation,
+                            field.db_namespace, field.messaging_system
+                        ) IS NOT NULL
                     )
                     OR (
                         node.kind IN ('CLIENT', 'CONSUMER')
