@@ -30,7 +30,7 @@ def decode(signal: Signal, encoding: Encoding, bodies: Sequence[bytes]) -> Batch
 
 def _decode(signal: Signal, encoding: Encoding, bodies: Sequence[bytes]) -> Batch:
     columns = json_columns if encoding is Encoding.JSON else protobuf_columns
-    return flatten(signal, columns.parse(signal, bodies), columns.field)
+    return flatten(signal, columns.parse(signal, bodies), columns)
 
 
 def _raise_first(signal: Signal, encoding: Encoding, bodies: Sequence[bytes]) -> None:

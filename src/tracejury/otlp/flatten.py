@@ -1,18 +1,17 @@
 """Nested Arrow columns of requests as the flat tables of a `Batch`, whatever they were read from.
 
-`read(rows, name)` gives a field of some messages as a column; it is all that differs between the
-encodings.
+What differs between the encodings is `Columns`: how fields and attributes are read.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracejury.otlp.signals import Signal
-from tracejury.otlp.values import Read, typed_texts
+from tracejury.otlp.values import Read
 from tracejury.telemetry import batch
 from tracejury.telemetry.batch import Batch
 
@@ -25,6 +24,19 @@ _NAMES: Final = {
 _FALSE: Final = pa.scalar(False, pa.bool_())  # noqa: FBT003
 
 
+class Columns(Protocol):
+    """How an encoding's nested columns are read."""
+
+    def field(self, rows: pa.Array, name: str) -> pa.Array:
+        """A field of some messages as a column."""
+
+    def attributes(self, entries: pa.Array) -> list[pa.Array]:
+        """Keys, types and texts of some attributes."""
+
+    def values(self, values: pa.Array) -> list[pa.Array]:
+        """Types and texts of some values; the text of an empty one is null."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """Messages of one kind, and for each the row of the message that holds it."""
@@ -33,8 +45,9 @@ class _Rows:
     parents: pa.Array
 
 
-def flatten(signal: Signal, requests: pa.Array, read: Read) -> Batch:
+def flatten(signal: Signal, requests: pa.Array, columns: Columns) -> Batch:
     """The tables of some requests, each given as the list of its resources."""
+    read = columns.field
     scope_list, record_list = _NAMES[signal]
     resources = _inner(requests)
     scopes = _inner(read(resources.rows, scope_list))
@@ -42,17 +55,17 @@ def flatten(signal: Signal, requests: pa.Array, read: Read) -> Batch:
     request = resources.parents.take(scopes.parents).take(records.parents)
     origin = [request, scopes.parents.take(records.parents), records.parents]
     if signal is Signal.TRACES:
-        tables = _span_tables(records.rows, origin, read)
+        tables = _span_tables(records.rows, origin, columns)
     else:
-        tables = _log_tables(records.rows, origin, read)
+        tables = _log_tables(records.rows, origin, columns)
     resource = read(resources.rows, "resource")
     scope = read(scopes.rows, "scope")
     return Batch(
         requests=len(requests),
         resources=_resources(resources.rows, resource, read),
-        resource_attributes=_attributes(resource, read),
+        resource_attributes=_attributes(resource, columns),
         scopes=_scopes(scopes.rows, scope, read),
-        scope_attributes=_attributes(scope, read),
+        scope_attributes=_attributes(scope, columns),
         **tables,
     )
 
@@ -79,11 +92,9 @@ def _numbers(rows: pa.Array, name: str, read: Read) -> pa.Array:
     return pc.fill_null(column, 0) if column.null_count else column
 
 
-def _attributes(owners: pa.Array, read: Read) -> pa.Table:
-    attributes = _inner(read(owners, "attributes"))
-    types, texts = typed_texts(read(attributes.rows, "value"), read)
-    keys = _texts(attributes.rows, "key", read)
-    return _table(batch.ATTRIBUTES, [attributes.parents, keys, types, texts])
+def _attributes(owners: pa.Array, columns: Columns) -> pa.Table:
+    entries = _inner(columns.field(owners, "attributes"))
+    return _table(batch.ATTRIBUTES, [entries.parents, *columns.attributes(entries.rows)])
 
 
 def _resources(holders: pa.Array, resources: pa.Array, read: Read) -> pa.Table:
@@ -104,7 +115,8 @@ def _scopes(holders: pa.Array, scopes: pa.Array, read: Read) -> pa.Table:
     )
 
 
-def _span_tables(spans: pa.Array, origin: list[pa.Array], read: Read) -> dict[str, pa.Table]:
+def _span_tables(spans: pa.Array, origin: list[pa.Array], columns: Columns) -> dict[str, pa.Table]:
+    read = columns.field
     has_trace = _is_id(read(spans, "trace_id"), 16)
     has_span = _is_id(read(spans, "span_id"), 8)
     rejections = _rejections(origin[0], has_trace, has_span)
@@ -116,11 +128,11 @@ def _span_tables(spans: pa.Array, origin: list[pa.Array], read: Read) -> dict[st
     links = _inner(read(spans, "links"))
     return {
         "spans": _spans(spans, origin, read),
-        "span_attributes": _attributes(spans, read),
+        "span_attributes": _attributes(spans, columns),
         "events": _events(events, read),
-        "event_attributes": _attributes(events.rows, read),
+        "event_attributes": _attributes(events.rows, columns),
         "links": _links(links, read),
-        "link_attributes": _attributes(links.rows, read),
+        "link_attributes": _attributes(links.rows, columns),
         "logs": batch.LOGS.empty_table(),
         "log_attributes": batch.ATTRIBUTES.empty_table(),
         "rejections": rejections,
@@ -177,7 +189,7 @@ def _links(links: _Rows, read: Read) -> pa.Table:
     )
 
 
-def _log_tables(records: pa.Array, origin: list[pa.Array], read: Read) -> dict[str, pa.Table]:
+def _log_tables(records: pa.Array, origin: list[pa.Array], columns: Columns) -> dict[str, pa.Table]:
     return {
         "spans": batch.SPANS.empty_table(),
         "span_attributes": batch.ATTRIBUTES.empty_table(),
@@ -185,14 +197,15 @@ def _log_tables(records: pa.Array, origin: list[pa.Array], read: Read) -> dict[s
         "event_attributes": batch.ATTRIBUTES.empty_table(),
         "links": batch.LINKS.empty_table(),
         "link_attributes": batch.ATTRIBUTES.empty_table(),
-        "logs": _logs(records, origin, read),
-        "log_attributes": _attributes(records, read),
+        "logs": _logs(records, origin, columns),
+        "log_attributes": _attributes(records, columns),
         "rejections": batch.REJECTIONS.empty_table(),
     }
 
 
-def _logs(records: pa.Array, origin: list[pa.Array], read: Read) -> pa.Table:
-    body_types, bodies = typed_texts(read(records, "body"), read)
+def _logs(records: pa.Array, origin: list[pa.Array], columns: Columns) -> pa.Table:
+    read = columns.field
+    body_types, bodies = columns.values(read(records, "body"))
     trace_ids = read(records, "trace_id")
     return _table(
         batch.LOGS,

@@ -24,6 +24,7 @@ from tracejury.otlp import json_scalars, protobuf_columns
 from tracejury.otlp.json_shapes import doubtful_paths
 from tracejury.otlp.protobuf_columns import OPAQUE, request_descriptor
 from tracejury.otlp.signals import MalformedRequest, Signal
+from tracejury.otlp.values import names_of, typed_texts
 
 _SNAKE_CASE_KEY: Final = r'"[a-z]+(_[a-z]+)+"\s*:'
 
@@ -78,6 +79,18 @@ def field(rows: pa.Array, name: str) -> pa.Array:
     if declared.message_type is not None or name in OPAQUE:
         return column
     return json_scalars.convert(column, declared)
+
+
+def attributes(entries: pa.Array) -> list[pa.Array]:
+    """Keys, types and texts of some attributes."""
+    keys = pc.fill_null(field(entries, "key"), "").dictionary_encode()
+    return [keys, *values(field(entries, "value"))]
+
+
+def values(values: pa.Array) -> list[pa.Array]:
+    """Types and texts of some values; the text of an empty one is null."""
+    kinds, texts = typed_texts(values, field)
+    return [names_of(kinds), texts]
 
 
 def _connection() -> duckdb.DuckDBPyConnection:

@@ -1,4 +1,8 @@
-"""OTLP/protobuf requests as one nested Arrow column, without an object per span."""
+"""OTLP/protobuf requests as one nested Arrow column, without an object per span.
+
+`ptars` parses what a message has once, by slimmed-down copies of the official messages. What it has
+a dozen times, its attributes, is left as bytes, which `wire_attributes` reads four times as fast.
+"""
 
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -15,8 +19,11 @@ from google.protobuf.descriptor_pb2 import (
 )
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from tracejury.otlp.signals import MalformedRequest, Signal
+from tracejury.otlp.values import Kinds, names_of, typed_texts
+from tracejury.otlp.wire_attributes import read_attributes, read_values
 
 _OFFICIAL: Final = {
     Signal.TRACES: trace_service_pb2.ExportTraceServiceRequest.DESCRIPTOR,
@@ -25,7 +32,8 @@ _OFFICIAL: Final = {
 
 # On the wire a message and a byte string look alike. Lists inside of values are recursive, which
 # no column can be, so they stay bytes here and are read by `values`.
-OPAQUE: Final = {"array_value", "kvlist_value"}
+OPAQUE: Final = frozenset({"array_value", "kvlist_value"})
+_RAW: Final = OPAQUE | {"attributes", "body"}
 
 # Fields that no table keeps: entities, and the profiles' string table.
 _UNREAD: Final = {"entity_refs", "string_value_strindex", "key_strindex"}
@@ -33,11 +41,7 @@ _UNREAD: Final = {"entity_refs", "string_value_strindex", "key_strindex"}
 
 def parse(signal: Signal, bodies: Sequence[bytes]) -> pa.Array:
     """One row per request: the list of its `ResourceSpans` or `ResourceLogs`."""
-    try:
-        return _handler(signal).list_to_record_batch(list(bodies)).column(0)
-    except ValueError as error:
-        reason = str(error).removeprefix("failed to decode Protobuf message: ")
-        raise MalformedRequest(f"The body is not an OTLP/protobuf request: {reason}.") from error
+    return _parsed(_handler(_OFFICIAL[signal], _RAW), list(bodies)).column(0)
 
 
 def field(rows: pa.Array, name: str) -> pa.Array:
@@ -46,36 +50,80 @@ def field(rows: pa.Array, name: str) -> pa.Array:
     return pc.struct_field(rows, name) if rows.null_count else rows.field(name)
 
 
+def attributes(entries: pa.Array) -> list[pa.Array]:
+    """Keys, types and texts of some `KeyValue` messages."""
+    try:
+        keys, kinds, texts = read_attributes(entries, _parsed_attributes)
+    except pa.ArrowInvalid as error:
+        raise MalformedRequest("An attribute is not valid UTF-8.") from error
+    return [keys, names_of(kinds), texts]
+
+
+def values(values: pa.Array) -> list[pa.Array]:
+    """Types and texts of some `AnyValue` messages; the text of an empty one is null."""
+    try:
+        kinds, texts = read_values(pc.fill_null(values, b""), _parsed_values)
+    except pa.ArrowInvalid as error:
+        raise MalformedRequest("A log record's body is not valid UTF-8.") from error
+    return [names_of(kinds), texts]
+
+
 @cache
 def request_descriptor(signal: Signal) -> Any:
     """The official message, with recursive values opaque and unread fields left out."""
-    pool = descriptor_pool.DescriptorPool()
-    for file in _files(_OFFICIAL[signal].file):
-        pool.Add(file)
-    return pool.FindMessageTypeByName(_OFFICIAL[signal].full_name)
+    return _descriptor(_OFFICIAL[signal], OPAQUE)
+
+
+def _parsed_attributes(entries: pa.Array) -> tuple[pa.Array, Kinds, pa.Array]:
+    rows = _parsed(_handler(KeyValue.DESCRIPTOR, OPAQUE), entries.to_pylist()).to_struct_array()
+    kinds, texts = typed_texts(field(rows, "value"), field)
+    return pc.fill_null(field(rows, "key"), ""), kinds, texts
+
+
+def _parsed_values(values: pa.Array) -> tuple[Kinds, pa.Array]:
+    rows = _parsed(_handler(AnyValue.DESCRIPTOR, OPAQUE), values.to_pylist()).to_struct_array()
+    return typed_texts(rows, field)
+
+
+def _parsed(handler: Any, messages: list[bytes]) -> pa.RecordBatch:
+    try:
+        return handler.list_to_record_batch(messages)
+    except ValueError as error:
+        reason = str(error).removeprefix("failed to decode Protobuf message: ")
+        raise MalformedRequest(f"The body is not an OTLP/protobuf request: {reason}.") from error
 
 
 @cache
-def _handler(signal: Signal) -> Any:
-    descriptor = request_descriptor(signal)
+def _handler(message: Any, raw: frozenset[str]) -> Any:
+    descriptor = _descriptor(message, raw)
     return ptars.HandlerPool([descriptor.file]).get_for_message(descriptor)
 
 
-def _files(file: Any) -> Iterable[FileDescriptorProto]:
+def _descriptor(message: Any, raw: frozenset[str]) -> Any:
+    """A copy of `message` and all it consists of, in which the fields named `raw` are bytes."""
+    pool = descriptor_pool.DescriptorPool()
+    for file in _files(message.file, raw):
+        pool.Add(file)
+    return pool.FindMessageTypeByName(message.full_name)
+
+
+def _files(file: Any, raw: frozenset[str]) -> Iterable[FileDescriptorProto]:
     for dependency in file.dependencies:
-        yield from _files(dependency)
+        yield from _files(dependency, raw)
     slim = FileDescriptorProto()
     file.CopyToProto(slim)
     for message in slim.message_type:
-        _slim(message)
+        _slim(message, raw)
     yield slim
 
 
-def _slim(message: DescriptorProto) -> None:
+def _slim(message: DescriptorProto, raw: frozenset[str]) -> None:
     kept = [field for field in message.field if field.name not in _UNREAD]
     for declared in kept:
-        if declared.name in OPAQUE:
+        if declared.name in raw:
             declared.type = FieldDescriptorProto.TYPE_BYTES
             declared.ClearField("type_name")
+    for inner in message.nested_type:
+        _slim(inner, raw)
     del message.field[:]
     message.field.extend(kept)

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValueList
 
 from tracejury.otlp import json_scalars
@@ -23,26 +24,33 @@ from tracejury.otlp.signals import MalformedRequest
 # What protobuf's own parser stops at inside of a span's attribute.
 MAX_DEPTH: Final = 47
 
-_TYPES: Final = ("string", "bool", "int", "double", "bytes", "array", "kvlist")
-_EMPTY: Final = len(_TYPES)
-_TYPE_NAMES: Final = pa.array([*_TYPES, "empty"])
+KINDS: Final = ("string", "bool", "int", "double", "bytes", "array", "kvlist")
+EMPTY: Final = len(KINDS)
+_NAMES: Final = pa.array([*KINDS, "empty"])
 
 Read = Callable[[pa.Array, str], pa.Array]
+Kinds = NDArray[np.int8]
 
 
-def typed_texts(values: pa.Array, read: Read) -> tuple[pa.Array, pa.Array]:
-    """The type and the text of each `AnyValue`; the text of an empty one is null."""
-    kinds = np.full(len(values), _EMPTY, np.int8)
+def names_of(kinds: Kinds) -> pa.Array:
+    """The types of a batch's attributes, of positions in `KINDS`, or `EMPTY`."""
+    return pa.DictionaryArray.from_arrays(pa.array(kinds), _NAMES)
+
+
+def typed_texts(values: pa.Array, read: Read) -> tuple[Kinds, pa.Array]:
+    """The kind and the text of each `AnyValue`; the text of an empty one is null."""
+    kinds = np.full(len(values), EMPTY, np.int8)
     texts = [pa.nulls(len(values), pa.string())]
-    for kind in reversed(range(_EMPTY)):
-        column = read(values, f"{_TYPES[kind]}_value")
+    for kind in reversed(range(EMPTY)):
+        column = read(values, f"{KINDS[kind]}_value")
         if column.null_count < len(column):
             kinds[column.is_valid().to_numpy(zero_copy_only=False)] = kind
-            texts.insert(0, _texts(_TYPES[kind], column))
-    return _TYPE_NAMES.take(pa.array(kinds)), pc.coalesce(*texts)
+            texts.insert(0, texts_of(KINDS[kind], column))
+    return kinds, pc.coalesce(*texts)
 
 
-def _texts(kind: str, column: pa.Array) -> pa.Array:
+def texts_of(kind: str, column: pa.Array) -> pa.Array:
+    """The texts of values of one kind."""
     match kind:
         case "string":
             return column
@@ -187,7 +195,7 @@ def _list_of(kind: str, content: Any) -> _Items | _Pairs:
 
 def _json_node(value: Any) -> Any:
     members = _object(value)
-    for kind in _TYPES:
+    for kind in KINDS:
         content = _member(members, f"{kind}_value")
         if content is not None:
             return _json_content(kind, content)

@@ -92,8 +92,8 @@ SCOPES: Final = pa.schema(
 ATTRIBUTES: Final = pa.schema(
     [
         ("owner", pa.uint32()),  # row of the table the attributes belong to
-        ("key", pa.string()),
-        ("type", pa.string()),
+        ("key", pa.dictionary(pa.int32(), pa.string())),
+        ("type", pa.dictionary(pa.int8(), pa.string())),
         ("value", pa.string()),
     ]
 )
