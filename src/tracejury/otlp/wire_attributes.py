@@ -94,8 +94,8 @@ class _Wire:
         return self.bytes.take(places, mode="clip")
 
     def block(self, starts: Places, width: int) -> NDArray[np.uint8]:
-        """The `width` bytes from each of some places on."""
-        return self.at(starts[:, None] + np.arange(width))
+        """The first, second, ... byte from each of some places on; one row for each of `width`."""
+        return self.at(starts + np.arange(width)[:, None])
 
     def sizes(self, places: Places) -> tuple[Places, Places, Mask]:
         """The lengths that stand at some places, the places after them, and which could be read.
@@ -158,7 +158,8 @@ def _numbers(wire: _Wire, kinds: Kinds, contents: Places, kind: int) -> pa.Array
     sizes = wire.ends[chosen] - starts
     if kind == _DOUBLE:
         good = sizes == 8
-        numbers: NDArray[Any] = wire.block(starts[good], 8).view("<f8")[:, 0]
+        eight = np.ascontiguousarray(wire.block(starts[good], 8).T)
+        numbers: NDArray[Any] = eight.view("<f8")[:, 0]
     else:
         numbers, good = _varints(wire, starts, sizes)
     if kind == _BOOL:
@@ -173,11 +174,11 @@ def _varints(wire: _Wire, starts: Places, sizes: Places) -> tuple[NDArray[Any], 
     """The numbers that are all there is between some places, and at which there is one."""
     width = int(sizes.max(initial=1, where=sizes <= _LONGEST_VARINT))
     block = wire.block(starts, width)
-    is_inside = np.arange(width) < sizes[:, None]
-    is_last = np.arange(width) == sizes[:, None] - 1
-    good = is_last.any(axis=1) & (((block < 0x80) == is_last) | ~is_inside).all(axis=1)
+    nth = np.arange(width)[:, None]
+    is_inside, is_last = nth < sizes, nth == sizes - 1
+    good = is_last.any(axis=0) & (((block < 0x80) == is_last) | ~is_inside).all(axis=0)
     if width == _LONGEST_VARINT:
-        good &= (block[:, -1] <= 1) | ~is_last[:, -1]  # 64 bits
-    groups = np.where(is_inside[good], block[good] & 0x7F, 0).astype(np.uint64)
-    shifted = groups << (np.arange(width, dtype=np.uint64) * np.uint64(7))
-    return np.bitwise_or.reduce(shifted, axis=1).view(np.int64), good
+        good &= (block[-1] <= 1) | ~is_last[-1]  # 64 bits
+    groups = (block & 0x7F).astype(np.uint64) * is_inside
+    numbers = np.bitwise_or.reduce(groups << (nth * 7).astype(np.uint64), axis=0)
+    return numbers.view(np.int64)[good], good
