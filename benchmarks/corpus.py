@@ -1,4 +1,4 @@
-"""The load of every benchmark: OTLP trace requests, the same at every run, with fresh ids on demand.
+"""The load of every benchmark: OTLP trace requests, always the same, with fresh ids on demand.
 
 A shop of five services. A trace is 20 spans of one order: a request at the gateway, a call to the
 order service, a message to a worker, paid calls, queries. A request to the receiver holds 512 spans
@@ -13,7 +13,7 @@ writes them as an OTLP file (each request after its length), which `tracejury im
 import argparse
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,21 +52,47 @@ class Step:
 
 
 _SERVER, _CLIENT, _INTERNAL, _PRODUCER, _CONSUMER = 2, 3, 1, 4, 5
-_HTTP: Final = (
-    "http.request.method http.response.status_code url.path url.scheme server.address server.port "
-    "network.protocol.version user_agent.original client.address http.route"
-).split()
-_QUERY: Final = (
-    "db.system.name db.namespace db.query.text db.operation.name db.collection.name server.address "
-    "server.port db.response.returned_rows"
-).split()
-_MESSAGE: Final = (
-    "messaging.system messaging.destination.name messaging.operation.type messaging.message.id "
-    "messaging.message.body.size server.address messaging.client.id"
-).split()
-_ORDER: Final = "job.id tenant.id order.id".split()
-_CODE: Final = "code.function.name code.file.path code.line.number thread.id".split()
-_BUSINESS: Final = "order.total order.items customer.tier retry.count cache.hit feature.flags".split()
+_HTTP: Final = [
+    "http.request.method",
+    "http.response.status_code",
+    "url.path",
+    "url.scheme",
+    "server.address",
+    "server.port",
+    "network.protocol.version",
+    "user_agent.original",
+    "client.address",
+    "http.route",
+]
+_QUERY: Final = [
+    "db.system.name",
+    "db.namespace",
+    "db.query.text",
+    "db.operation.name",
+    "db.collection.name",
+    "server.address",
+    "server.port",
+    "db.response.returned_rows",
+]
+_MESSAGE: Final = [
+    "messaging.system",
+    "messaging.destination.name",
+    "messaging.operation.type",
+    "messaging.message.id",
+    "messaging.message.body.size",
+    "server.address",
+    "messaging.client.id",
+]
+_ORDER: Final = ["job.id", "tenant.id", "order.id"]
+_CODE: Final = ["code.function.name", "code.file.path", "code.line.number", "thread.id"]
+_BUSINESS: Final = [
+    "order.total",
+    "order.items",
+    "customer.tier",
+    "retry.count",
+    "cache.hit",
+    "feature.flags",
+]
 _CALL: Final = ("url.full", *_HTTP[:2], *_HTTP[4:7], *_CODE, *_ORDER)
 
 STEPS: Final = (
@@ -131,7 +157,9 @@ def fresh(bodies: Sequence[bytes], *, run: int, number: int) -> list[bytes]:
     span = b"\x02" + (run % 2**16).to_bytes(2, "big") + number.to_bytes(1, "big")
     spans = len(bodies) * SPANS_A_REQUEST
     shift = np.uint64(number * (spans // len(STEPS)) * _TRACE_EVERY_NS)
-    return [_later(body.replace(_TRACE_MARK, trace).replace(_SPAN_MARK, span), shift) for body in bodies]
+    return [
+        _later(body.replace(_TRACE_MARK, trace).replace(_SPAN_MARK, span), shift) for body in bodies
+    ]
 
 
 def _later(body: bytes, shift: np.uint64) -> bytes:
@@ -224,7 +252,7 @@ def _fail(span: Span) -> None:
     span.status.code = 2
     span.status.message = "upstream request timed out"
     event = span.events.add(name="exception", time_unix_nano=span.end_time_unix_nano)
-    stack = "Traceback (most recent call last):\n  File \"/srv/app/client.py\", line 88, in call\n"
+    stack = 'Traceback (most recent call last):\n  File "/srv/app/client.py", line 88, in call\n'
     for key, value in (
         ("exception.type", "TimeoutError"),
         ("exception.message", "upstream request timed out after 30 s"),
@@ -235,7 +263,9 @@ def _fail(span: Span) -> None:
 
 def _attributes(order: int, place: int, step: Step) -> list[KeyValue]:
     return [
-        _fixed_entry(place, key) if key in _fixed(place) else _entry(key, _varying(key, order, place))
+        _fixed_entry(place, key)
+        if key in _fixed(place)
+        else _entry(key, _varying(key, order, place))
         for key in step.attributes
     ]
 
@@ -246,27 +276,22 @@ def _fixed_entry(place: int, key: str) -> KeyValue:
 
 
 def _varying(key: str, order: int, place: int) -> Any:
-    match key:
-        case "job.id":
-            return f"job-{order // 5:08d}"
-        case "tenant.id":
-            return f"tenant-{order % 97:03d}"
-        case "order.id":
-            return f"{order * 2654435761 % 2**32:08x}-{order:08x}"
-        case "messaging.message.id":
-            return f"{order * 40503 % 2**32:08x}-5c1b-4f0e-{place:04x}"
-        case "url.full":
-            return f"https://api.example/v2/orders/{order:08d}?tenant={order % 97}&step={place}"
-        case "client.address":
-            return f"10.{order % 7}.{order % 251}.{order % 241}"
-        case "order.total":
-            return (order * 7919 % 100_000) / 100
-        case "retry.count" | "order.items" | "db.response.returned_rows":
-            return order % 7
-        case "messaging.message.body.size" | "thread.id":
-            return 1000 + order * 31 % 9000
-        case _:
-            return order % 3 > 0
+    varying: dict[str, Callable[[], Any]] = {
+        "job.id": lambda: f"job-{order // 5:08d}",
+        "tenant.id": lambda: f"tenant-{order % 97:03d}",
+        "order.id": lambda: f"{order * 2654435761 % 2**32:08x}-{order:08x}",
+        "messaging.message.id": lambda: f"{order * 40503 % 2**32:08x}-5c1b-4f0e-{place:04x}",
+        "url.full": lambda: f"https://api.example/v2/orders/{order:08d}?tenant={order % 97}",
+        "client.address": lambda: f"10.{order % 7}.{order % 251}.{order % 241}",
+        "order.total": lambda: (order * 7919 % 100_000) / 100,
+        "retry.count": lambda: order % 7,
+        "order.items": lambda: order % 7,
+        "db.response.returned_rows": lambda: order % 7,
+        "messaging.message.body.size": lambda: 1000 + order * 31 % 9000,
+        "thread.id": lambda: 1000 + order * 31 % 9000,
+        "cache.hit": lambda: order % 3 > 0,
+    }
+    return varying[key]()
 
 
 @cache
@@ -285,7 +310,7 @@ def _fixed(place: int) -> dict[str, Any]:
         "http.route": "/v2/orders/{order_id}",
         "db.system.name": "postgresql",
         "db.namespace": "shop",
-        "db.query.text": "SELECT id, state, total FROM orders WHERE id = $1 AND tenant = $2 FOR UPDATE",
+        "db.query.text": "SELECT id, state, total FROM orders WHERE id = $1 AND tenant = $2",
         "db.operation.name": "SELECT",
         "db.collection.name": "orders",
         "messaging.system": "rabbitmq",

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.corpus import SPANS_A_REQUEST, corpus
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from benchmarks.corpus import SPANS_A_REQUEST, corpus
 from tracejury.store.reader import Reader
 
 _PORT: Final = re.compile(r"http://[\d.]+:(\d+)")
@@ -60,9 +60,7 @@ def serving(store: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "tracejury.cli", "serve", "--store", str(store)]
     command += ["--grpc-port", "0", "--http-port", "0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         yield Server(process, _grpc_port(process))
     finally:

@@ -19,14 +19,15 @@ from typing import Any, Final
 
 import grpc
 import numpy as np
-
 from benchmarks.corpus import SPANS_A_REQUEST, corpus, fresh
 
 _EXPORT: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _CONNECTIONS: Final = 4
 
 
-def send(calls: Sequence[Any], bodies: Sequence[bytes], in_flight: int, rate: float | None) -> dict[str, Any]:
+def send(
+    calls: Sequence[Any], bodies: Sequence[bytes], in_flight: int, rate: float | None
+) -> dict[str, Any]:
     """Send `bodies` and wait for every answer."""
     free: queue.SimpleQueue[None] = queue.SimpleQueue()
     for _ in range(in_flight if rate is None else len(bodies)):
@@ -47,7 +48,9 @@ def send(calls: Sequence[Any], bodies: Sequence[bytes], in_flight: int, rate: fl
             time.sleep(max(0.0, begin + number * SPANS_A_REQUEST / rate - time.perf_counter()))
         started = time.perf_counter()
         call = calls[number % len(calls)].future(body)
-        call.add_done_callback(lambda call, number=number, started=started: finished(number, started, call))
+        call.add_done_callback(
+            lambda call, number=number, started=started: finished(number, started, call)
+        )
     for _ in range(in_flight if rate is None else len(bodies)):
         free.get()
     seconds = time.perf_counter() - begin

@@ -90,7 +90,7 @@ class _Wire:
         return cls(data, np.frombuffer(data, np.uint8), places[:-1], places[1:])
 
     def at(self, places: Places) -> NDArray[np.uint8]:
-        """The bytes at some places. A place past the end gives some byte: bounds are checked last."""
+        """The bytes at some places; past the end it is any byte, and bounds are checked later."""
         return self.bytes.take(places, mode="clip")
 
     def block(self, starts: Places, width: int) -> NDArray[np.uint8]:
@@ -136,8 +136,8 @@ def _values(wire: _Wire, starts: Places) -> tuple[Kinds, pa.Array]:
 
 def _texts(kinds: Kinds, raw: pa.Array, numbers: dict[int, pa.Array]) -> pa.Array:
     """The text of every value, `raw` where it is no string and has been no number."""
-    present = np.flatnonzero(np.bincount(kinds[kinds > _STRING], minlength=1))
-    if not len(present):
+    present = np.flatnonzero(np.bincount(kinds[kinds > _STRING])).tolist()
+    if not present:
         return raw.cast(pa.string())
     found = [kinds == kind for kind in present]
     texts = [

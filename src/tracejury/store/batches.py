@@ -57,7 +57,7 @@ def _batch(reader: Reader, first: int, end: int, signal: str) -> Batch:
             """,
             layout.RESOURCES,
         ),
-        resource_attributes=table(_attributes("resource", "resource_id"), layout.ATTRIBUTES),
+        resource_attributes=table(_origin_attributes("resource", "resource_id"), layout.ATTRIBUTES),
         scopes=table(
             """
             SELECT scope.name, scope.version, scope.schema_url, scope.dropped_attributes
@@ -66,7 +66,7 @@ def _batch(reader: Reader, first: int, end: int, signal: str) -> Batch:
             """,
             layout.SCOPES,
         ),
-        scope_attributes=table(_attributes("scope", "scope_id"), layout.ATTRIBUTES),
+        scope_attributes=table(_origin_attributes("scope", "scope_id"), layout.ATTRIBUTES),
         spans=reader.arrow(_SPANS).cast(layout.SPANS),
         span_attributes=table(_attributes("span", "span_no"), layout.ATTRIBUTES),
         events=table(
@@ -170,8 +170,18 @@ _LOGS: Final = """
 """
 
 
+# The names in these come from this file alone.
 def _attributes(kind: str, number: str) -> str:
-    # The names come from this file alone.
+    return f"""
+        SELECT exported.row AS owner, name.key, name.type, attribute.value
+        FROM stored.{kind}_value AS attribute
+        JOIN stored.attribute_key AS name USING (key_no)
+        JOIN exported_{kind} AS exported USING ({number})
+        ORDER BY exported.row, attribute.rowid
+    """  # noqa: S608
+
+
+def _origin_attributes(kind: str, number: str) -> str:
     return f"""
         SELECT exported.row AS owner, attribute.key, attribute.type, attribute.value
         FROM stored.{kind}_attribute AS attribute

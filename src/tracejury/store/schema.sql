@@ -58,6 +58,13 @@ CREATE TABLE stored.scope_attribute (
     value VARCHAR
 );
 
+-- One row a key and type that any attribute of a span, event, link or log record has.
+CREATE TABLE stored.attribute_key (
+    key_no UINTEGER NOT NULL,
+    key VARCHAR NOT NULL,
+    type VARCHAR NOT NULL
+);
+
 CREATE TABLE stored.span (
     span_no BIGINT NOT NULL,
     request_no BIGINT NOT NULL,
@@ -81,12 +88,16 @@ CREATE TABLE stored.span (
     identity UBIGINT NOT NULL
 );
 
-CREATE TABLE stored.span_attribute (
+CREATE TABLE stored.span_value (
     span_no BIGINT NOT NULL,
-    key VARCHAR NOT NULL,
-    type VARCHAR NOT NULL,
+    key_no UINTEGER NOT NULL,
     value VARCHAR
 );
+
+CREATE VIEW stored.span_attribute AS
+SELECT attribute.span_no, name.key, name.type, attribute.value
+FROM stored.span_value AS attribute
+JOIN stored.attribute_key AS name USING (key_no);
 
 CREATE TABLE stored.span_event (
     event_no BIGINT NOT NULL,
@@ -96,12 +107,16 @@ CREATE TABLE stored.span_event (
     dropped_attributes UINTEGER NOT NULL
 );
 
-CREATE TABLE stored.event_attribute (
+CREATE TABLE stored.event_value (
     event_no BIGINT NOT NULL,
-    key VARCHAR NOT NULL,
-    type VARCHAR NOT NULL,
+    key_no UINTEGER NOT NULL,
     value VARCHAR
 );
+
+CREATE VIEW stored.event_attribute AS
+SELECT attribute.event_no, name.key, name.type, attribute.value
+FROM stored.event_value AS attribute
+JOIN stored.attribute_key AS name USING (key_no);
 
 CREATE TABLE stored.span_link (
     link_no BIGINT NOT NULL,
@@ -113,12 +128,16 @@ CREATE TABLE stored.span_link (
     dropped_attributes UINTEGER NOT NULL
 );
 
-CREATE TABLE stored.link_attribute (
+CREATE TABLE stored.link_value (
     link_no BIGINT NOT NULL,
-    key VARCHAR NOT NULL,
-    type VARCHAR NOT NULL,
+    key_no UINTEGER NOT NULL,
     value VARCHAR
 );
+
+CREATE VIEW stored.link_attribute AS
+SELECT attribute.link_no, name.key, name.type, attribute.value
+FROM stored.link_value AS attribute
+JOIN stored.attribute_key AS name USING (key_no);
 
 CREATE TABLE stored.log_record (
     log_no BIGINT NOT NULL,
@@ -140,12 +159,16 @@ CREATE TABLE stored.log_record (
     identity UBIGINT NOT NULL
 );
 
-CREATE TABLE stored.log_attribute (
+CREATE TABLE stored.log_value (
     log_no BIGINT NOT NULL,
-    key VARCHAR NOT NULL,
-    type VARCHAR NOT NULL,
+    key_no UINTEGER NOT NULL,
     value VARCHAR
 );
+
+CREATE VIEW stored.log_attribute AS
+SELECT attribute.log_no, name.key, name.type, attribute.value
+FROM stored.log_value AS attribute
+JOIN stored.attribute_key AS name USING (key_no);
 
 -- One row an identical span that arrived again, and was not stored again.
 CREATE TABLE stored.duplicate_span (

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tracejury import __version__
 from tracejury.errors import StoreError
+from tracejury.store.attribute_keys import AttributeKeys
 from tracejury.store.combine import combine
 from tracejury.store.connection import FORMAT_VERSION, check_format, connect
 from tracejury.store.identify import Incoming, identify
@@ -70,6 +71,7 @@ class Store:
         self._logs = Identities(_column(connection, "log_record", "identity"))
         self._resources = set(_column(connection, "resource", "resource_id").tolist())
         self._scopes = set(_column(connection, "scope", "scope_id").tolist())
+        self._keys = AttributeKeys(connection.execute("FROM stored.attribute_key").fetchall())
         self._session = _next_number(connection, "session", "session_no")
         connection.execute(
             "INSERT INTO stored.session VALUES (?, ?, ?, NULL)",
@@ -110,6 +112,7 @@ class Store:
             self._insert_origins(incoming)
             self._insert_spans(incoming.batch, spans, received_ns)
             self._insert_logs(incoming.batch, logs, received_ns)
+            self._append("attribute_key", self._keys.added())
             committed = self._record_delivery(batches, spans, logs, received_ns, source)
         self._remember(incoming, spans, logs)
         return committed
@@ -179,6 +182,7 @@ class Store:
             # A failed COMMIT has closed the transaction already.
             with suppress(duckdb.Error):
                 self._connection.execute("ROLLBACK")
+            self._keys.discard()
             if isinstance(error, duckdb.Error):
                 raise _write_error(error) from error
             raise
@@ -243,9 +247,7 @@ class Store:
         again = batch.spans.filter(pa.array(~is_kept)).select(["identity"])
         received = pa.array(np.full(again.num_rows, received_ns, dtype=np.uint64))
         self._append("duplicate_span", again.append_column("received_ns", received))
-        self._append(
-            "span_attribute", _owned(batch.span_attributes, is_kept, self._next["span_no"])
-        )
+        self._append_attributes("span", batch.span_attributes, is_kept)
         self._insert_parts("event", batch.events, batch.event_attributes, is_kept)
         self._insert_parts("link", batch.links, batch.link_attributes, is_kept)
 
@@ -260,7 +262,7 @@ class Store:
         kept = _owned(parts.drop_columns("row"), is_kept, self._next["span_no"])
         numbers = first + np.flatnonzero(of_kept)
         self._append(f"span_{kind}", kept.add_column(0, f"{kind}_no", pa.array(numbers)))
-        self._append(f"{kind}_attribute", _owned(attributes, of_kept, first))
+        self._append_attributes(kind, attributes, of_kept)
 
     def _insert_logs(self, batch: Batch, is_kept: Mask, received_ns: int) -> None:
         logs = batch.logs.filter(pa.array(is_kept))
@@ -279,7 +281,16 @@ class Store:
             [self._next["log_no"], self._next_request, received_ns],
         )
         self._connection.unregister("incoming")
-        self._append("log_attribute", _owned(batch.log_attributes, is_kept, self._next["log_no"]))
+        self._append_attributes("log", batch.log_attributes, is_kept)
+
+    def _append_attributes(self, kind: str, attributes: pa.Table, is_kept: Mask) -> None:
+        """Store the attributes of the rows of one kind that are kept."""
+        if not attributes.num_rows:
+            return
+        kept = _owned(attributes, is_kept, self._next[f"{kind}_no"])
+        numbers = self._keys.numbers(kept)
+        columns = [kept["owner"], numbers, kept["value"]]
+        self._append(f"{kind}_value", pa.table(columns, ["owner", "key_no", "value"]))
 
     def _append(self, table: str, rows: pa.Table) -> None:
         """Insert `rows` by position."""
@@ -315,6 +326,7 @@ class Store:
     def _remember(self, incoming: Incoming, spans: Mask, logs: Mask) -> None:
         """Take what is committed into account for what comes next."""
         batch = incoming.batch
+        self._keys.settle()
         self._spans.add(batch.spans["identity"].to_numpy()[spans])
         self._logs.add(batch.logs["identity"].to_numpy()[logs])
         self._resources.update(batch.resources["id"].to_pylist())

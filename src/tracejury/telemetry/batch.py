@@ -84,7 +84,7 @@ SCOPES: Final = pa.schema(
     ]
 )
 
-# Types: string, bool, int, double, bytes, array, kvlist, empty (no value was set).
+# Keys and types repeat: dictionaries. Types: string, bool, int, double, bytes, array, kvlist, empty (no value was set).
 # Values as text: true/false; decimal integers; the shortest decimal that reads back as the same
 # double (NaN, Infinity, -Infinity); base64; arrays and kvlists as JSON, in which what JSON cannot
 # say is an object with one reserved key: {"$bytes": base64}, {"$double": "NaN"}, {"$empty": true},
