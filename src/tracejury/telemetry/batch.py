@@ -84,7 +84,7 @@ SCOPES: Final = pa.schema(
     ]
 )
 
-# Keys and types repeat: dictionaries. Types: string, bool, int, double, bytes, array, kvlist, empty (no value was set).
+# Types: string, bool, int, double, bytes, array, kvlist, empty (no value was set).
 # Values as text: true/false; decimal integers; the shortest decimal that reads back as the same
 # double (NaN, Infinity, -Infinity); base64; arrays and kvlists as JSON, in which what JSON cannot
 # say is an object with one reserved key: {"$bytes": base64}, {"$double": "NaN"}, {"$empty": true},
@@ -92,7 +92,7 @@ SCOPES: Final = pa.schema(
 ATTRIBUTES: Final = pa.schema(
     [
         ("owner", pa.uint32()),  # row of the table the attributes belong to
-        ("key", pa.dictionary(pa.int32(), pa.string())),
+        ("key", pa.dictionary(pa.int32(), pa.string())),  # a few, again and again
         ("type", pa.dictionary(pa.int8(), pa.string())),
         ("value", pa.string()),
     ]
