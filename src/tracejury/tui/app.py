@@ -37,7 +37,7 @@ from tracejury.workflow.trace_filter import TraceFilter
 Answer = TypeVar("Answer")
 Given = ParamSpec("Given")
 
-REFRESH_PER_COST = 10  # a refresh may take a tenth of the time
+REFRESH_PER_COST = 3  # a refresh may take a quarter of the time
 
 
 class TracejuryApp(App[None]):
@@ -67,7 +67,7 @@ class TracejuryApp(App[None]):
     CSS_PATH = "layout.tcss"
 
     def __init__(
-        self, load: Load, *, title: str = "", announced: str = "", refresh_seconds: float = 5.0
+        self, load: Load, *, title: str = "", announced: str = "", refresh_seconds: float = 2.0
     ) -> None:
         super().__init__()
         self.title = safe(f"tracejury {title}".strip())
