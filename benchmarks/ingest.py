@@ -43,6 +43,11 @@ class Server:
         pids = [self.process.pid, *_children(self.process.pid)]
         return sum(_peak_kib(pid) for pid in pids) / 1024
 
+    def cpu_s(self) -> float:
+        """The processor time it has taken."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 
 def _children(pid: int) -> list[int]:
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
@@ -127,11 +132,15 @@ def main() -> None:
     try:
         corpus(1_000_000)
         with serving(store) as server:
+            cpu_s = server.cpu_s()
             for number, said in enumerate(load(server.grpc_port, *options)):
+                cpu_us = (server.cpu_s() - cpu_s) / said["spans"] * 1e6
+                cpu_s = server.cpu_s()
                 print(
                     f"round {number}: {said['spans_per_s'] / 1000:6.1f}k spans/s   Export p50 "
                     f"{said['p50_ms']:.0f} ms, p99 {said['p99_ms']:.0f} ms, longest "
                     f"{said['max_ms']:.0f} ms   peak {server.peak_mib():.0f} MiB   "
+                    f"{cpu_us:.1f} us of processor a span   "
                     f"refused {said['refused']} {said['first_refusal'] or ''}",
                     flush=True,
                 )

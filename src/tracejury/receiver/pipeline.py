@@ -1,14 +1,15 @@
-"""One thread commits what is waiting, so that requests that come together share a commit."""
+"""What is waiting shares a commit. One thread decodes it while another commits what came before."""
 
 import asyncio
 import logging
 import queue
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, TypeAlias
 
 from tracejury.receiver.answers import RETRY_AFTER_OVERLOAD_S, Answer, Code, Refused
-from tracejury.receiver.settlement import Request, settle
+from tracejury.receiver.settlement import Reading, Request, read, settle
 from tracejury.store.writer import Store
 
 # What one commit takes at most. More raises the throughput little, and each answer's delay.
@@ -32,7 +33,7 @@ class Pipeline:
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._is_closed = False
         self._is_last_taken = False
-        self._thread = threading.Thread(target=self._run, name="commit")
+        self._thread = threading.Thread(target=self._run, name="decode")
         self._thread.start()
         self.failure: str | None = None
 
@@ -53,9 +54,18 @@ class Pipeline:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while group := self._take():
-            answers = settle(self._store, [request for request, _ in group])
-            self._loop.call_soon_threadsafe(self._deliver, group, answers)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit") as committer:
+            commit: Future[None] | None = None
+            while group := self._take():
+                reading = _read([request for request, _ in group])
+                if commit is not None:
+                    # One group is decoded ahead and no more: what comes later shares a commit.
+                    commit.result()
+                commit = committer.submit(self._settle, group, reading)
+
+    def _settle(self, group: Sequence[_Waiting], reading: "Future[Reading]") -> None:
+        answers = settle(self._store, [request for request, _ in group], reading.result)
+        self._loop.call_soon_threadsafe(self._deliver, group, answers)
 
     def _take(self) -> list[_Waiting]:
         """What is waiting, up to a commit's size; waits for the first. Empty: the end."""
@@ -90,3 +100,13 @@ class Pipeline:
         if not failures and self.failure is not None:
             _log.warning("The store can be written again.")
         self.failure = failures[0] if failures else None
+
+
+def _read(requests: Sequence[Request]) -> "Future[Reading]":
+    """What `read` gives or raises, for the thread that commits."""
+    outcome: Future[Reading] = Future()
+    try:
+        outcome.set_result(read(requests))
+    except Exception as error:  # noqa: BLE001  # raised again where the result is asked for
+        outcome.set_exception(error)
+    return outcome

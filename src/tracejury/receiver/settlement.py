@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tracejury.errors import StoreError
@@ -26,13 +26,40 @@ class Request:
     body: bytes
 
 
-def settle(store: Store, requests: Sequence[Request]) -> list[Answer]:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Some requests as they were understood; the answers hold once the batches are on disk."""
+
+    received_ns: int
+    answers: list[Answer]
+    batches: list[Batch]
+    points: list[int]  # of each request of metrics
+
+
+def read(requests: Sequence[Request]) -> Reading:
+    """Understand `requests`, which needs no store."""
+    reading = Reading(time.time_ns(), [Accepted()] * len(requests), [], [])
+    for (signal, encoding), positions in _groups(requests).items():
+        bodies = [requests[position].body for position in positions]
+        if signal is Signal.METRICS:
+            outcomes = [_count(encoding, body, reading.points) for body in bodies]
+        else:
+            outcomes = _decode(signal, encoding, bodies, reading.batches)
+        for position, outcome in zip(positions, outcomes, strict=True):
+            reading.answers[position] = outcome
+    return reading
+
+
+def settle(
+    store: Store, requests: Sequence[Request], reading: Callable[[], Reading] | None = None
+) -> list[Answer]:
     """Store `requests` in one commit; an `Accepted` one is on disk.
 
-    A request that cannot be decoded or stored costs no other request anything.
+    A request that cannot be decoded or stored costs no other request anything. `reading` gives what
+    `read` says of them, or raises what it raised, where that was done before.
     """
     try:
-        return _settle_together(store, requests)
+        return _write(store, read(requests) if reading is None else reading())
     except Exception as error:  # noqa: BLE001  # whatever one body provokes, its client is answered
         if len(requests) == 1:
             return [_refusal(error)]
@@ -55,34 +82,21 @@ def _settle_halves(store: Store, requests: Sequence[Request], error: Exception) 
 
 def _try_together(store: Store, requests: Sequence[Request]) -> list[Answer] | None:
     try:
-        return _settle_together(store, requests)
+        return _write(store, read(requests))
     except Exception:  # noqa: BLE001  # reported by whoever finds the request that provokes it
         return None
 
 
-def _settle_together(store: Store, requests: Sequence[Request]) -> list[Answer]:
-    received_ns = time.time_ns()
-    answers: dict[int, Answer] = {}
-    batches: list[Batch] = []
-    points: list[int] = []
-    for (signal, encoding), positions in _groups(requests).items():
-        bodies = [requests[position].body for position in positions]
-        if signal is Signal.METRICS:
-            outcomes = [_count(encoding, body, points) for body in bodies]
-        else:
-            outcomes = _decode(signal, encoding, bodies, batches)
-        answers.update(zip(positions, outcomes, strict=True))
-    _write(store, batches, points, received_ns)
-    return [answers[position] for position in range(len(requests))]
-
-
-def _write(store: Store, batches: Sequence[Batch], points: Sequence[int], received_ns: int) -> None:
+def _write(store: Store, reading: Reading) -> list[Answer]:
     try:
-        if batches:
-            store.commit(batches, received_ns=received_ns, source="serve")
-        if points:
+        if reading.batches:
+            store.commit(reading.batches, received_ns=reading.received_ns, source="serve")
+        if reading.points:
             store.count_metrics(
-                requests=len(points), points=sum(points), received_ns=received_ns, source="serve"
+                requests=len(reading.points),
+                points=sum(reading.points),
+                received_ns=reading.received_ns,
+                source="serve",
             )
     except StoreError:
         raise
@@ -91,6 +105,7 @@ def _write(store: Store, batches: Sequence[Batch], points: Sequence[int], receiv
         raise StoreError(
             f"The store could not be written: {error}.", next_step="Send it again."
         ) from error
+    return reading.answers
 
 
 def _groups(requests: Sequence[Request]) -> dict[tuple[Signal, Encoding], list[int]]:

@@ -2,18 +2,24 @@
 
 A span's identity covers its ids, everything it carries, its scope and its resource; so a request
 that is sent again is recognised, whether it came as JSON or protobuf, before or after a restart.
+Attributes, events and links count in any order: their hashes are added up.
 """
 
-from dataclasses import dataclass, replace
-from importlib.resources import files
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
-from tracejury.store.identities import Hashes
+from tracejury.store.content_hash import ContentHashes, Hashes
 from tracejury.telemetry.batch import Batch
+
+_TABLES: Final = [
+    field.name for field in fields(Batch) if field.name not in {"requests", "rejections"}
+]
+
+# Where a record stands in its batch says nothing about what it is.
+_PLACES: Final = frozenset({"request", "resource", "scope", "owner"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,46 +33,41 @@ class Incoming:
     batch: Batch
 
 
-def identify(connection: duckdb.DuckDBPyConnection, batch: Batch) -> Incoming:
-    """The batch with its identities; `connection` only lends its hash function."""
-    resources = _numbered(batch.resources)
-    resource_ids = _hashes(
-        connection,
-        "resource",
-        incoming_resource=resources,
-        incoming_resource_attribute=batch.resource_attributes,
-    )
-    scopes = _numbered(batch.scopes)
-    scope_ids = _hashes(
-        connection, "scope", incoming_scope=scopes, incoming_scope_attribute=batch.scope_attributes
-    )
+def identify(batch: Batch) -> Incoming:
+    """The batch with its identities. Safe to call from several threads at once."""
+    content = ContentHashes({name: _content(getattr(batch, name)) for name in _TABLES})
+
+    def digests(owners: pa.Table, parts: str, *inner: Hashes) -> Hashes:
+        return _sums(owners, getattr(batch, parts), content.rows(parts, *inner))
+
+    resources, scopes = batch.resources, batch.scopes
+    resource_ids = content.rows("resources", digests(resources, "resource_attributes"))
+    scope_ids = content.rows("scopes", digests(scopes, "scope_attributes"))
     spans = _placed(batch.spans, resource_ids, scope_ids)
-    events, links = _numbered(batch.events), _numbered(batch.links)
-    span_hashes = _hashes(
-        connection,
-        "span",
-        incoming_span=spans,
-        incoming_span_attribute=batch.span_attributes,
-        incoming_event=events,
-        incoming_event_attribute=batch.event_attributes,
-        incoming_link=links,
-        incoming_link_attribute=batch.link_attributes,
-    )
     logs = _placed(batch.logs, resource_ids, scope_ids)
-    log_hashes = _hashes(
-        connection, "log", incoming_log=logs, incoming_log_attribute=batch.log_attributes
+    span_hashes = content.rows(
+        "spans",
+        *_origins(spans),
+        digests(spans, "span_attributes"),
+        digests(spans, "events", digests(batch.events, "event_attributes")),
+        digests(spans, "links", digests(batch.links, "link_attributes")),
     )
+    log_hashes = content.rows("logs", *_origins(logs), digests(logs, "log_attributes"))
     return Incoming(
         replace(
             batch,
-            resources=resources.append_column("id", pa.array(resource_ids)),
-            scopes=scopes.append_column("id", pa.array(scope_ids)),
+            resources=_numbered(resources).append_column("id", pa.array(resource_ids)),
+            scopes=_numbered(scopes).append_column("id", pa.array(scope_ids)),
             spans=spans.append_column("identity", pa.array(span_hashes)),
-            events=events,
-            links=links,
+            events=_numbered(batch.events),
+            links=_numbered(batch.links),
             logs=logs.append_column("identity", pa.array(log_hashes)),
         )
     )
+
+
+def _content(rows: pa.Table) -> pa.Table:
+    return rows.select([name for name in rows.column_names if name not in _PLACES])
 
 
 def _numbered(table: pa.Table) -> pa.Table:
@@ -81,23 +82,12 @@ def _placed(records: pa.Table, resource_ids: Hashes, scope_ids: Hashes) -> pa.Ta
     )
 
 
-def _hashes(connection: duckdb.DuckDBPyConnection, name: str, **tables: pa.Table) -> Hashes:
-    if not tables[f"incoming_{name}"].num_rows:
-        return np.empty(0, dtype=np.uint64)
-    for table, rows in tables.items():
-        connection.register(table, rows)
-    try:
-        ids = connection.execute(_STATEMENTS[name]).fetchnumpy()["id"]
-    finally:
-        for table in tables:
-            connection.unregister(table)
-    return np.asarray(ids, dtype=np.uint64)
+def _origins(records: pa.Table) -> list[Hashes]:
+    return [records["resource_id"].to_numpy(), records["scope_id"].to_numpy()]
 
 
-def _statements() -> dict[str, str]:
-    text = files("tracejury.store").joinpath("ingest.sql").read_text(encoding="utf-8")
-    parts = (part.partition("\n") for part in text.split("-- name: ")[1:])
-    return {name.strip(): body.strip().removesuffix(";") for name, _, body in parts}
-
-
-_STATEMENTS: Final = _statements()
+def _sums(owners: pa.Table, parts: pa.Table, hashes: Hashes) -> Hashes:
+    """For each owner the sum of the hashes of its parts, which may overflow."""
+    sums = np.zeros(owners.num_rows, dtype=np.uint64)
+    np.add.at(sums, parts["owner"].to_numpy(), hashes)
+    return sums

@@ -106,7 +106,7 @@ class Store:
         bytes came from. Later batches are later requests.
         """
         with self._lock, self._transaction():
-            incoming = identify(self._connection, combine(batches))
+            incoming = identify(combine(batches))
             spans = self._first_of_their_kind(incoming.batch.spans, self._spans)
             logs = self._new_to_earlier_requests(incoming.batch.logs)
             self._insert_origins(incoming)
