@@ -20,7 +20,7 @@ _local: Final = threading.local()
 
 _NULL: Final = np.uint64(0x6E756C6C)
 
-# Odd numbers without a pattern: 2**64 divided by the golden ratio, and the finalizer of MurmurHash3.
+# Odd numbers without a pattern: 2**64 over the golden ratio, and the finalizer of MurmurHash3.
 _STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 _FIRST: Final = np.uint64(0xFF51AFD7ED558CCD)
 _SECOND: Final = np.uint64(0xC4CEB9FE1A85EC53)
@@ -73,7 +73,8 @@ def _texts(column: pa.Array) -> pa.Array | None:
 
 def _numbers(column: pa.Array) -> Hashes:
     numbers = pc.fill_null(column, 0) if column.null_count else column
-    return numbers.to_numpy().astype(np.uint64)
+    hashes: Hashes = numbers.to_numpy().astype(np.uint64)
+    return hashes
 
 
 def _text_hashes(columns: list[pa.Array]) -> Iterator[Hashes]:
