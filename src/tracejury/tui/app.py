@@ -108,15 +108,23 @@ class TracejuryApp(App[None]):
     ) -> Answer | None:
         """Put a question of `browse` to the store, in a thread; None where it has no answer."""
         try:
-            return await asyncio.to_thread(partial(self._session.ask, question, *args, **kwargs))
+            return await self._in_thread(partial(self._session.ask, question, *args, **kwargs))
         except TracejuryError as error:
             self.say(str(error))
             return None
 
+    async def _in_thread(self, work: Callable[[], Answer]) -> Answer:
+        """Do something slow. Who waits for it while the app ends is cancelled: its widgets go."""
+        try:
+            return await asyncio.to_thread(work)
+        finally:
+            if not self.is_running:
+                raise asyncio.CancelledError
+
     @work(group="load")
     async def _load(self) -> None:
         try:
-            audit = await asyncio.to_thread(self._session.reload)
+            audit = await self._in_thread(self._session.reload)
         except TracejuryError as error:
             self._complain(error)
         else:
@@ -124,7 +132,7 @@ class TracejuryApp(App[None]):
         finally:
             self._is_loading = False
         self.tell_state(self.screen)
-        if bool(self._announced) or self._session.is_growing:
+        if self._announced or self._session.is_growing:
             pause = max(self._refresh_seconds, REFRESH_PER_COST * self._session.cost_s)
             self.set_timer(pause, self.action_refresh_run)
 
