@@ -45,14 +45,25 @@ class Store:
     """The one writer of a store file. Safe to call from several threads.
 
     Raises `StoreError` when the file cannot be opened, is held by another program, or cannot be
-    written; a failed commit stores nothing.
+    written; a failed commit stores nothing. After an error that made DuckDB give the file up (a
+    full disk at a checkpoint), whatever is asked next opens it again first.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path | None, kind: str) -> None:
-        self._connection = connection
         self._lock = threading.RLock()
         self.path = path
         self._file = None if path is None else os.open(path, os.O_RDONLY)
+        self._is_given_up = False
+        self._attach(connection)
+        self._session = _next_number(connection, "session", "session_no")
+        connection.execute(
+            "INSERT INTO stored.session VALUES (?, ?, ?, NULL)",
+            [self._session, kind, time.time_ns()],
+        )
+
+    def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Go on with what is stored, over `connection`."""
+        self._connection = connection
         connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT_THRESHOLD}'")
         self._next = {
             column: _next_number(connection, table, column)
@@ -72,11 +83,6 @@ class Store:
         self._resources = set(_column(connection, "resource", "resource_id").tolist())
         self._scopes = set(_column(connection, "scope", "scope_id").tolist())
         self._keys = AttributeKeys(connection.execute("FROM stored.attribute_key").fetchall())
-        self._session = _next_number(connection, "session", "session_no")
-        connection.execute(
-            "INSERT INTO stored.session VALUES (?, ?, ?, NULL)",
-            [self._session, kind, time.time_ns()],
-        )
 
     @classmethod
     def open(cls, path: Path, *, kind: str = "serve") -> Self:
@@ -127,11 +133,8 @@ class Store:
 
     def checkpoint(self) -> None:
         """Move what the log holds into the file itself."""
-        with self._lock:
-            try:
-                self._connection.execute("CHECKPOINT")
-            except duckdb.Error as error:
-                raise _write_error(error) from error
+        with self._lock, self._writing():
+            self._connection.execute("CHECKPOINT")
 
     @contextmanager
     def paused(self) -> Iterator[tuple[Path, int]]:
@@ -154,13 +157,12 @@ class Store:
         """End the session cleanly: everything is in the file, and the log is gone."""
         with self._lock:
             try:
-                self._connection.execute(
-                    "UPDATE stored.session SET ended_ns = ? WHERE session_no = ?",
-                    [time.time_ns(), self._session],
-                )
-                self._connection.execute("CHECKPOINT")
-            except duckdb.Error as error:
-                raise _write_error(error) from error
+                with self._writing():
+                    self._connection.execute(
+                        "UPDATE stored.session SET ended_ns = ? WHERE session_no = ?",
+                        [time.time_ns(), self._session],
+                    )
+                    self._connection.execute("CHECKPOINT")
             finally:
                 if self._file is not None:
                     self._connection.close()
@@ -174,18 +176,41 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        with self._writing():
+            try:
+                self._connection.execute("BEGIN")
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A failed COMMIT has closed the transaction already.
+                with suppress(duckdb.Error):
+                    self._connection.execute("ROLLBACK")
+                self._keys.discard()
+                raise
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say of DuckDB's errors what they mean, and open a file again that it gave up."""
+        if self._is_given_up:
+            self._open_again()
         try:
-            self._connection.execute("BEGIN")
             yield
-            self._connection.execute("COMMIT")
-        except BaseException as error:
-            # A failed COMMIT has closed the transaction already.
-            with suppress(duckdb.Error):
-                self._connection.execute("ROLLBACK")
-            self._keys.discard()
-            if isinstance(error, duckdb.Error):
-                raise _write_error(error) from error
-            raise
+        except duckdb.Error as error:
+            self._is_given_up = isinstance(error, duckdb.FatalException)
+            raise _write_error(error) from error
+
+    def _open_again(self) -> None:
+        if self.path is None or not self.path.exists():
+            raise StoreError(
+                f"The store {self.path} is gone.",
+                next_step="Start again, with it or with another --store.",
+            )
+        with suppress(duckdb.Error):
+            self._connection.close()
+        connection = connect(self.path, read_only=False)
+        check_format(connection, self.path)
+        self._attach(connection)
+        self._is_given_up = False
 
     def _first_of_their_kind(self, spans: pa.Table, known: Identities) -> Mask:
         """Which spans are stored neither already nor earlier in this commit."""
