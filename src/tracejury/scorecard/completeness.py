@@ -5,7 +5,15 @@ from typing import Final
 
 from tracejury.scorecard.result import CheckResult, Completeness, MissingStep, Share
 from tracejury.store.reader import Reader, Row
-from tracejury.workflow.loss import Branch, StepCount, StepKey, estimate_missing
+from tracejury.workflow.loss import estimate_missing
+from tracejury.workflow.loss_signs import (
+    Branch,
+    Family,
+    StepCount,
+    StepKey,
+    Structure,
+    Unanswered,
+)
 
 # Which check stands for which of the five criteria of the completeness test.
 _CRITERIA: Final = {
@@ -17,12 +25,26 @@ _CRITERIA: Final = {
 }
 
 
+_UNANSWERED: Final = """
+    SELECT
+        call.caller, call.caller_name, call.caller_kind,
+        half.callee AS service,
+        half.callee_name AS name,
+        CASE call.caller_kind WHEN 'PRODUCER' THEN 'CONSUMER' ELSE 'SERVER' END AS kind,
+        sum(half.share)::DOUBLE AS halves
+    FROM unanswered_call AS call
+    JOIN half_step AS half USING (caller, caller_name, route, message_type)
+    JOIN likely_workflow USING (instance_no)
+    GROUP BY ALL
+"""
+
+
 def completeness(
     reader: Reader, checks: tuple[CheckResult, ...], *, has_baseline: bool
 ) -> Completeness:
     """The completeness of a rebuilt run. Without a baseline it is an upper bound."""
     steps = reader.rows("FROM step_count")
-    missing = estimate_missing([_count(row) for row in steps], _branches(reader))
+    missing = estimate_missing([_count(row) for row in steps], _structure(reader))
     received = sum(row["observed"] for row in steps)
     return Completeness(
         total=Share(received, sum(missing.values())),
@@ -44,17 +66,35 @@ def _key(row: Row) -> StepKey:
 
 
 def _count(row: Row) -> StepCount:
-    counts = ("observed", "told_seen", "ghosts", "killed", "halves", "deficit")
+    counts = ("observed", "parents", "answers", "ghosts", "killed", "halves", "deficit")
     return StepCount(_key(row), **{name: row[name] for name in counts})
 
 
-def _branches(reader: Reader) -> list[Branch]:
-    return [
-        Branch(
-            (row["parent_service"], row["parent_name"], row["parent_kind"]), _key(row), row["ratio"]
-        )
-        for row in reader.rows("FROM baseline_branch")
-    ]
+def _structure(reader: Reader) -> Structure:
+    return Structure(
+        branches=tuple(
+            Branch(_parent(row), _key(row), row["ratio"])
+            for row in reader.rows("FROM baseline_branch")
+        ),
+        families=tuple(
+            Family(
+                _parent(row),
+                frozenset((child["service"], child["kind"]) for child in row["children"]),
+                row["times"],
+            )
+            for row in reader.rows("FROM baseline_family")
+        ),
+        unanswered=tuple(
+            Unanswered(
+                (row["caller"], row["caller_name"], row["caller_kind"]), _key(row), row["halves"]
+            )
+            for row in reader.rows(_UNANSWERED)
+        ),
+    )
+
+
+def _parent(row: Row) -> StepKey:
+    return row["parent_service"], row["parent_name"], row["parent_kind"]
 
 
 def _by_service(steps: list[Row], missing: dict[StepKey, float]) -> dict[str, Share]:

@@ -31,6 +31,16 @@ BRANCHES: Final = pa.schema(
         ("ratio", pa.float64()),  # spans of the step below each span of the parent's
     ]
 )
+FAMILIES: Final = pa.schema(
+    [
+        ("parent_service", pa.string()),
+        ("parent_name", pa.string()),
+        ("parent_kind", pa.string()),
+        # Which classes of spans stood below a span of the step; empty: none did.
+        ("children", pa.list_(pa.struct([("service", pa.string()), ("kind", pa.string())]))),
+        ("times", pa.int64()),
+    ]
+)
 PARENT_STEPS: Final = pa.schema(
     [
         *_STEP,
@@ -62,11 +72,12 @@ class Baseline:
     parent_steps: pa.Table
     steps: pa.Table
     branches: pa.Table
+    families: pa.Table
 
     @classmethod
     def empty(cls) -> Self:
         """A baseline that teaches nothing."""
-        schemas = (PAIRS, PARENT_STEPS, STEPS, BRANCHES)
+        schemas = (PAIRS, PARENT_STEPS, STEPS, BRANCHES, FAMILIES)
         return cls(*(schema.empty_table() for schema in schemas))
 
     @classmethod
@@ -77,6 +88,7 @@ class Baseline:
             parent_steps=reader.arrow(_PARENT_STEPS).cast(PARENT_STEPS),
             steps=reader.arrow(_STEPS).cast(STEPS),
             branches=reader.arrow(_BRANCHES).cast(BRANCHES),
+            families=reader.arrow(_FAMILIES).cast(FAMILIES),
         )
 
     @property
@@ -91,6 +103,7 @@ class Baseline:
             "baseline_parent_step": self.parent_steps,
             "baseline_step": self.steps,
             "baseline_branch": self.branches,
+            "baseline_family": self.families,
         }
 
 
@@ -112,6 +125,28 @@ _BRANCHES: Final = """
         AND parents.kind = parent.kind
     GROUP BY
         child.service, child.name, child.kind, parent.service, parent.name, parent.kind
+"""
+
+_FAMILIES: Final = """
+    WITH child AS (
+        SELECT DISTINCT parent_no, service, kind
+        FROM node
+        WHERE parent_no IS NOT NULL
+    ),
+    family AS (
+        SELECT
+            parent_no,
+            list({'service': service, 'kind': kind} ORDER BY service, kind) AS children
+        FROM child
+        GROUP BY parent_no
+    )
+    SELECT
+        node.service AS parent_service, node.name AS parent_name, node.kind AS parent_kind,
+        coalesce(family.children, []) AS children,
+        count(*) AS times
+    FROM node
+    LEFT JOIN family ON family.parent_no = node.span_no
+    GROUP BY ALL
 """
 
 _PARENT_STEPS: Final = """

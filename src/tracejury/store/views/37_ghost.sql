@@ -17,9 +17,6 @@ WITH by_child AS (
     SELECT
         orphan.trace_no,
         orphan.missing_parent AS span_id,
-        mode(parent_step.parent_service) AS step_service,
-        mode(parent_step.parent_name) AS name,
-        mode(parent_step.parent_kind) AS kind,
         mode(node.service) FILTER (orphan.side = 'local') AS local_service,
         mode(node.instance_id) FILTER (orphan.side = 'local') AS instance_id,
         CASE
@@ -33,12 +30,17 @@ WITH by_child AS (
         max(node.received_ns) AS received_ns
     FROM orphan
     JOIN node USING (span_no)
-    LEFT JOIN parent_step
-        ON parent_step.service = node.service
-        AND parent_step.name = node.name
-        AND parent_step.kind = node.kind
     WHERE NOT orphan.external_entry
     GROUP BY orphan.trace_no, orphan.missing_parent
+),
+likeliest AS (
+    SELECT
+        trace_no, span_id,
+        arg_max(service, (share, service, name, kind)) AS service,
+        arg_max(name, (share, service, name, kind)) AS name,
+        arg_max(kind, (share, service, name, kind)) AS kind
+    FROM ghost_step
+    GROUP BY trace_no, span_id
 ),
 by_log AS (
     SELECT
@@ -66,9 +68,9 @@ known AS (
     SELECT
         coalesce(by_child.trace_no, by_log.trace_no) AS trace_no,
         coalesce(by_child.span_id, by_log.span_id) AS span_id,
-        coalesce(by_child.local_service, by_log.service, by_child.step_service, '') AS service,
-        coalesce(by_child.name, '') AS name,
-        coalesce(by_child.kind, '') AS kind,
+        coalesce(by_child.local_service, by_log.service, likeliest.service, '') AS service,
+        coalesce(likeliest.name, '') AS name,
+        coalesce(likeliest.kind, '') AS kind,
         coalesce(by_child.instance_id, by_log.instance_id) AS instance_id,
         coalesce(by_child.side, 'log') AS side,
         coalesce(by_child.children, 0) AS children,
@@ -80,6 +82,9 @@ known AS (
     FULL JOIN by_log
         ON by_log.trace_no = by_child.trace_no
         AND by_log.span_id = by_child.span_id
+    LEFT JOIN likeliest
+        ON likeliest.trace_no = by_child.trace_no
+        AND likeliest.span_id = by_child.span_id
 ),
 crashed AS (
     SELECT known.trace_no, known.span_id, any_value(crash.evidence) AS evidence

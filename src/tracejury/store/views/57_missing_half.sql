@@ -3,31 +3,22 @@
 -- whose own other half is not.
 --   span_no         BIGINT   row number of the CLIENT or PRODUCER span
 --   instance_no     BIGINT   row number of the workflow instance
---   callee          VARCHAR  service that must have answered
---   callee_name     VARCHAR  span name of the half that is missing
+--   callee          VARCHAR  service that must have answered, the likeliest
+--   callee_name     VARCHAR  span name of the half that is missing, the likeliest
 --   callee_kind     VARCHAR  SERVER or CONSUMER
-WITH known AS (
+WITH likeliest AS (
     SELECT
         caller, caller_name, route, message_type,
-        arg_max(callee, pairs) AS callee,
-        arg_max(callee_name, pairs) AS callee_name
-    FROM pair
+        arg_max(callee, (share, callee, callee_name)) AS callee,
+        arg_max(callee_name, (share, callee, callee_name)) AS callee_name
+    FROM half_step
     GROUP BY caller, caller_name, route, message_type
 )
 SELECT
     call.span_no,
     call.instance_no,
-    known.callee,
-    known.callee_name,
-    CASE call.kind WHEN 'PRODUCER' THEN 'CONSUMER' ELSE 'SERVER' END AS callee_kind
-FROM external_call AS call
-JOIN call AS raw USING (span_no)
-LEFT JOIN span_field AS field USING (span_no)
-JOIN known
-    ON known.caller = call.service
-    AND known.caller_name = call.name
-    AND known.route = raw.route
-    AND known.message_type
-        = CASE WHEN call.kind = 'PRODUCER' THEN coalesce(field.message_type, '') ELSE '' END
-WHERE NOT call.failed
-    AND NOT call.has_server_half
+    likeliest.callee,
+    likeliest.callee_name,
+    CASE call.caller_kind WHEN 'PRODUCER' THEN 'CONSUMER' ELSE 'SERVER' END AS callee_kind
+FROM unanswered_call AS call
+JOIN likeliest USING (caller, caller_name, route, message_type)

@@ -5,11 +5,11 @@
 --   name           VARCHAR  of the step; '' where nothing tells
 --   kind           VARCHAR  of the step; '' where nothing tells
 --   observed       BIGINT   spans stored
---   told_seen      BIGINT   of these, spans whose absence others would tell of: one is stored below
---                           them, or the call that they answer, which went well
---   ghosts         BIGINT   absent spans that stored children or log records name
---   killed         BIGINT   of the ghosts, those that a crash explains
---   halves         BIGINT   halves missing to calls that went well; they may be ghosts, too
+--   parents        BIGINT   of these, spans below which another is stored: it would name them
+--   answers        BIGINT   of these, halves that answer a stored call that went well
+--   ghosts         DOUBLE   absent spans that stored children name, or log records alone
+--   killed         DOUBLE   of the ghosts, those that a crash explains
+--   halves         DOUBLE   halves missing to calls that went well; they may be ghosts, too
 --   deficit        BIGINT   fewer than every clean instance of the same workflow has
 --   cause          VARCHAR  the likeliest cause of most signs; '' without
 --   evidence       VARCHAR  what that rests on
@@ -17,7 +17,8 @@ WITH observed AS (
     SELECT
         node.service, node.name, node.kind,
         count(*) AS observed,
-        count(*) FILTER (parent.parent_no IS NOT NULL OR call.span_no IS NOT NULL) AS told_seen
+        count(parent.parent_no) AS parents,
+        count(call.span_no) AS answers
     FROM node
     JOIN trace_instance USING (trace_no)
     JOIN workflow_instance AS instance USING (instance_no)
@@ -29,13 +30,34 @@ WITH observed AS (
     WHERE NOT instance.background
     GROUP BY node.service, node.name, node.kind
 ),
+-- Which step an absent parent or half is of is a likelihood: it is counted in parts.
+ghosts AS (
+    SELECT
+        step.service, step.name, step.kind,
+        sum(step.share) AS ghosts,
+        coalesce(sum(step.share) FILTER (ghost.cause = 'killed'), 0) AS killed
+    FROM ghost
+    JOIN ghost_step AS step USING (trace_no, span_id)
+    JOIN likely_workflow USING (instance_no)
+    GROUP BY step.service, step.name, step.kind
+),
+halves AS (
+    SELECT
+        half.callee AS service,
+        half.callee_name AS name,
+        CASE call.caller_kind WHEN 'PRODUCER' THEN 'CONSUMER' ELSE 'SERVER' END AS kind,
+        sum(half.share) AS halves
+    FROM unanswered_call AS call
+    JOIN half_step AS half USING (caller, caller_name, route, message_type)
+    JOIN likely_workflow USING (instance_no)
+    GROUP BY ALL
+),
 lost AS (
     SELECT
         service, name, kind,
-        sum(ghosts)::BIGINT AS ghosts,
-        sum(killed)::BIGINT AS killed,
-        sum(halves)::BIGINT AS halves,
-        sum(deficit)::BIGINT AS deficit,
+        coalesce(sum(ghosts) FILTER (name = ''), 0) AS unnamed,
+        coalesce(sum(killed) FILTER (name = ''), 0) AS unnamed_killed,
+        sum(deficit) AS deficit,
         mode(cause) FILTER (cause <> '') AS cause,
         mode(evidence) FILTER (cause <> '') AS evidence
     FROM missing_in_instance
@@ -44,6 +66,10 @@ lost AS (
 step AS (
     SELECT service, name, kind FROM observed
     UNION
+    SELECT service, name, kind FROM ghosts
+    UNION
+    SELECT service, name, kind FROM halves
+    UNION
     SELECT service, name, kind FROM lost
     UNION
     SELECT service, name, kind FROM baseline_step
@@ -51,13 +77,16 @@ step AS (
 SELECT
     step.service, step.name, step.kind,
     coalesce(observed.observed, 0) AS observed,
-    coalesce(observed.told_seen, 0) AS told_seen,
-    coalesce(lost.ghosts, 0) AS ghosts,
-    coalesce(lost.killed, 0) AS killed,
-    coalesce(lost.halves, 0) AS halves,
-    coalesce(lost.deficit, 0) AS deficit,
+    coalesce(observed.parents, 0) AS parents,
+    coalesce(observed.answers, 0) AS answers,
+    (coalesce(ghosts.ghosts, 0) + coalesce(lost.unnamed, 0))::DOUBLE AS ghosts,
+    (coalesce(ghosts.killed, 0) + coalesce(lost.unnamed_killed, 0))::DOUBLE AS killed,
+    coalesce(halves.halves, 0)::DOUBLE AS halves,
+    coalesce(lost.deficit, 0)::BIGINT AS deficit,
     coalesce(lost.cause, '') AS cause,
     coalesce(lost.evidence, '') AS evidence
 FROM step
 LEFT JOIN observed USING (service, name, kind)
+LEFT JOIN ghosts USING (service, name, kind)
+LEFT JOIN halves USING (service, name, kind)
 LEFT JOIN lost USING (service, name, kind)
