@@ -17,6 +17,9 @@ class Policy:
     """Every bound that a verdict uses; the unit is in the name, shares lie between 0 and 1."""
 
     call_seconds: float = 30.0
+    connect_seconds: float = 5.0
+    statement_seconds: float = 30.0
+    storage_seconds: float = 120.0
     job_seconds: float = 1800.0
     stuck_seconds: float = 7200.0
     redelivery_seconds: float = 3600.0
