@@ -1,0 +1,168 @@
+"""Batches that one bad item stops.
+
+What: After an item failed alone, the same attempt at the batch began another one and completed it.
+It fails where a batch of which more items were expected ended with the failure. Items that were
+running already when it failed prove nothing, nor does the failure of the last one. Three failures
+in a row are an outage, which a breaker may end on purpose.
+
+Why: One poisoned item then costs the work on all that come after it, again at every retry.
+
+Fix: Catch the error of each item inside the loop, record it, and go on; decide at the end of the
+batch what its state is.
+
+Source: the audit's patterns 3 and 10: entire batch fails on a single item, no isolation in loops.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+
+_SHOWN: Final = 5
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a workflow and item step: the items that failed alone."""
+    rows = evidence.rows(_LOOPS, {"shown": _SHOWN})
+    return Judgement(
+        tuple(
+            Unit(
+                f"{row['workflow']}: {row['service']} {row['name']}",
+                row["survived"] + row["stopped"],
+                _findings(row),
+            )
+            for row in rows
+        )
+    )
+
+
+def _findings(row: Row) -> tuple[Finding, ...]:
+    if not row["stopped"]:
+        return ()
+    return (
+        Finding(
+            f"{row['stopped']} batches of `{row['workflow']}` ended with the failure of one item:"
+            f" `{row['item']}` was number {row['place']} of {row['expected']}.",
+            subject=row["workflow"],
+            instance=row["instance"],
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+_LOOPS: Final = """
+    WITH run AS (
+        SELECT
+            item_run.*,
+            -- Which item of a row of failures it is, and how long the row is.
+            sum(CASE WHEN item_run.failed THEN 0 ELSE 1 END) OVER loop AS row_no
+        FROM item_run
+        WHERE item_run.loop_no IS NOT NULL
+        WINDOW loop AS (PARTITION BY item_run.loop_no ORDER BY item_run.place)
+    ),
+    alone AS (
+        SELECT run.*
+        FROM run
+        WHERE run.failed
+        QUALIFY count(*) OVER (PARTITION BY run.loop_no, run.row_no, run.failed) < 3
+    ),
+    limited AS (
+        SELECT DISTINCT node.span_no AS loop_no
+        FROM node
+        JOIN error_class AS class USING (span_no)
+        WHERE class.is_job_limit OR class.is_cancellation OR class.is_breaker
+    ),
+    -- How many items the batch has, where the fault file or the loop itself says so.
+    counted AS (
+        SELECT attribute.span_no AS loop_no, max(try_cast(attribute.value AS BIGINT)) AS items
+        FROM stored.span_attribute AS attribute
+        WHERE attribute.key IN ('messaging.batch.message_count', 'db.operation.batch.size',
+            'batch.size', 'items.count', 'items.total', 'job.items')
+        GROUP BY attribute.span_no
+    ),
+    declared AS (
+        SELECT alone.span_no, max(fault.items_expected) AS items
+        FROM alone
+        JOIN workflow_instance AS instance USING (instance_no)
+        JOIN fault ON fault.workflow IN ('', instance.workflow)
+            AND alone.start_ns BETWEEN fault.start_ns AND fault.end_ns
+        WHERE fault.items_expected IS NOT NULL
+        GROUP BY alone.span_no
+    ),
+    judged AS (
+        SELECT
+            alone.*,
+            instance.workflow,
+            instance.correlation_id,
+            greatest(coalesce(counted.items, 0), coalesce(declared.items, 0)) AS expected,
+            EXISTS (
+                SELECT 1
+                FROM item_run AS later
+                WHERE later.loop_no = alone.loop_no
+                    AND later.start_ns >= coalesce(alone.end_ns, alone.start_ns)
+                    AND later.completed
+            ) AS has_survived,
+            NOT EXISTS (
+                SELECT 1
+                FROM item_run AS later
+                WHERE later.loop_no = alone.loop_no AND later.start_ns > alone.start_ns
+            ) AS is_last,
+            limited.loop_no IS NOT NULL AS is_limited,
+            loop.end_ns IS NULL AS is_lost
+        FROM alone
+        JOIN workflow_instance AS instance USING (instance_no)
+        JOIN node AS loop ON loop.span_no = alone.loop_no
+        LEFT JOIN counted ON counted.loop_no = alone.loop_no
+        LEFT JOIN declared ON declared.span_no = alone.span_no
+        LEFT JOIN limited ON limited.loop_no = alone.loop_no
+    ),
+    decided AS (
+        SELECT
+            *,
+            NOT has_survived AND is_last AND expected > place AND NOT is_limited AND NOT is_lost
+                AS is_stopped
+        FROM judged
+    ),
+    -- Every loop over items is a unit, whether or not one of them failed.
+    unit AS (
+        SELECT DISTINCT instance.workflow, item_run.service, item_run.name
+        FROM item_run
+        JOIN workflow_instance AS instance USING (instance_no)
+        WHERE item_run.loop_no IS NOT NULL
+        QUALIFY count(*) OVER (PARTITION BY item_run.loop_no) > 1
+    )
+    SELECT
+        unit.workflow,
+        unit.service,
+        unit.name,
+        count(*) FILTER (decided.has_survived) AS survived,
+        count(*) FILTER (decided.is_stopped) AS stopped,
+        any_value(decided.item) FILTER (decided.is_stopped) AS item,
+        any_value(decided.place) FILTER (decided.is_stopped) AS place,
+        any_value(decided.expected) FILTER (decided.is_stopped) AS expected,
+        coalesce(any_value(decided.correlation_id) FILTER (decided.is_stopped), '') AS instance,
+        coalesce(
+            list(
+                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY decided.span_no
+            ) FILTER (decided.is_stopped)[:$shown],
+            []
+        ) AS evidence
+    FROM unit
+    LEFT JOIN decided USING (workflow, service, name)
+    LEFT JOIN node ON node.span_no = decided.span_no
+    LEFT JOIN trace ON trace.trace_no = node.trace_no
+    GROUP BY unit.workflow, unit.service, unit.name
+    ORDER BY unit.workflow, unit.service, unit.name
+"""
+
+CHECK = Check(
+    id="PAR-01",
+    title="One item's error does not stop the others",
+    severity=Severity.CRITICAL,
+    task=4,
+    serves=("pattern-3", "pattern-10", "TEST-RR-P01", "TEST-RR-SL02", "CRITICAL-3"),
+    judge=judge,
+    remedy="Catch the error of each item inside the loop, record it, and go on with the next.",
+)

@@ -1,0 +1,128 @@
+"""Jobs that nothing ends.
+
+What: Of every type of job at least one was ended by a limit of the whole job while a step of it was
+still open. It fails where a job went on for longer than the bound (30 minutes) and nothing cut it
+off. A timeout of one of its calls that ended the job is no limit of the job, and a limit that is
+only configured was never seen to work.
+
+Why: Step timeouts do not add up to a limit: retries, loops and a step without a timeout make a job
+last as long as they like, and it holds its worker and its place.
+
+Fix: Give each type of job a maximum duration that its runner enforces (Celery `task_time_limit`, a
+workflow's execution timeout), above the longest good run and below the visibility timeout.
+
+Source: the audit's pattern 2, no job-level timeout.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+
+_SHOWN: Final = 5
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a workflow that has jobs: the jobs that a limit ended, or that nothing did."""
+    bound_ns = evidence.policy.job_seconds * 1e9
+    rows = evidence.rows(_JOBS, {"bound_ns": bound_ns, "shown": _SHOWN})
+    units = tuple(
+        Unit(row["workflow"], row["limited"] + row["endless"], _findings(row, bound_ns))
+        for row in rows
+    )
+    configured = [row["workflow"] for row in rows if row["configured"] and not row["limited"]]
+    note = f"Configured, never seen to work: {', '.join(configured)}." if configured else ""
+    return Judgement(units, note=note)
+
+
+def _findings(row: Row, bound_ns: float) -> tuple[Finding, ...]:
+    if not row["endless"]:
+        return ()
+    return (
+        Finding(
+            f"{row['endless']} jobs of `{row['workflow']}` went on for up to"
+            f" {row['longest_s']:.1f} s; nothing ended them at the bound of {bound_ns / 1e9:g} s.",
+            subject=row["workflow"],
+            instance=row["instance"],
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+_JOBS: Final = """
+    -- What runs a job: the outermost span that took it from a queue.
+    WITH taken AS (
+        SELECT instance.instance_no, node.span_no, node.trace_no, node.span_id, node.duration_ns
+        FROM node
+        JOIN trace_instance AS instance USING (trace_no)
+        LEFT JOIN span_field AS field USING (span_no)
+        WHERE node.kind = 'CONSUMER'
+            AND coalesce(field.messaging_operation NOT IN ('receive', 'poll'), true)
+    ),
+    limited AS (
+        SELECT DISTINCT instance.instance_no
+        FROM error_class AS class
+        JOIN node USING (span_no)
+        JOIN trace_instance AS instance USING (trace_no)
+        WHERE class.is_job_limit
+    ),
+    configured AS (
+        SELECT DISTINCT instance.instance_no
+        FROM stored.span_attribute AS attribute
+        JOIN node USING (span_no)
+        JOIN trace_instance AS instance USING (trace_no)
+        WHERE attribute.key = 'celery.timelimit'
+    ),
+    job AS (
+        SELECT
+            instance.instance_no,
+            instance.workflow,
+            instance.correlation_id,
+            max(taken.duration_ns) AS duration_ns,
+            arg_max(taken.span_no, taken.duration_ns) AS span_no,
+            any_value(limited.instance_no) IS NOT NULL AS is_limited,
+            any_value(configured.instance_no) IS NOT NULL AS is_configured
+        FROM taken
+        JOIN workflow_instance AS instance USING (instance_no)
+        LEFT JOIN limited USING (instance_no)
+        LEFT JOIN configured USING (instance_no)
+        WHERE NOT instance.background
+        GROUP BY ALL
+    ),
+    judged AS (
+        SELECT *, coalesce(duration_ns > $bound_ns, false) AND NOT is_limited AS is_endless
+        FROM job
+    )
+    SELECT
+        judged.workflow,
+        count(*) FILTER (judged.is_limited) AS limited,
+        count(*) FILTER (judged.is_endless) AS endless,
+        bool_or(judged.is_configured) AS configured,
+        max(judged.duration_ns) FILTER (judged.is_endless) / 1e9 AS longest_s,
+        coalesce(
+            arg_max(judged.correlation_id, judged.duration_ns) FILTER (judged.is_endless), ''
+        ) AS instance,
+        coalesce(
+            list(
+                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY judged.duration_ns DESC, judged.span_no
+            ) FILTER (judged.is_endless)[:$shown],
+            []
+        ) AS evidence
+    FROM judged
+    LEFT JOIN node USING (span_no)
+    LEFT JOIN trace USING (trace_no)
+    GROUP BY judged.workflow
+    ORDER BY judged.workflow
+"""
+
+CHECK = Check(
+    id="TIM-06",
+    title="Every job has a maximum duration",
+    severity=Severity.CRITICAL,
+    task=3,
+    serves=("pattern-2", "TEST-RR-T02", "CRITICAL-2"),
+    judge=judge,
+    remedy="Give each type of job a time limit that its runner enforces, and hang one to see it.",
+)
