@@ -1,0 +1,119 @@
+"""Failed items that nobody can tell the cause of.
+
+What: Every item that failed says which one it is and why: its span, a span below it or a log record
+in it has an error type or a message that tells one error from another.
+
+Why: Of twenty items one has failed. Without its cause, whether to repeat it, to correct it or to
+give it up has to be found out by hand.
+
+Fix: Record the exception on the item's span, and write the item's id and the cause into its log
+record.
+
+Source: the audit's test of a batch that fails at item 7 of 20.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+from tracejury.telemetry import lexicon
+
+_SHOWN: Final = 5
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a workflow and item step: its failed items."""
+    rows = evidence.rows(
+        _FAILED,
+        {
+            "generic_types": sorted(lexicon.GENERIC_TYPES),
+            "generic_message": f"(?i){lexicon.GENERIC_MESSAGE.pattern}",
+            "shown": _SHOWN,
+        },
+    )
+    return Judgement(tuple(Unit(_name(row), row["failed"], _findings(row)) for row in rows))
+
+
+def _name(row: Row) -> str:
+    return f"{row['workflow']}: {row['service']} {row['name']}"
+
+
+def _findings(row: Row) -> tuple[Finding, ...]:
+    if not row["unexplained"]:
+        return ()
+    return (
+        Finding(
+            f"{row['unexplained']} of {row['failed']} failed items of `{row['workflow']}` say"
+            f" nothing of their cause, `{row['item']}` for one.",
+            subject=_name(row),
+            instance=row["instance"],
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+_FAILED: Final = """
+    -- What was recorded in an item: on its span, below it, or in a log record of it.
+    WITH told AS (
+        SELECT run.span_no, error.error_type, error.message
+        FROM item_run AS run
+        JOIN span_error AS error USING (span_no)
+        UNION ALL
+        SELECT run.span_no, error.error_type, error.message
+        FROM item_run AS run
+        JOIN trace_instance USING (instance_no)
+        JOIN record_item AS named ON named.item = run.item
+        JOIN node ON node.span_no = named.span_no AND node.trace_no = trace_instance.trace_no
+        JOIN span_error AS error ON error.span_no = node.span_no
+        WHERE node.start_ns BETWEEN run.start_ns AND coalesce(run.end_ns, run.start_ns)
+        UNION ALL
+        SELECT run.span_no, '', log.body
+        FROM item_run AS run
+        JOIN log_instance ON log_instance.instance_no = run.instance_no
+        JOIN record_item AS named ON named.log_no = log_instance.log_no AND named.item = run.item
+        JOIN stored.log_record AS log ON log.log_no = named.log_no
+        WHERE log.severity_number >= 13
+    ),
+    explained AS (
+        SELECT DISTINCT span_no
+        FROM told
+        WHERE regexp_extract(rtrim(error_type, '.'), '[^.:/*$]*$')
+                NOT IN (SELECT unnest($generic_types))
+            OR NOT regexp_full_match(trim(message), $generic_message)
+    )
+    SELECT
+        instance.workflow,
+        run.service,
+        run.name,
+        count(*) AS failed,
+        count(*) FILTER (explained.span_no IS NULL) AS unexplained,
+        any_value(run.item) FILTER (explained.span_no IS NULL) AS item,
+        coalesce(any_value(instance.correlation_id) FILTER (explained.span_no IS NULL), '')
+            AS instance,
+        coalesce(
+            list(
+                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY run.span_no
+            ) FILTER (explained.span_no IS NULL)[:$shown],
+            []
+        ) AS evidence
+    FROM item_run AS run
+    JOIN workflow_instance AS instance USING (instance_no)
+    JOIN node USING (span_no)
+    JOIN trace USING (trace_no)
+    LEFT JOIN explained USING (span_no)
+    WHERE run.failed
+    GROUP BY instance.workflow, run.service, run.name
+    ORDER BY instance.workflow, run.service, run.name
+"""
+
+CHECK = Check(
+    id="PAR-02",
+    title="A failed item carries its specific error",
+    severity=Severity.HIGH,
+    task=4,
+    serves=("TEST-RR-P01",),
+    judge=judge,
+    remedy="Record the exception on the item's span, and the item's id beside it.",
+)
