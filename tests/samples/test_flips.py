@@ -1,6 +1,7 @@
 """Each check changes its mind when the one fact that it judges is edited in a recorded run."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
@@ -180,6 +181,102 @@ def set_no_severity(run: Recording) -> None:
     next(run.log_records("web")).pop("severityNumber")
 
 
+def provider_calls(run: Recording) -> list[Json]:
+    """The calls to the provider that were given up."""
+    return [
+        span
+        for span in calls(run, "worker", "POST")
+        if any(
+            "Timeout" in str(attribute(event, "exception.type")) for event in span.get("events", ())
+        )
+    ]
+
+
+def last(span: Json, seconds: float) -> None:
+    """Let a span take so long."""
+    span["endTimeUnixNano"] = str(int(span["startTimeUnixNano"]) + int(seconds * 1e9))
+
+
+def wait_for_the_provider_whatever_it_takes(run: Recording) -> None:
+    for span in provider_calls(run):
+        last(span, 6)
+        span.update(status={}, events=[])
+        set_attribute(span, "http.response.status_code", "200")
+        without(span, "error.type")
+
+
+def give_up_late(run: Recording) -> None:
+    for span in provider_calls(run):
+        last(span, 9)
+
+
+def call_a_timeout_something_else(run: Recording) -> None:
+    for span in provider_calls(run):
+        span["events"] = []
+        span["status"] = {"code": 2, "message": "no"}
+        set_attribute(span, "error.type", "_OTHER")
+
+
+def let_a_job_go_on(run: Recording) -> None:
+    last(next(s for s in run.spans("worker") if s["name"] == "run/export_project"), 90)
+
+
+def end_the_batch_with_the_bad_item(run: Recording) -> None:
+    bad = next(s for s in run.spans("worker") if s["name"] == "process item" and s.get("status"))
+    loop = bad["parentSpanId"]
+    later = {
+        span["spanId"]
+        for span in run.spans("worker")
+        if span.get("parentSpanId") == loop and span["startTimeUnixNano"] > bad["startTimeUnixNano"]
+    }
+    run.keep(lambda service, span: span["spanId"] not in later)
+
+
+def say_nothing_of_the_item(run: Recording) -> None:
+    say_only_that_it_failed(run)
+    for record in run.log_records():
+        if record["severityNumber"] >= 13:
+            without(record, "item.id")
+
+
+def call_the_job_completed(run: Recording) -> None:
+    for record in (*run.spans(), *run.log_records()):
+        if attribute(record, "job.status") == "partial":
+            set_attribute(record, "job.status", "completed")
+            without(record, "items.failed", "job.items_failed")
+
+
+def try_again_and_again(run: Recording) -> None:
+    """The last attempt at one thing is followed by ten more, 10 ms apart."""
+    ordered = sorted(provider_calls(run), key=lambda span: str(span["startTimeUnixNano"]))
+    last_of = {span["parentSpanId"]: span["spanId"] for span in ordered}
+    for group in run.traces["resourceSpans"]:
+        for scope in group["scopeSpans"]:
+            for span in [s for s in scope["spans"] if s["spanId"] in last_of.values()]:
+                scope["spans"] += list(repeated(span))
+
+
+def repeated(span: Json) -> Iterator[Json]:
+    length = int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"]) + 10_000_000
+    for number in range(1, 11):
+        copy = {**span, "spanId": f"{int(span['spanId'], 16) ^ number << 8:016x}"}
+        for key in ("startTimeUnixNano", "endTimeUnixNano"):
+            copy[key] = str(int(span[key]) + number * length)
+        yield copy
+
+
+def process_a_completed_job(run: Recording) -> None:
+    for group in run.logs["resourceLogs"]:
+        for scope in group["scopeLogs"]:
+            for record in scope["logRecords"]:
+                if attribute(record, "job.status") == "completed":
+                    again = json.loads(json.dumps(record))
+                    again["timeUnixNano"] = str(int(record["timeUnixNano"]) + 5_000_000_000)
+                    set_attribute(again, "job.status", "processing")
+                    scope["logRecords"].append(again)
+                    return
+
+
 DECLARED: Final = (DeclaredWorkflow("POST /jobs"), DeclaredWorkflow("POST /exports"))
 
 
@@ -235,6 +332,23 @@ FLIPS: Final = (
         "fail",
         prepare=give_the_notifier_a_name,
     ),
+    Flip(
+        "TIM-01",
+        "provider-hang",
+        "not-observed units",
+        wait_for_the_provider_whatever_it_takes,
+        "fail",
+    ),
+    Flip("TIM-02", "provider-hang", "pass", give_up_late, "fail"),
+    Flip("TIM-03", "provider-hang", "pass", call_a_timeout_something_else, "fail"),
+    Flip("TIM-06", "provider-hang", "not-observed units", let_a_job_go_on, "fail"),
+    Flip("PAR-01", "bad-item", "pass", end_the_batch_with_the_bad_item, "fail"),
+    Flip("PAR-02", "bad-item", "pass", say_nothing_of_the_item, "fail"),
+    Flip("PAR-03", "bad-item", "pass", call_the_job_completed, "fail"),
+    Flip("RET-02", "provider-hang", "pass", try_again_and_again, "fail"),
+    Flip("RET-03", "provider-hang", "pass", try_again_and_again, "fail"),
+    Flip("ST-03", "bad-item", "pass", call_the_job_completed, "fail"),
+    Flip("ST-04", "clean", "pass", process_a_completed_job, "fail"),
     Flip("OBS-01", "clean", "pass", lose_the_context_in_the_queue, "fail"),
     Flip("OBS-02", "clean", "pass", write_logs_without_ids, "fail"),
     Flip("OBS-03", "clean", "pass", lose_parents, "fail"),
