@@ -3,13 +3,13 @@
 What differs between the encodings is `Columns`: how fields and attributes are read.
 """
 
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tracejury.otlp.nested import Columns, Rows, attributes, inner, numbers, table, texts
 from tracejury.otlp.signals import Signal
 from tracejury.otlp.values import Read
 from tracejury.telemetry import batch
@@ -24,34 +24,13 @@ _NAMES: Final = {
 _FALSE: Final = pa.scalar(False, pa.bool_())  # noqa: FBT003
 
 
-class Columns(Protocol):
-    """How an encoding's nested columns are read."""
-
-    def field(self, rows: pa.Array, name: str) -> pa.Array:
-        """A field of some messages as a column."""
-
-    def attributes(self, entries: pa.Array) -> list[pa.Array]:
-        """Keys, types and texts of some attributes."""
-
-    def values(self, values: pa.Array) -> list[pa.Array]:
-        """Types and texts of some values; the text of an empty one is null."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Messages of one kind, and for each the row of the message that holds it."""
-
-    rows: pa.Array
-    parents: pa.Array
-
-
 def flatten(signal: Signal, requests: pa.Array, columns: Columns) -> Batch:
     """The tables of some requests, each given as the list of its resources."""
     read = columns.field
     scope_list, record_list = _NAMES[signal]
-    resources = _inner(requests)
-    scopes = _inner(read(resources.rows, scope_list))
-    records = _inner(read(scopes.rows, record_list))
+    resources = inner(requests)
+    scopes = inner(read(resources.rows, scope_list))
+    records = inner(read(scopes.rows, record_list))
     request = resources.parents.take(scopes.parents).take(records.parents)
     origin = [request, scopes.parents.take(records.parents), records.parents]
     if signal is Signal.TRACES:
@@ -63,54 +42,27 @@ def flatten(signal: Signal, requests: pa.Array, columns: Columns) -> Batch:
     return Batch(
         requests=len(requests),
         resources=_resources(resources.rows, resource, read),
-        resource_attributes=_attributes(resource, columns),
+        resource_attributes=attributes(resource, columns),
         scopes=_scopes(scopes.rows, scope, read),
-        scope_attributes=_attributes(scope, columns),
+        scope_attributes=attributes(scope, columns),
         **tables,
     )
 
 
-def _inner(lists: pa.Array) -> _Rows:
-    return _Rows(pc.list_flatten(lists), pc.list_parent_indices(lists))
-
-
-def _table(schema: pa.Schema, columns: list[pa.Array]) -> pa.Table:
-    typed = [
-        column if column.type == kind else column.cast(kind)
-        for column, kind in zip(columns, schema.types, strict=True)
-    ]
-    return pa.Table.from_arrays(typed, schema=schema)
-
-
-def _texts(rows: pa.Array, name: str, read: Read) -> pa.Array:
-    column = read(rows, name)
-    return pc.fill_null(column, "") if column.null_count else column
-
-
-def _numbers(rows: pa.Array, name: str, read: Read) -> pa.Array:
-    column = read(rows, name)
-    return pc.fill_null(column, 0) if column.null_count else column
-
-
-def _attributes(owners: pa.Array, columns: Columns) -> pa.Table:
-    entries = _inner(columns.field(owners, "attributes"))
-    return _table(batch.ATTRIBUTES, [entries.parents, *columns.attributes(entries.rows)])
-
-
 def _resources(holders: pa.Array, resources: pa.Array, read: Read) -> pa.Table:
-    schema_urls = _texts(holders, "schema_url", read)
-    dropped = _numbers(resources, "dropped_attributes_count", read)
-    return _table(batch.RESOURCES, [schema_urls, dropped])
+    schema_urls = texts(holders, "schema_url", read)
+    dropped = numbers(resources, "dropped_attributes_count", read)
+    return table(batch.RESOURCES, [schema_urls, dropped])
 
 
 def _scopes(holders: pa.Array, scopes: pa.Array, read: Read) -> pa.Table:
-    return _table(
+    return table(
         batch.SCOPES,
         [
-            _texts(scopes, "name", read),
-            _texts(scopes, "version", read),
-            _texts(holders, "schema_url", read),
-            _numbers(scopes, "dropped_attributes_count", read),
+            texts(scopes, "name", read),
+            texts(scopes, "version", read),
+            texts(holders, "schema_url", read),
+            numbers(scopes, "dropped_attributes_count", read),
         ],
     )
 
@@ -124,15 +76,15 @@ def _span_tables(spans: pa.Array, origin: list[pa.Array], columns: Columns) -> d
         kept = pc.and_(has_trace, has_span)
         spans = spans.filter(kept)
         origin = [column.filter(kept) for column in origin]
-    events = _inner(read(spans, "events"))
-    links = _inner(read(spans, "links"))
+    events = inner(read(spans, "events"))
+    links = inner(read(spans, "links"))
     return {
         "spans": _spans(spans, origin, read),
-        "span_attributes": _attributes(spans, columns),
+        "span_attributes": attributes(spans, columns),
         "events": _events(events, read),
-        "event_attributes": _attributes(events.rows, columns),
+        "event_attributes": attributes(events.rows, columns),
         "links": _links(links, read),
-        "link_attributes": _attributes(links.rows, columns),
+        "link_attributes": attributes(links.rows, columns),
         "logs": batch.LOGS.empty_table(),
         "log_attributes": batch.ATTRIBUTES.empty_table(),
         "rejections": rejections,
@@ -141,50 +93,50 @@ def _span_tables(spans: pa.Array, origin: list[pa.Array], columns: Columns) -> d
 
 def _spans(spans: pa.Array, origin: list[pa.Array], read: Read) -> pa.Table:
     status = read(spans, "status")
-    return _table(
+    return table(
         batch.SPANS,
         [
             *origin,
             read(spans, "trace_id"),
             _id_number(read(spans, "span_id")),
             _id_number(read(spans, "parent_span_id")),
-            _texts(spans, "trace_state", read),
-            _numbers(spans, "flags", read),
-            _texts(spans, "name", read),
-            _numbers(spans, "kind", read),
-            _numbers(spans, "start_time_unix_nano", read),
-            _numbers(spans, "end_time_unix_nano", read),
-            _numbers(status, "code", read),
-            _texts(status, "message", read),
-            _numbers(spans, "dropped_attributes_count", read),
-            _numbers(spans, "dropped_events_count", read),
-            _numbers(spans, "dropped_links_count", read),
+            texts(spans, "trace_state", read),
+            numbers(spans, "flags", read),
+            texts(spans, "name", read),
+            numbers(spans, "kind", read),
+            numbers(spans, "start_time_unix_nano", read),
+            numbers(spans, "end_time_unix_nano", read),
+            numbers(status, "code", read),
+            texts(status, "message", read),
+            numbers(spans, "dropped_attributes_count", read),
+            numbers(spans, "dropped_events_count", read),
+            numbers(spans, "dropped_links_count", read),
         ],
     )
 
 
-def _events(events: _Rows, read: Read) -> pa.Table:
-    return _table(
+def _events(events: Rows, read: Read) -> pa.Table:
+    return table(
         batch.EVENTS,
         [
             events.parents,
-            _numbers(events.rows, "time_unix_nano", read),
-            _texts(events.rows, "name", read),
-            _numbers(events.rows, "dropped_attributes_count", read),
+            numbers(events.rows, "time_unix_nano", read),
+            texts(events.rows, "name", read),
+            numbers(events.rows, "dropped_attributes_count", read),
         ],
     )
 
 
-def _links(links: _Rows, read: Read) -> pa.Table:
-    return _table(
+def _links(links: Rows, read: Read) -> pa.Table:
+    return table(
         batch.LINKS,
         [
             links.parents,
             pc.fill_null(read(links.rows, "trace_id"), b""),
             pc.fill_null(read(links.rows, "span_id"), b""),
-            _texts(links.rows, "trace_state", read),
-            _numbers(links.rows, "flags", read),
-            _numbers(links.rows, "dropped_attributes_count", read),
+            texts(links.rows, "trace_state", read),
+            numbers(links.rows, "flags", read),
+            numbers(links.rows, "dropped_attributes_count", read),
         ],
     )
 
@@ -198,7 +150,7 @@ def _log_tables(records: pa.Array, origin: list[pa.Array], columns: Columns) -> 
         "links": batch.LINKS.empty_table(),
         "link_attributes": batch.ATTRIBUTES.empty_table(),
         "logs": _logs(records, origin, columns),
-        "log_attributes": _attributes(records, columns),
+        "log_attributes": attributes(records, columns),
         "rejections": batch.REJECTIONS.empty_table(),
     }
 
@@ -207,21 +159,21 @@ def _logs(records: pa.Array, origin: list[pa.Array], columns: Columns) -> pa.Tab
     read = columns.field
     body_types, bodies = columns.values(read(records, "body"))
     trace_ids = read(records, "trace_id")
-    return _table(
+    return table(
         batch.LOGS,
         [
             *origin,
-            _numbers(records, "time_unix_nano", read),
-            _numbers(records, "observed_time_unix_nano", read),
-            _numbers(records, "severity_number", read),
-            _texts(records, "severity_text", read),
-            _texts(records, "event_name", read),
+            numbers(records, "time_unix_nano", read),
+            numbers(records, "observed_time_unix_nano", read),
+            numbers(records, "severity_number", read),
+            texts(records, "severity_text", read),
+            texts(records, "event_name", read),
             body_types,
             bodies,
             pc.if_else(_is_id(trace_ids, 16), trace_ids, pa.scalar(None, pa.binary())),
             _id_number(read(records, "span_id")),
-            _numbers(records, "flags", read),
-            _numbers(records, "dropped_attributes_count", read),
+            numbers(records, "flags", read),
+            numbers(records, "dropped_attributes_count", read),
         ],
     )
 
@@ -236,8 +188,8 @@ def _id_number(ids: pa.Array) -> pa.Array:
     """Ids of eight bytes as numbers; null for what is none."""
     is_id = _is_id(ids, 8)
     raw = pc.if_else(is_id, ids, _zeros(8)).cast(pa.binary(8))
-    numbers = raw.view(pa.uint64()).to_numpy().view(">u8").astype(np.uint64)
-    return pc.if_else(is_id, pa.array(numbers), pa.scalar(None, pa.uint64()))
+    as_numbers = raw.view(pa.uint64()).to_numpy().view(">u8").astype(np.uint64)
+    return pc.if_else(is_id, pa.array(as_numbers), pa.scalar(None, pa.uint64()))
 
 
 def _zeros(size: int) -> pa.Scalar:
