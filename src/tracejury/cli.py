@@ -5,12 +5,12 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from tracejury import __version__
-from tracejury.config import Config, load_config
+from tracejury.config import Config, Serve, byte_count, load_config
 from tracejury.errors import InputError, TracejuryError, UsageError
 
 if TYPE_CHECKING:
@@ -132,7 +132,15 @@ def _share(text: str) -> float:
     return share
 
 
+def _size(text: str) -> int:
+    size = byte_count(text)
+    if not size:
+        raise ValueError
+    return size
+
+
 _port.__name__ = "port"
+_size.__name__ = "size"
 _share.__name__ = "share between 0 and 1"
 
 
@@ -143,9 +151,28 @@ def _add_serve(commands: Commands) -> None:
 
 
 def _receiver_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--grpc-port", type=_port, default=4317, metavar="PORT", help="0: any free")
-    parser.add_argument("--http-port", type=_port, default=4318, metavar="PORT", help="0: any free")
+    file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+    port: dict[str, Any] = {"type": _port, "metavar": "PORT"}
+    add = parser.add_argument_group("receiver").add_argument
+    add("--host", help="address to listen on (default: 127.0.0.1)")
+    add("--grpc-port", **port, help="0: any free (default: 4317)")
+    add("--http-port", **port, help="0: any free (default: 4318)")
+    add(
+        "--max-request-size",
+        type=_size,
+        metavar="SIZE",
+        help="of one request after decompression (default: 64MiB)",
+    )
+    add("--tls-cert", **file, help="certificate chain as PEM: encrypts both ports")
+    add("--tls-key", **file, help="its private key as PEM")
+    add("--tls-client-ca", **file, help="CA that signed the clients: asks each for a certificate")
+    add("--token-file", **file, help="bearer token to ask for (default: $TRACEJURY_TOKEN, if set)")
+    add(
+        "--cors-origin",
+        action="append",
+        metavar="ORIGIN",
+        help="origin of web pages that may send over HTTP, or *; may be repeated",
+    )
 
 
 def _add_live(commands: Commands) -> None:
@@ -235,7 +262,18 @@ def _config(options: argparse.Namespace) -> Config:
     }
     if getattr(options, "baseline", []):
         changes["baseline"] = tuple(options.baseline)
-    return replace(config, **changes)
+    return replace(config, serve=_serving(options, config.serve), **changes)
+
+
+def _serving(options: argparse.Namespace, configured: Serve) -> Serve:
+    said = {
+        option.name: value
+        for option in fields(Serve)
+        if (value := getattr(options, option.name, None)) is not None
+    }
+    if "cors_origin" in said:
+        said["cors_origin"] = tuple(said["cors_origin"])
+    return replace(configured, **said)
 
 
 def _store_path(config: Config) -> Path:
@@ -248,11 +286,10 @@ def _serve(options: argparse.Namespace) -> int:
     from tracejury.receiver.announcement import announcement
     from tracejury.receiver.server import run_receiver
 
+    config = _config(options)
     run_receiver(
-        store=_store_path(_config(options)),
-        host=options.host,
-        grpc_port=options.grpc_port,
-        http_port=options.http_port,
+        store=_store_path(config),
+        serve=config.serve,
         announce=lambda addresses: print(announcement(addresses), flush=True),
     )
     return DONE
@@ -428,12 +465,7 @@ def _live(options: argparse.Namespace) -> int:
     config = _config(options)
     if options.files:
         raise UsageError("`live` takes no files.", next_step="Use `tracejury tui FILE...`.")
-    with receiving(
-        _store_path(config),
-        host=options.host,
-        grpc_port=options.grpc_port,
-        http_port=options.http_port,
-    ) as announced:
+    with receiving(_store_path(config), config) as announced:
         return _browse(options, config, announced=announced)
 
 

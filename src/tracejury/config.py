@@ -1,8 +1,9 @@
 """tracejury.toml: what was configured, checked key by key."""
 
 import difflib
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,9 @@ from typing import Any, Final
 from tracejury.errors import UsageError
 
 FILE_NAME: Final = "tracejury.toml"
+
+# What the OTLP specification recommends, after decompression.
+REQUEST_LIMIT: Final = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,21 @@ class DeclaredWorkflow:
 
 
 @dataclass(frozen=True, slots=True)
+class Serve:
+    """How `serve` listens, and to whom; `max_request_size` in bytes after decompression."""
+
+    host: str = "127.0.0.1"
+    grpc_port: int = 4317
+    http_port: int = 4318
+    max_request_size: int = REQUEST_LIMIT
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    token_file: Path | None = None
+    cors_origin: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What tracejury.toml and the command line say, with defaults for the rest.
 
@@ -65,6 +84,7 @@ class Config:
     absent_components: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
     workflows: tuple[DeclaredWorkflow, ...] = ()
+    serve: Serve = field(default_factory=Serve)
     path: Path | None = None
 
 
@@ -75,8 +95,24 @@ _SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "evidence": ("sampling",),
     "components": ("queue",),
     "policy": tuple(f.name for f in fields(Policy)),
+    "serve": tuple(f.name for f in fields(Serve)),
     "workflow": (),
 }
+
+
+_UNITS: Final[dict[str, int]] = {
+    "": 1,
+    **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", 1)},
+    **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGT", 1)},
+}
+
+
+def byte_count(text: str) -> int:
+    """The bytes that a size like `64 MiB`, `2GB` or `1000` means; raises `ValueError`."""
+    found = re.fullmatch(r"\s*([0-9]{1,15})\s*([KMGT]i?B)?\s*", text)
+    if found is None:
+        raise ValueError(f"{text!r} is no size")
+    return int(found[1]) * _UNITS[found[2] or ""]
 
 
 def load_config(path: Path | None, *, start: Path) -> Config:
@@ -135,6 +171,7 @@ def _parse(document: Mapping[str, Any], path: Path) -> Config:
             _workflow(name, _table(table, f'workflow."{name}"', path), path)
             for name, table in document.get("workflow", {}).items()
         ),
+        serve=_serve(document.get("serve", {}), path),
         path=path,
     )
 
@@ -206,6 +243,44 @@ def _number(value: object, where: str, path: Path) -> float:
 
 def _policy(table: Mapping[str, Any], path: Path) -> Policy:
     return Policy(**{key: _number(value, f"policy.{key}", path) for key, value in table.items()})
+
+
+def _serve(table: Mapping[str, Any], path: Path) -> Serve:
+    read: dict[str, Callable[[object, str, Path], Any]] = {
+        "host": _text,
+        "grpc_port": _port,
+        "http_port": _port,
+        "max_request_size": _size,
+        "cors_origin": _texts,
+    }
+    return Serve(
+        **{key: read.get(key, _file)(value, f"serve.{key}", path) for key, value in table.items()}
+    )
+
+
+def _file(value: object, where: str, path: Path) -> Path:
+    return path.parent / _text(value, where, path)
+
+
+def _port(value: object, where: str, path: Path) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65535:
+        raise UsageError(
+            f"{path}: {where} must be a port, not {value!r}.",
+            next_step="Write a number from 0 to 65535; 0 is any free one.",
+        )
+    return value
+
+
+def _size(value: object, where: str, path: Path) -> int:
+    try:
+        size = byte_count(str(value))
+    except ValueError:
+        size = 0
+    if not size:
+        raise UsageError(
+            f"{path}: {where} must be a size, not {value!r}.", next_step='Write it as "64MiB".'
+        )
+    return size
 
 
 def _workflow(name: str, table: Mapping[str, Any], path: Path) -> DeclaredWorkflow:

@@ -1,11 +1,18 @@
-"""Run a receiver until it is terminated; its first line says where it listens."""
+"""Run a receiver until it is terminated; its first line says where it listens.
+
+Arguments: the store, then whatever of `Serve` is to differ, as `name=value`; lists comma-separated.
+"""
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from tracejury.config import Serve
 from tracejury.errors import TracejuryError
-from tracejury.receiver.server import Addresses, run_receiver
+from tracejury.receiver.listening import Addresses
+from tracejury.receiver.server import run_receiver
 
 
 def announce(addresses: Addresses) -> None:
@@ -14,15 +21,20 @@ def announce(addresses: Addresses) -> None:
     sys.stdout.flush()
 
 
+def value_of(name: str, text: str) -> Any:
+    if name in {"grpc_port", "http_port", "max_request_size"}:
+        return int(text)
+    if name == "cors_origin":
+        return tuple(text.split(","))
+    return text if name == "host" else Path(text)
+
+
 def main() -> None:
-    store, grpc_port, http_port = sys.argv[1:]
+    store, *settings = sys.argv[1:]
+    differences = dict(setting.split("=", 1) for setting in settings)
+    values = {name: value_of(name, text) for name, text in differences.items()}
     try:
-        run_receiver(
-            store=Path(store),
-            grpc_port=int(grpc_port),
-            http_port=int(http_port),
-            announce=announce,
-        )
+        run_receiver(store=Path(store), serve=replace(Serve(), **values), announce=announce)
     except TracejuryError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_status)

@@ -1,6 +1,5 @@
 """OTLP requests made by hand, for what no well-behaved exporter sends."""
 
-import gzip
 import http.client
 import json
 from collections.abc import Iterable, Iterator
@@ -93,26 +92,23 @@ def post(
     *,
     method: str = "POST",
     encoding: str | None = None,
+    headers: dict[str, str] | None = None,
 ) -> Reply:
     """Send one HTTP request; a body of several pieces goes chunked."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    headers = {"Content-Type": content_type, "Content-Encoding": encoding}
+    named = {"Content-Type": content_type, "Content-Encoding": encoding, **(headers or {})}
     try:
         connection.request(
             method,
             path,
             body,
-            {name: value for name, value in headers.items() if value is not None},
+            {name: value for name, value in named.items() if value is not None},
             encode_chunked=not isinstance(body, bytes),
         )
         response = connection.getresponse()
         return Reply(response.status, dict(response.headers), response.read())
     finally:
         connection.close()
-
-
-def gzip_bomb(size: int) -> bytes:
-    return gzip.compress(bytes(size))
 
 
 def pieces(body: bytes, size: int) -> Iterator[bytes]:

@@ -4,17 +4,21 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 ROOT = Path(__file__).parents[2]
+
+Process: TypeAlias = "subprocess.Popen[str]"
+Settings: TypeAlias = Mapping[str, str | Path]  # of `Serve`, by their names
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    process: subprocess.Popen[str]
+    process: Process
     store: Path
     grpc_port: int
     http_port: int
@@ -25,6 +29,19 @@ class Running:
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.http_port}{path}"
+
+    def peak_memory(self) -> int:
+        """The most memory it has held so far, in bytes."""
+        return self._memory("VmHWM")
+
+    def memory(self) -> int:
+        """The memory it holds, in bytes."""
+        return self._memory("VmRSS")
+
+    def _memory(self, measure: str) -> int:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        [line] = [line for line in status.splitlines() if line.startswith(f"{measure}:")]
+        return int(line.split()[1]) * 1024
 
     def terminate(self) -> str:
         """End it as an operator does; gives what it wrote to stderr."""
@@ -38,11 +55,15 @@ class Running:
         self.process.communicate(timeout=60)
 
 
-def start(store: Path, grpc_port: int = 0, http_port: int = 0) -> "subprocess.Popen[str]":
+def start(
+    store: Path, grpc_port: int = 0, http_port: int = 0, *, settings: Settings | None = None
+) -> Process:
+    serve = {"grpc_port": grpc_port, "http_port": http_port, **(settings or {})}
     return subprocess.Popen(
         [
             sys.executable,
-            *("-m", "tests.receiver.receive", str(store), str(grpc_port), str(http_port)),
+            *("-m", "tests.receiver.receive", str(store)),
+            *(f"{name}={value}" for name, value in serve.items()),
         ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -52,9 +73,11 @@ def start(store: Path, grpc_port: int = 0, http_port: int = 0) -> "subprocess.Po
 
 
 @contextmanager
-def running(store: Path, grpc_port: int = 0, http_port: int = 0) -> Iterator[Running]:
+def running(
+    store: Path, grpc_port: int = 0, http_port: int = 0, *, settings: Settings | None = None
+) -> Iterator[Running]:
     """A receiver that listens; killed at the end unless it has ended before."""
-    process = start(store, grpc_port, http_port)
+    process = start(store, grpc_port, http_port, settings=settings)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -3,15 +3,22 @@
 import gzip
 import json
 import socket
+import zlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
+import grpc
 import pytest
+import zstandard
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from tests.receiver.requests import (
     JSON,
     PROTOBUF,
+    TRACES,
     Reply,
-    gzip_bomb,
+    call,
+    failure,
     logs,
     metrics,
     pieces,
@@ -20,7 +27,7 @@ from tests.receiver.requests import (
     traces,
     traces_json,
 )
-from tests.receiver.running import Running
+from tests.receiver.running import Running, running
 from tests.receiver.stored import delivered, rows, span_names
 
 
@@ -46,6 +53,17 @@ def test_spans_and_logs_are_stored_and_metrics_are_counted(receiver: Running) ->
     assert rows(receiver.store, "SELECT body FROM log_record") == [{"body": "started"}]
     counted = "SELECT received FROM stored.delivery WHERE signal = 'metrics'"
     assert rows(receiver.store, counted) == [{"received": 3}]
+
+
+EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+FOLDS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "zstd": zstandard.compress,
+}
+# A frame that asks its reader for a window of 128 MiB.
+WIDE_WINDOW = bytes.fromhex("28b52ffd0088010000")
 
 
 class Refusal(NamedTuple):
@@ -81,13 +99,23 @@ REFUSED = [
     Refusal("POST", "/v1/traces", PROTOBUF, "gzip", b"no gzip", 400, 3),
     Refusal("POST", "/v1/traces", PROTOBUF, "gzip", gzip.compress(traces("x"))[:-9], 400, 3),
     Refusal("POST", "/v1/traces", PROTOBUF, "br", traces("x"), 400, 3),
+    Refusal("POST", "/v1/traces", PROTOBUF, "gzip, gzip", traces("x"), 400, 3),
+    *(
+        Refusal("POST", "/v1/traces", JSON, name, corrupt, 400, 3)
+        for name, fold in FOLDS.items()
+        for corrupt in (b"{}", fold(b'{"resourceSpans":[]}')[:-2], fold(b"{}") + b"more")
+    ),
     Refusal("POST", "/", PROTOBUF, None, b"", 404, 5),
     Refusal("POST", "/v1/traces/", JSON, None, b"{}", 404, 5),
     Refusal("GET", "/v1/traces", PROTOBUF, None, b"", 405, 12),
     Refusal("PUT", "/v1/logs", JSON, None, b"{}", 405, 12),
     Refusal("POST", "/v1/traces", "text/plain", None, b"x", 415, 3),
     Refusal("POST", "/v1/traces", None, None, b"x", 415, 3),
-    Refusal("POST", "/v1/traces", PROTOBUF, "gzip", gzip_bomb(65 * 2**20), 413, 8),
+    *(
+        Refusal("POST", "/v1/traces", PROTOBUF, name, fold(bytes(65 * 2**20)), 413, 8)
+        for name, fold in FOLDS.items()
+    ),
+    Refusal("POST", "/v1/traces", JSON, "zstd", WIDE_WINDOW, 400, 3),
     Refusal("POST", "/v1/traces", JSON, None, b" " * (64 * 2**20 + 1), 413, 8),
 ]
 
@@ -121,20 +149,22 @@ def test_a_chunked_body_without_end_is_refused_beyond_the_limit(receiver: Runnin
     assert reply.status == 413
 
 
-@pytest.mark.parametrize("encoding", [None, "gzip"])
+@pytest.mark.parametrize("encoding", [None, "identity", "gzip", "x-gzip", "DEFLATE", "zstd"])
 def test_a_chunked_body_is_read_whole(receiver: Running, encoding: str | None) -> None:
     body = traces(*(f"span {number:04}" for number in range(500)))
-    sent = gzip.compress(body) if encoding else body
+    fold = FOLDS.get((encoding or "").lower().removeprefix("x-"), bytes)
+    sent = fold(body)
     reply = post(receiver.http_port, "/v1/traces", pieces(sent, 100), encoding=encoding)
     assert reply.status == 200
     receiver.terminate()
     assert len(span_names(receiver.store)) == 500
 
 
-def test_several_gzip_members_are_one_body(receiver: Running) -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_several_compressed_streams_are_one_body(receiver: Running, encoding: str) -> None:
     body = traces("a")
-    sent = gzip.compress(body[:10]) + gzip.compress(body[10:])
-    assert post(receiver.http_port, "/v1/traces", sent, encoding="gzip").status == 200
+    sent = FOLDS[encoding](body[:10]) + FOLDS[encoding](body[10:])
+    assert post(receiver.http_port, "/v1/traces", sent, encoding=encoding).status == 200
     receiver.terminate()
     assert span_names(receiver.store) == ["a"]
 
@@ -208,3 +238,25 @@ def test_a_client_that_asks_first_is_invited_to_send(receiver: Running) -> None:
         assert connection.recv(2**16) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(body)
         assert connection.recv(2**16).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads a process' peak memory from /proc")
+@pytest.mark.parametrize("encoding", FOLDS)
+def test_a_bomb_is_refused_long_before_it_is_unfolded(receiver: Running, encoding: str) -> None:
+    assert post(receiver.http_port, "/v1/traces", b"{}", JSON).status == 200
+    before = receiver.peak_memory()
+    bomb = FOLDS[encoding](bytes(2**28))
+    reply = post(receiver.http_port, "/v1/traces", bomb, JSON, encoding=encoding)
+    assert reply.status == 413
+    assert receiver.peak_memory() - before < 2**27 + 2**26
+
+
+def test_the_limit_can_be_set(tmp_path: Path) -> None:
+    with running(tmp_path / "run.duckdb", settings={"max_request_size": "1000"}) as receiver:
+        large, small = traces("large", text="x" * 1000), traces("small")
+        reply = post(receiver.http_port, "/v1/traces", large)
+        assert (reply.status, reply.rpc_status().code) == (413, 8)
+        assert "1,000 bytes" in reply.rpc_status().message
+        assert failure(receiver.grpc_target, TRACES, large).code() is EXHAUSTED
+        assert post(receiver.http_port, "/v1/traces", small).status == 200
+        call(receiver.grpc_target, TRACES, small)

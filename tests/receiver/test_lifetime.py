@@ -14,8 +14,10 @@ from tests.receiver.requests import TRACES, call, export, post, traces
 from tests.receiver.running import Running, running, start
 from tests.receiver.stored import rows, span_names
 
+from tracejury.config import Serve
 from tracejury.errors import ReceiverError
-from tracejury.receiver.server import Addresses, run_receiver
+from tracejury.receiver.listening import Addresses
+from tracejury.receiver.server import run_receiver
 
 
 @contextmanager
@@ -76,18 +78,8 @@ def test_a_host_that_is_not_this_machine_is_refused(
     tmp_path: Path, host: str, complaint: str
 ) -> None:
     with pytest.raises(ReceiverError, match=complaint) as refused:
-        run_receiver(store=tmp_path / "run.duckdb", host=host, announce=must_not_start)
+        run_receiver(store=tmp_path / "run.duckdb", serve=Serve(host=host), announce=must_not_start)
     assert "--host" in refused.value.next_step
-
-
-def test_listening_beyond_this_machine_is_warned_of(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    # An address of documentation, which no machine has.
-    with pytest.raises(ReceiverError):
-        run_receiver(store=tmp_path / "run.duckdb", host="192.0.2.1", announce=must_not_start)
-    [warning] = caplog.records
-    assert "whoever reaches this machine can send telemetry" in warning.getMessage()
 
 
 def test_a_second_receiver_gets_no_port_of_the_first(receiver: Running, tmp_path: Path) -> None:

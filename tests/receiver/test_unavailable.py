@@ -20,18 +20,18 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
     OTLPSpanExporter as HttpSpanExporter,
 )
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from tests.receiver.exported import one_span
 from tests.receiver.requests import JSON, TRACES, Reply, call, failure, post, traces
 from tests.receiver.running import Running
 from tests.receiver.stored import delivered, span_names
 
 from tracejury.errors import StoreError
-from tracejury.receiver import http_body, http_endpoint
+from tracejury.receiver import http_body, http_connection
 from tracejury.receiver.admission import Admission, Hold, OverloadError
 from tracejury.receiver.grpc_endpoint import answer_exports, bind_grpc
 from tracejury.receiver.http_endpoint import http_runner
+from tracejury.receiver.intake import Intake
 from tracejury.receiver.pipeline import Pipeline
 from tracejury.store.writer import Committed, Store
 from tracejury.telemetry.batch import Batch
@@ -76,25 +76,17 @@ async def endpoints(store: Store, admission: Admission) -> AsyncIterator[Endpoin
         running.enter_context(store)
         pipeline = Pipeline(store)
         running.push_async_callback(pipeline.stop)
-        server, grpc_port = bind_grpc("127.0.0.1", 0)
-        answer_exports(server, pipeline, admission)
+        intake = Intake(pipeline, admission)
+        server, grpc_port = bind_grpc("127.0.0.1", 0, tls=None, request_limit=intake.request_limit)
+        answer_exports(server, intake)
         await server.start()
         running.push_async_callback(server.stop, None)
         listener = running.enter_context(socket.create_server(("127.0.0.1", 0)))
-        runner = http_runner(pipeline, admission, grace_s=1)
+        runner = http_runner(intake, grace_s=1)
         await runner.setup()
         running.push_async_callback(runner.cleanup)
         await web.SockSite(runner, listener).start()
         yield Endpoints(f"127.0.0.1:{grpc_port}", listener.getsockname()[1])
-
-
-def one_span() -> Sequence[ReadableSpan]:
-    memory = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(memory))
-    provider.get_tracer("test").start_span("retried").end()
-    provider.shutdown()
-    return memory.get_finished_spans()
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
@@ -107,7 +99,7 @@ async def test_an_exporter_that_is_turned_away_comes_again(tmp_path: Path, proto
             if protocol == "grpc"
             else HttpSpanExporter(f"http://127.0.0.1:{receiver.http_port}/v1/traces")
         )
-        result = await asyncio.to_thread(exporter.export, one_span())
+        result = await asyncio.to_thread(exporter.export, one_span("retried"))
         await asyncio.to_thread(exporter.shutdown)
     assert result is SpanExportResult.SUCCESS
     assert admission.turned_away == 1
@@ -192,7 +184,7 @@ async def test_a_client_that_sends_its_body_too_slowly_is_refused(
 async def test_a_client_that_sends_its_headers_too_slowly_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_endpoint, "_HEADER_DEADLINE_S", 0.01)
+    monkeypatch.setattr(http_connection, "HEADER_DEADLINE_S", 0.01)
     async with endpoints(Store.open(tmp_path / "run.duckdb"), Admission()) as receiver:
         reader, writer = await asyncio.open_connection("127.0.0.1", receiver.http_port)
         writer.write(b"POST /v1/traces HTTP/1.1\r\nHost:")

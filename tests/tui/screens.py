@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from tracejury.config import Config
 from tracejury.receiver.announcement import announcement
-from tracejury.receiver.server import Addresses
+from tracejury.receiver.listening import Addresses
 from tracejury.scorecard.audit import audit
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.workflows import workflows

@@ -20,6 +20,7 @@ class Code(IntEnum):
     UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14
+    UNAUTHENTICATED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +48,12 @@ def overloaded() -> Refused:
         Code.UNAVAILABLE,
         "More telemetry is waiting than fits into memory.",
         retry_after_s=RETRY_AFTER_OVERLOAD_S,
+    )
+
+
+def too_large(limit: int) -> Refused:
+    return Refused(
+        Code.RESOURCE_EXHAUSTED,
+        f"The request is larger than {limit:,} bytes after decompression. "
+        "Send fewer records in a batch, or raise --max-request-size.",
     )

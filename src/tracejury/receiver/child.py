@@ -5,9 +5,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
+from tracejury.config import Config
 from tracejury.errors import ReceiverError
 
 _START_TIMEOUT_S: Final = 30.0
@@ -19,32 +21,30 @@ _LAST_WORDS: Final = "Ctrl-C stops."
 
 
 @contextmanager
-def receiving(store: Path, *, host: str, grpc_port: int, http_port: int) -> Iterator[str]:
+def receiving(store: Path, config: Config) -> Iterator[str]:
     """Receive into `store` until the block ends; yields what it announced: where it listens.
 
     Raises `ReceiverError`, with what the child said, when it does not start.
     """
     log = store.with_name(f"{store.name}.log")
-    command = [
-        sys.executable,
-        "-m",
-        "tracejury.cli",
-        "serve",
-        "--store",
-        str(store),
-        "--host",
-        host,
-        "--grpc-port",
-        str(grpc_port),
-        "--http-port",
-        str(http_port),
-    ]
+    command = [sys.executable, "-m", "tracejury.cli", "serve", *_options(store, config)]
     with log.open("wb") as sink:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)  # noqa: S603 - our own interpreter and arguments
         try:
             yield _announced(child, log)
         finally:
             _stop(child)
+
+
+def _options(store: Path, config: Config) -> Iterator[str]:
+    yield f"--store={store}"
+    if config.path is not None:
+        yield f"--config={config.path}"
+    for option in fields(config.serve):
+        value = getattr(config.serve, option.name)
+        for each in value if isinstance(value, tuple) else (value,):
+            if each is not None:
+                yield f"--{option.name.replace('_', '-')}={each}"
 
 
 def _announced(child: "subprocess.Popen[bytes]", log: Path) -> str:

@@ -1,23 +1,27 @@
 """OTLP over gRPC: the three Export calls, taken as raw bytes.
 
 The handlers parse nothing, so a body that is no protobuf is answered INVALID_ARGUMENT, where a
-generated servicer would answer INTERNAL.
+generated servicer would answer INTERNAL. On the wire a call with one message and a stream of one
+are the same; taken as a stream, the message is read only after its sender was let in.
 """
 
 import asyncio
-from typing import Final
+from collections.abc import AsyncIterator
+from typing import Final, TypeAlias
 
 import grpc
 
 from tracejury.errors import ReceiverError
 from tracejury.otlp.signals import Encoding, Signal
-from tracejury.receiver.admission import Admission, OverloadError
-from tracejury.receiver.answers import Answer, Refused, overloaded
-from tracejury.receiver.pipeline import Pipeline
+from tracejury.receiver.access import unauthenticated
+from tracejury.receiver.admission import Hold
+from tracejury.receiver.answers import Answer, Code, Refused
+from tracejury.receiver.intake import Intake
 from tracejury.receiver.responses import export_response, retry_info, rpc_status
-from tracejury.receiver.settlement import Request
+from tracejury.receiver.tls import Tls
 
-MESSAGE_LIMIT: Final = 64 * 2**20
+CONNECTION_LIMIT: Final = 1000
+MESSAGE_DEADLINE_S: Final = 30.0
 
 _SERVICES: Final = {
     Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -26,19 +30,33 @@ _SERVICES: Final = {
 }
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
+_Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
-def bind_grpc(host: str, port: int) -> tuple[grpc.aio.Server, int]:
+
+def bind_grpc(
+    host: str, port: int, *, tls: Tls | None, request_limit: int
+) -> tuple[grpc.aio.Server, int]:
     """A server that holds `port` of `host` and answers nothing yet, and the port's number."""
     server = grpc.aio.server(
         options=[
             # Else a second receiver would bind the same port and silently take half of the spans.
             ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", MESSAGE_LIMIT),
+            ("grpc.max_receive_message_length", request_limit),
+            ("grpc.max_allowed_incoming_connections", CONNECTION_LIMIT),
+            ("grpc.server_handshake_timeout_ms", 10_000),
+            # A client that vanished without a word is noticed, and one that asks for signs of life
+            # as often as every ten seconds gets them.
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.keepalive_permit_without_calls", 1),
         ]
     )
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
-        return server, server.add_insecure_port(address)
+        if tls is None:
+            return server, server.add_insecure_port(address)
+        return server, server.add_secure_port(address, tls.credentials)
     except RuntimeError as error:
         raise ReceiverError(
             f"Port {port} of {host} cannot be used for gRPC.",
@@ -46,17 +64,13 @@ def bind_grpc(host: str, port: int) -> tuple[grpc.aio.Server, int]:
         ) from error
 
 
-def answer_exports(server: grpc.aio.Server, pipeline: Pipeline, admission: Admission) -> None:
+def answer_exports(server: grpc.aio.Server, intake: Intake) -> None:
     """Let `server` take the Export calls of all signals."""
     server.add_generic_rpc_handlers(
         [
             grpc.method_handlers_generic_handler(
                 service,
-                {
-                    "Export": grpc.unary_unary_rpc_method_handler(
-                        _Export(signal, pipeline, admission).__call__
-                    )
-                },
+                {"Export": grpc.stream_unary_rpc_method_handler(_Export(signal, intake).__call__)},
             )
             for signal, service in _SERVICES.items()
         ]
@@ -64,27 +78,54 @@ def answer_exports(server: grpc.aio.Server, pipeline: Pipeline, admission: Admis
 
 
 class _Export:
-    def __init__(self, signal: Signal, pipeline: Pipeline, admission: Admission) -> None:
+    def __init__(self, signal: Signal, intake: Intake) -> None:
         self._signal = signal
-        self._pipeline = pipeline
-        self._admission = admission
+        self._intake = intake
 
-    async def __call__(
-        self, body: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]"
-    ) -> bytes:
+    async def __call__(self, messages: AsyncIterator[bytes], context: _Context) -> bytes:
         # A client that gives up cancels this call, while its bytes stay in memory until committed.
-        answer = await asyncio.shield(asyncio.ensure_future(self._answer(body)))
+        answer = await asyncio.shield(asyncio.ensure_future(self._answer(messages, context)))
         if isinstance(answer, Refused):
             await context.abort(_CODES[answer.code], answer.message, _trailers(answer))
         return export_response(self._signal, Encoding.PROTOBUF, answer)
 
-    async def _answer(self, body: bytes) -> Answer:
+    async def _answer(self, messages: AsyncIterator[bytes], context: _Context) -> Answer:
+        if not self._intake.access.admits(_authorization(context)):
+            return unauthenticated()
         try:
-            with self._admission.admit() as hold:
-                hold.grow(len(body))
-                return await self._pipeline.submit(Request(self._signal, Encoding.PROTOBUF, body))
-        except OverloadError:
-            return overloaded()
+            return await self._intake.take(
+                self._signal, Encoding.PROTOBUF, lambda hold: _only_message(messages, hold)
+            )
+        except _NoMessageError as error:
+            return error.refused
+
+
+class _NoMessageError(Exception):
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.refused = Refused(code, message)
+
+
+async def _only_message(messages: AsyncIterator[bytes], hold: Hold) -> bytes:
+    try:
+        async with asyncio.timeout(MESSAGE_DEADLINE_S):
+            message = await anext(messages)
+    except TimeoutError:
+        raise _NoMessageError(
+            Code.DEADLINE_EXCEEDED,
+            f"The message took longer than {MESSAGE_DEADLINE_S:.0f} seconds.",
+        ) from None
+    except StopAsyncIteration:
+        raise _NoMessageError(Code.INVALID_ARGUMENT, "The call has no message.") from None
+    hold.grow(len(message))
+    return message
+
+
+def _authorization(context: _Context) -> str | None:
+    for name, value in context.invocation_metadata() or ():
+        if name == "authorization":
+            return value if isinstance(value, str) else value.decode("latin-1")
+    return None
 
 
 def _trailers(refused: Refused) -> tuple[tuple[str, bytes], ...]:

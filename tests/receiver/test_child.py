@@ -1,0 +1,29 @@
+"""The receiver that `live` starts serves as it was configured."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tracejury.config import Serve, load_config
+from tracejury.errors import ReceiverError
+from tracejury.receiver.child import receiving
+
+
+def test_the_child_serves_as_configured(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret")
+    (tmp_path / "tracejury.toml").write_text('[serve]\ntoken_file = "token"\nhost = "::1"\n')
+    config = load_config(None, start=tmp_path)
+    serve = replace(config.serve, host="127.0.0.1", grpc_port=0, http_port=0)
+    with receiving(tmp_path / "run.duckdb", replace(config, serve=serve)) as announced:
+        assert "http://127.0.0.1:" in announced
+        assert "OTEL_EXPORTER_OTLP_HEADERS" in announced
+
+
+def test_a_child_that_cannot_serve_says_why(tmp_path: Path) -> None:
+    config = replace(load_config(None, start=tmp_path), serve=Serve(tls_cert=tmp_path / "none"))
+    with (
+        pytest.raises(ReceiverError, match="TLS needs both"),
+        receiving(tmp_path / "run.duckdb", config),
+    ):
+        pass
