@@ -114,6 +114,23 @@ def lose_parents(run: Recording) -> None:
     run.keep(lambda service, span: span["name"] != "process item")
 
 
+def lose_one_parent(run: Recording) -> None:
+    """Long before the worker of the sample `worker-kill` dies."""
+    lost = next(span["spanId"] for span in run.spans("worker") if span["name"] == "upload asset")
+    run.keep(lambda service, span: span["spanId"] != lost)
+
+
+def lose_a_parent_and_sample(run: Recording) -> None:
+    lose_one_parent(run)
+    sample_a_trace(run)
+
+
+def keep_all_at_the_head(run: Recording) -> None:
+    """This says nothing of a tail sampler behind the SDKs."""
+    for span in run.spans():
+        span["traceState"] = "ot=th:0"
+
+
 def lose_half_of_the_answers(run: Recording) -> None:
     run.keep(lambda service, span: service != "provider" or int(span["spanId"], 16) % 2 == 0)
 
@@ -170,6 +187,34 @@ def lose_the_half_that_refused(run: Recording) -> None:
     for span in calls(run, "worker", "POST"):
         if span["spanId"] in failed:
             without(span, "http.response.status_code", "error.type")
+
+
+def fail_the_job_at_a_step(run: Recording) -> None:
+    """The job of the bad item fails as well, and not because of the item."""
+    fail(run, "run/generate_assets", "")
+    fail(run, "load job", "the record is locked")
+
+
+def fail_the_job_at_another_step(run: Recording) -> None:
+    fail_the_job_at_a_step(run)
+    fail(run, "find finished items", "the index is gone")
+
+
+def fail(run: Recording, name: str, message: str) -> None:
+    trace = next(
+        s["traceId"] for s in run.spans("worker") if s["name"] == "process item" and s.get("status")
+    )
+    for span in run.spans("worker"):
+        if span["traceId"] == trace and span["name"] == name:
+            span["status"] = {"code": 2, "message": message}
+
+
+def lose_what_lies_above_the_error(run: Recording) -> None:
+    run.keep(
+        lambda service, span: (
+            span["name"] != "generate asset" or "status" not in span or not span["status"]
+        )
+    )
 
 
 def forget_who_the_provider_is(run: Recording) -> None:
@@ -301,6 +346,15 @@ FLIPS: Final = (
     Flip("ING-02", "clean", "not-observed uninstrumented", report_a_dropped_attribute, "fail"),
     Flip("ING-03", "clean", "pass", sample_a_trace, "fail"),
     Flip(
+        "ING-03",
+        "clean",
+        "not-observed sampled",
+        sample_a_trace,
+        "fail",
+        prepare=keep_all_at_the_head,
+        settings={"sampling": ""},
+    ),
+    Flip(
         "ING-05",
         "clean",
         "not-observed no-exposure",
@@ -352,12 +406,30 @@ FLIPS: Final = (
     Flip("OBS-01", "clean", "pass", lose_the_context_in_the_queue, "fail"),
     Flip("OBS-02", "clean", "pass", write_logs_without_ids, "fail"),
     Flip("OBS-03", "clean", "pass", lose_parents, "fail"),
+    Flip("OBS-03", "worker-kill", "pass", lose_one_parent, "fail"),
+    Flip(
+        "OBS-03",
+        "clean",
+        "fail",
+        lose_a_parent_and_sample,
+        "not-observed sampled",
+        prepare=lose_one_parent,
+    ),
     Flip("OBS-04", "clean", "pass", lose_half_of_the_answers, "fail"),
     Flip("OBS-05", "clean", "pass", lose_a_step, "fail"),
     Flip("OBS-06", "clean", "pass", record_no_status_codes, "fail"),
     Flip("OBS-08", "clean", "pass", hide_the_steps_of_an_item, "fail"),
     Flip("OBS-09", "bad-item", "pass", say_only_that_it_failed, "fail"),
     Flip("OBS-10", "bad-item", "pass", lose_the_half_that_refused, "fail"),
+    Flip("OBS-10", "bad-item", "pass", lose_what_lies_above_the_error, "fail"),
+    Flip(
+        "OBS-10",
+        "bad-item",
+        "pass",
+        fail_the_job_at_another_step,
+        "fail",
+        prepare=fail_the_job_at_a_step,
+    ),
     Flip("OBS-14", "clean", "pass", forget_who_the_provider_is, "fail"),
     Flip("OBS-15", "clean", "pass", set_no_severity, "fail"),
 )

@@ -1,8 +1,9 @@
 """Traces of which nobody can say whether they are all there.
 
-What: It is known that every trace was kept: each span says so in its tracestate (`ot=th:0`), or the
-configuration declares it. The run fails where sampling is proven: by a threshold above zero, by the
-marks of a tail sampler, or by log records whose unsampled trace never arrived.
+What: It is known that every trace was kept, because the configuration declares it. That each span
+says so in its tracestate (`ot=th:0`) is not enough: it speaks of the SDK, and a tail sampler behind
+it leaves no mark. The run fails where sampling is proven: by a threshold above zero, by the marks
+of a tail sampler, or by log records whose unsampled trace never arrived.
 
 Why: A span that was sampled away looks exactly like one that was never made. Without this knowledge
 a pass would only say that what was looked at was fine.
@@ -41,15 +42,20 @@ def judge(evidence: Evidence) -> Judgement:
     traces = counted["traces"]
     errors_only = traces >= _FEW and counted["with_error"] == traces
     declared = evidence.config.sampling == "none"
-    known = declared or (counted["says_so"] and not errors_only)
     findings = (*_sampled(evidence), *_unseen(evidence))
     return Judgement(
         (Unit("the traces of the run", traces, findings),) if traces or findings else (),
-        note=f"Each of the {traces} traces holds an error, as a tail sampler would leave them."
-        if errors_only
-        else "",
-        reason="" if known or not traces else "sampled",
+        note=_note(traces, errors_only=errors_only, head_alone=counted["says_so"] and not declared),
+        reason="" if declared or not traces else "sampled",
     )
+
+
+def _note(traces: int, *, errors_only: bool, head_alone: bool) -> str:
+    if errors_only:
+        return f"Each of the {traces} traces holds an error, as a tail sampler would leave them."
+    if head_alone:
+        return "The SDKs kept every trace; whether anything behind them did not is for you to say."
+    return ""
 
 
 def _sampled(evidence: Evidence) -> list[Finding]:

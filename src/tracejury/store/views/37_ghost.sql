@@ -96,6 +96,18 @@ crashed AS (
         -- Signs of a killed span end with its process; a call it had made may end a little later.
         AND known.first_ns <= crash.time_ns + 1000000000
         AND known.last_ns BETWEEN crash.time_ns - 300000000000 AND crash.time_ns + 60000000000
+        -- Work that its process had brought to an end by then lost its spans in another way.
+        AND NOT EXISTS (
+            SELECT 1
+            FROM node AS entry
+            WHERE entry.trace_no = known.trace_no
+                AND entry.service = known.service
+                AND (known.instance_id IS NULL
+                    OR entry.instance_id IS NOT DISTINCT FROM known.instance_id)
+                AND entry.kind IN ('SERVER', 'CONSUMER')
+                AND entry.start_ns <= known.first_ns
+                AND entry.end_ns BETWEEN known.last_ns AND crash.time_ns
+        )
     GROUP BY known.trace_no, known.span_id
 )
 SELECT
