@@ -63,9 +63,9 @@ def rows_of_logs(requests: Sequence[Any]) -> Rows:
 def _reason(rejected: Counter[str], sent: int) -> str:
     parts = []
     if rejected["trace"]:
-        parts.append(f"{rejected['trace']} without a trace id of 16 bytes that are not all zero")
+        parts.append(f"{rejected['trace']} without a trace_id of 16 bytes that are not all zero")
     if rejected["span"]:
-        parts.append(f"{rejected['span']} without a span id of 8 bytes that are not all zero")
+        parts.append(f"{rejected['span']} without a span_id of 8 bytes that are not all zero")
     return f"{rejected.total()} of {sent} spans left out: {' and '.join(parts)}."
 
 

@@ -140,7 +140,7 @@ def test_what_json_leaves_open_is_taken_as_it_comes() -> None:
             "request": 0,
             "rejected": 1,
             "reason": "1 of 1 spans left out: "
-            "1 without a trace id of 16 bytes that are not all zero.",
+            "1 without a trace_id of 16 bytes that are not all zero.",
         }
     ]
 

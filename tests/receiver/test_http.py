@@ -181,7 +181,7 @@ def test_spans_without_ids_are_refused_alone(receiver: Running) -> None:
     reply = post(receiver.http_port, "/v1/traces", body)
     partial = ExportTraceServiceResponse.FromString(reply.body).partial_success
     assert (reply.status, partial.rejected_spans) == (200, 1)
-    assert partial.error_message
+    assert "trace_id" in partial.error_message
     receiver.terminate()
     assert span_names(receiver.store) == ["good"]
     assert delivered(receiver.store, "rejected") == 1
@@ -194,6 +194,24 @@ def test_partial_success_is_json_where_the_request_was(receiver: Running) -> Non
     partial = reply.json()["partialSuccess"]
     assert int(partial["rejectedSpans"]) == 1
     assert partial["errorMessage"]
+
+
+def test_what_json_spells_otherwise_is_stored_with_a_warning(receiver: Running) -> None:
+    body = (
+        traces_json("odd")
+        .replace(b'"spanId"', b'"span_id"')
+        .replace(b'"name"', b'"kind":"SPAN_KIND_CLIENT","name"')
+    )
+    reply = post(receiver.http_port, "/v1/traces", body, JSON)
+    assert reply.status == 200
+    partial = reply.json()["partialSuccess"]
+    assert int(partial.get("rejectedSpans", 0)) == 0
+    assert "span_id" in partial["errorMessage"]
+    assert "kind" in partial["errorMessage"]
+    receiver.terminate()
+    assert rows(receiver.store, "SELECT name, kind FROM span") == [
+        {"name": "odd", "kind": "CLIENT"}
+    ]
 
 
 def test_health_is_told(receiver: Running) -> None:

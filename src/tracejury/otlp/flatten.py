@@ -217,8 +217,8 @@ def _rejections(requests: pa.Array, has_trace: pa.Array, has_span: pa.Array) -> 
 
 def _reason(rejected: int, sent: int, traceless: int) -> str:
     whys: dict[str, Any] = {
-        "without a trace id of 16 bytes that are not all zero": traceless,
-        "without a span id of 8 bytes that are not all zero": rejected - traceless,
+        "without a trace_id of 16 bytes that are not all zero": traceless,
+        "without a span_id of 8 bytes that are not all zero": rejected - traceless,
     }
     named = " and ".join(f"{count} {why}" for why, count in whys.items() if count)
     return f"{rejected} of {sent} spans left out: {named}."

@@ -18,26 +18,28 @@ class Admission:
     def __init__(
         self, *, request_limit: int = REQUEST_LIMIT, bytes_limit: int = BYTES_LIMIT
     ) -> None:
-        self._requests_left = request_limit
-        self._bytes_left = bytes_limit
+        self._request_limit = request_limit
+        self._bytes_limit = bytes_limit
+        self.requests = 0
+        self.size = 0
 
     @contextmanager
     def admit(self) -> Iterator["Hold"]:
         """Hold one request until the block ends; raises `OverloadError` when there are too many."""
-        if self._requests_left < 1:
+        if self.requests >= self._request_limit:
             raise OverloadError
-        self._requests_left -= 1
+        self.requests += 1
         hold = Hold(self)
         try:
             yield hold
         finally:
-            self._requests_left += 1
-            self._bytes_left += hold.size
+            self.requests -= 1
+            self.size -= hold.size
 
     def take(self, size: int) -> None:
-        if size > self._bytes_left:
+        if self.size + size > self._bytes_limit:
             raise OverloadError
-        self._bytes_left -= size
+        self.size += size
 
 
 class Hold:

@@ -84,10 +84,16 @@ class _Export:
 
     async def __call__(self, messages: AsyncIterator[bytes], context: _Context) -> bytes:
         # A client that gives up cancels this call, while its bytes stay in memory until committed.
-        answer = await asyncio.shield(asyncio.ensure_future(self._answer(messages, context)))
+        answer = await asyncio.shield(asyncio.ensure_future(self._counted(messages, context)))
         if isinstance(answer, Refused):
             await context.abort(_CODES[answer.code], answer.message, _trailers(answer))
         return export_response(self._signal, Encoding.PROTOBUF, answer)
+
+    async def _counted(self, messages: AsyncIterator[bytes], context: _Context) -> Answer:
+        answer = await self._answer(messages, context)
+        code = answer.code.name if isinstance(answer, Refused) else "OK"
+        self._intake.meter.answered("grpc", self._signal, code)
+        return answer
 
     async def _answer(self, messages: AsyncIterator[bytes], context: _Context) -> Answer:
         if not self._intake.access.admits(_authorization(context)):

@@ -1,4 +1,7 @@
-"""OTLP over HTTP: POST /v1/traces, /v1/logs and /v1/metrics, as protobuf or JSON."""
+"""OTLP over HTTP: POST /v1/traces, /v1/logs and /v1/metrics, as protobuf or JSON.
+
+Beside it GET /healthz and /metrics, which are about the receiver itself.
+"""
 
 from typing import Final
 
@@ -12,6 +15,7 @@ from tracejury.receiver.http_connection import ConnectionServer
 from tracejury.receiver.http_origins import Origins
 from tracejury.receiver.http_replies import CONTENT_TYPES, acceptance, refusal
 from tracejury.receiver.intake import Intake
+from tracejury.receiver.meter import CONTENT_TYPE
 
 _SIGNALS: Final = {f"/v1/{signal}": signal for signal in Signal}
 _ENCODINGS: Final = {name: encoding for encoding, name in CONTENT_TYPES.items()}
@@ -36,6 +40,8 @@ class _Endpoint:
             response = self._origins.preflight(request) or await self._routed(request, encoding)
         except RefusedRequestError as error:
             response = refusal(encoding, error.refused, status=error.status)
+        signal = _SIGNALS.get(request.path, "none")
+        self._intake.meter.answered("http", signal, str(response.status))
         self._origins.admit(request, response)
         return response
 
@@ -45,6 +51,9 @@ class _Endpoint:
             return self._health(is_told_why=is_known)
         if not is_known:
             raise RefusedRequestError(401, unauthenticated())
+        if request.path == "/metrics" and request.method in {"GET", "HEAD"}:
+            exposition = self._intake.exposition().encode()
+            return web.Response(body=exposition, headers={"Content-Type": CONTENT_TYPE})
         return await self._export(request, _signal(request), encoding)
 
     async def _export(

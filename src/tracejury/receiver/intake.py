@@ -8,6 +8,7 @@ from tracejury.otlp.signals import Encoding, Signal
 from tracejury.receiver.access import Access
 from tracejury.receiver.admission import Admission, Hold, OverloadError
 from tracejury.receiver.answers import Answer, overloaded
+from tracejury.receiver.meter import Meter
 from tracejury.receiver.pipeline import Pipeline
 from tracejury.receiver.settlement import Request
 
@@ -19,6 +20,7 @@ class Intake:
     pipeline: Pipeline
     admission: Admission = field(default_factory=Admission)
     access: Access = field(default_factory=Access)
+    meter: Meter = field(default_factory=Meter)
     request_limit: int = REQUEST_LIMIT
 
     async def take(
@@ -27,6 +29,24 @@ class Intake:
         """The answer to the request whose body `read` gives; too many of them are turned away."""
         try:
             with self.admission.admit() as hold:
-                return await self.pipeline.submit(Request(signal, encoding, await read(hold)))
+                body = await read(hold)
+                self.meter.received(signal, len(body))
+                return await self.pipeline.submit(Request(signal, encoding, body))
         except OverloadError:
             return overloaded()
+
+    def exposition(self) -> str:
+        """What Prometheus reads at /metrics."""
+        return self.meter.exposition(
+            {
+                "waiting_requests": (
+                    "Requests in memory, from their first byte to their answer.",
+                    self.admission.requests,
+                ),
+                "waiting_bytes": ("Bytes of their bodies.", self.admission.size),
+                "store_writable": (
+                    "Whether the last commit was possible.",
+                    int(self.pipeline.failure is None),
+                ),
+            }
+        )

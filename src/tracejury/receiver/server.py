@@ -28,10 +28,10 @@ from tracejury.receiver.listening import (
     listening,
     resolve,
 )
+from tracejury.receiver.measured_store import MeasuredStore
 from tracejury.receiver.pipeline import Pipeline
 from tracejury.receiver.snapshot_socket import offer_snapshots
 from tracejury.receiver.tls import read_tls
-from tracejury.store.writer import Store
 
 # What requests that are still arriving have to finish. The HTTP server waits up to twice as long,
 # and who stops containers often kills them after ten seconds.
@@ -61,11 +61,13 @@ async def _receive(path: Path, serve: Serve, announce: Callable[[Addresses], Non
         grpc_server, grpc_port = await running.enter_async_context(
             bound_grpc(address, serve.grpc_port, tls=tls, request_limit=serve.max_request_size)
         )
-        store = running.enter_context(Store.open(path))
+        store = running.enter_context(MeasuredStore.open(path))
         await running.enter_async_context(offer_snapshots(store, path))
         pipeline = Pipeline(store)
         running.push_async_callback(pipeline.stop)
-        intake = Intake(pipeline, access=access, request_limit=serve.max_request_size)
+        intake = Intake(
+            pipeline, access=access, meter=store.meter, request_limit=serve.max_request_size
+        )
         answer_exports(grpc_server, intake)
         await running.enter_async_context(_serving(grpc_server))
         runner = http_runner(intake, grace_s=_GRACE_S, origins=Origins(serve.cors_origin))

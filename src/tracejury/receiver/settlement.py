@@ -4,10 +4,11 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracejury.errors import StoreError
 from tracejury.otlp.decode import decode
+from tracejury.otlp.json_spelling import odd_spelling
 from tracejury.otlp.signals import Encoding, MalformedRequest, Signal
 from tracejury.receiver.answers import RETRY_AFTER_FAILURE_S, Accepted, Answer, Code, Refused
 from tracejury.receiver.metric_points import count_points
@@ -45,6 +46,10 @@ def read(requests: Sequence[Request]) -> Reading:
             outcomes = [_count(encoding, body, reading.points) for body in bodies]
         else:
             outcomes = _decode(signal, encoding, bodies, reading.batches)
+        if encoding is Encoding.JSON:
+            outcomes = [
+                _warned(outcome, body) for outcome, body in zip(outcomes, bodies, strict=True)
+            ]
         for position, outcome in zip(positions, outcomes, strict=True):
             reading.answers[position] = outcome
     return reading
@@ -142,6 +147,14 @@ def _acceptances(batch: Batch) -> Iterator[Accepted]:
     for request in range(batch.requests):
         row = rejections.get(request)
         yield Accepted(row["rejected"], row["reason"]) if row else Accepted()
+
+
+def _warned(answer: Answer, body: bytes) -> Answer:
+    """A rejection of nothing, with a reason, is how OTLP says that something is odd."""
+    if isinstance(answer, Refused):
+        return answer
+    warning = odd_spelling(body)
+    return replace(answer, reason=f"{answer.reason} {warning}".strip()) if warning else answer
 
 
 def _refusal(error: Exception) -> Refused:

@@ -1,0 +1,34 @@
+"""A store that counts what it takes."""
+
+import time
+from collections.abc import Sequence
+from functools import cached_property
+
+from tracejury.receiver.meter import Meter
+from tracejury.store.writer import Committed, Store
+from tracejury.telemetry.batch import Batch
+
+
+class MeasuredStore(Store):
+    """Tells its `meter` of every commit."""
+
+    @cached_property
+    def meter(self) -> Meter:
+        return Meter()
+
+    def commit(self, batches: Sequence[Batch], *, received_ns: int, source: str) -> list[Committed]:
+        started = time.monotonic()
+        committed = super().commit(batches, received_ns=received_ns, source=source)
+        self.meter.committed(time.monotonic() - started)
+        for batch, part in zip(batches, committed, strict=True):
+            kind = "logs" if batch.logs.num_rows else "spans"
+            self.meter.settled(kind, "stored", part.stored)
+            self.meter.settled(kind, "duplicate", part.duplicates)
+            self.meter.settled(kind, "rejected", part.rejected)
+        return committed
+
+    def count_metrics(self, *, requests: int, points: int, received_ns: int, source: str) -> None:
+        super().count_metrics(
+            requests=requests, points=points, received_ns=received_ns, source=source
+        )
+        self.meter.settled("points", "counted", points)
