@@ -1,0 +1,138 @@
+"""Side effects that a retry makes a second time.
+
+What: Where a call that changes something was tried again although the first attempt may have been
+done (it timed out, or the connection was reset), the half that answers shows that it was done once,
+or refuses the second. It fails where one thing was done twice: in different attempts or deliveries
+of one unit of work, by answers that the caller got or that the other half confirms. Calls with an
+idempotency key decide nothing, since a provider repeats its first answer; nor do providers whose
+half is not traced. PUT, DELETE and upserts may be repeated.
+
+Why: The customer is charged twice, and the image is paid for three times.
+
+Fix: Send an idempotency key with every call that changes something, the same for all attempts, and
+let the server remember what it did.
+
+Source: the audit's pattern 5, retry without idempotency; RFC 9110, idempotent methods.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+
+_SHOWN: Final = 5
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a service and target with a call that was tried again, or delivered again."""
+    rows = evidence.rows(_REPEATED, {"shown": _SHOWN})
+    return Judgement(
+        tuple(Unit(_name(row), row["safe"] + row["doubled"], _findings(row)) for row in rows),
+        note=_note(rows),
+    )
+
+
+def _name(row: Row) -> str:
+    return f"{row['service']} → {row['target']}"
+
+
+def _findings(row: Row) -> tuple[Finding, ...]:
+    if not row["doubled"]:
+        return ()
+    return (
+        Finding(
+            f"{row['doubled']} times {row['service']} had {row['target']} do one thing more than"
+            f" once: `{row['operation']}` was done {row['most']} times for `{row['unit']}`.",
+            subject=_name(row),
+            instance=row["instance"],
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+def _note(rows: list[Row]) -> str:
+    keyed = sum(row["keyed"] for row in rows)
+    return f"{keyed} repeated calls carried one idempotency key." if keyed else ""
+
+
+_REPEATED: Final = """
+    -- The same thing, asked for in several attempts or deliveries.
+    WITH attempt AS (
+        SELECT
+            effect.*,
+            coalesce('a' || attempt.group_no, 'i' || effect.instance_no || effect.item) AS unit_no,
+            coalesce(attempt.number, run.number) AS number
+        FROM side_effect AS effect
+        LEFT JOIN attempt_of AS attempt
+            ON attempt.span_no = effect.span_no AND attempt.how = 'siblings'
+        LEFT JOIN item_run AS run
+            ON run.instance_no = effect.instance_no
+            AND run.item = effect.item
+            AND effect.start_ns BETWEEN run.start_ns AND coalesce(run.end_ns, run.start_ns)
+    ),
+    thing AS (
+        SELECT
+            instance_no,
+            unit_no,
+            service,
+            target,
+            operation,
+            any_value(item) AS item,
+            count(DISTINCT number) AS attempts,
+            count(*) FILTER (is_answered OR is_confirmed) AS done,
+            bool_or(is_ambiguous) AS was_ambiguous,
+            bool_and(has_half) AS has_halves,
+            count(DISTINCT key) = 1 AND any_value(key) <> '' AS is_keyed,
+            list(span_no ORDER BY start_ns) AS span_nos
+        FROM attempt
+        WHERE number IS NOT NULL
+        GROUP BY instance_no, unit_no, service, target, operation
+        HAVING count(DISTINCT number) > 1
+    ),
+    judged AS (
+        SELECT
+            *,
+            -- In one attempt a step may do the same twice on purpose.
+            done > 1 AND done <= attempts AND NOT is_keyed AS is_doubled,
+            was_ambiguous AND has_halves AND done = 1 AS is_safe
+        FROM thing
+    )
+    SELECT
+        judged.service,
+        judged.target,
+        count(*) FILTER (judged.is_safe) AS safe,
+        count(*) FILTER (judged.is_doubled) AS doubled,
+        count(*) FILTER (judged.is_keyed AND judged.done > 1) AS keyed,
+        max(judged.done) FILTER (judged.is_doubled) AS most,
+        arg_max(judged.operation, judged.done) FILTER (judged.is_doubled) AS operation,
+        arg_max(
+            coalesce(nullif(judged.item, ''), instance.correlation_id), judged.done
+        ) FILTER (judged.is_doubled) AS unit,
+        coalesce(arg_max(instance.correlation_id, judged.done) FILTER (judged.is_doubled), '')
+            AS instance,
+        coalesce(
+            list(
+                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY judged.done DESC, node.span_no
+            ) FILTER (judged.is_doubled)[:$shown],
+            []
+        ) AS evidence
+    FROM judged
+    JOIN workflow_instance AS instance USING (instance_no)
+    JOIN node ON node.span_no = judged.span_nos[1]
+    JOIN trace USING (trace_no)
+    WHERE judged.is_safe OR judged.is_doubled OR judged.is_keyed
+    GROUP BY judged.service, judged.target
+    ORDER BY judged.service, judged.target
+"""
+
+CHECK = Check(
+    id="RET-06",
+    title="A retry repeats no side effect",
+    severity=Severity.CRITICAL,
+    task=5,
+    serves=("pattern-5", "TEST-RR-R03", "CRITICAL-4", "TEST-RR-RE02"),
+    judge=judge,
+    remedy="Send one idempotency key with all attempts at a call that changes something.",
+)

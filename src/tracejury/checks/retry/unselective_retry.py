@@ -1,0 +1,125 @@
+"""Retries that do again what was done already.
+
+What: When a job is tried again, only the items that failed are worked on again. It fails where an
+item that an earlier attempt completed has a call that changes something made for it once more. What
+comes again because its worker crashed is judged as resuming. Reading or checking a completed item
+again costs nothing.
+
+Why: One failed item of twenty then costs twenty paid calls at every retry.
+
+Fix: Record each item when it is completed, and let a retry begin with what is not.
+
+Source: the audit's pattern 4, retry reprocesses all items.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+
+_SHOWN: Final = 5
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a workflow: its jobs of which items were worked on again after one had failed."""
+    rows = evidence.rows(_RETRIED, {"shown": _SHOWN})
+    return Judgement(tuple(Unit(row["workflow"], row["jobs"], _findings(row)) for row in rows))
+
+
+def _findings(row: Row) -> tuple[Finding, ...]:
+    if not row["wasteful"]:
+        return ()
+    return (
+        Finding(
+            f"{row['wasteful']} jobs of `{row['workflow']}` repeated the calls of"
+            f" {row['repeated']} completed items when they were tried again, `{row['item']}` for"
+            " one.",
+            subject=row["workflow"],
+            instance=row["instance"],
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+_RETRIED: Final = """
+    -- Jobs of which an item failed, and that went on after that with an item known from before.
+    WITH retried AS (
+        SELECT failure.instance_no, min(failure.start_ns) AS failed_ns
+        FROM item_run AS failure
+        JOIN item_run AS again
+            ON again.instance_no = failure.instance_no
+            AND again.number > 1
+            AND again.start_ns >= coalesce(failure.end_ns, failure.start_ns)
+        WHERE failure.failed
+        GROUP BY failure.instance_no
+    ),
+    crashed AS (
+        SELECT instance_no
+        FROM job
+        WHERE hit_by = 'crash'
+    ),
+    repeated AS (
+        SELECT again.instance_no, again.item, again.span_no
+        FROM retried
+        JOIN item_run AS again ON again.instance_no = retried.instance_no AND again.number > 1
+        WHERE EXISTS (
+                SELECT 1
+                FROM item_run AS earlier
+                WHERE earlier.instance_no = again.instance_no
+                    AND earlier.item = again.item
+                    AND earlier.number < again.number
+                    AND earlier.completed
+            )
+            AND EXISTS (
+                SELECT 1
+                FROM side_effect AS effect
+                WHERE effect.instance_no = again.instance_no
+                    AND effect.item = again.item
+                    AND effect.start_ns BETWEEN again.start_ns
+                        AND coalesce(again.end_ns, again.start_ns)
+            )
+    ),
+    judged AS (
+        SELECT
+            retried.instance_no,
+            count(DISTINCT repeated.item) AS items,
+            min(repeated.item) AS item,
+            min(repeated.span_no) AS span_no
+        FROM retried
+        LEFT JOIN repeated USING (instance_no)
+        WHERE retried.instance_no NOT IN (SELECT crashed.instance_no FROM crashed)
+        GROUP BY retried.instance_no
+    )
+    SELECT
+        instance.workflow,
+        count(*) AS jobs,
+        count(*) FILTER (judged.items > 0) AS wasteful,
+        sum(judged.items)::BIGINT AS repeated,
+        arg_max(judged.item, judged.items) FILTER (judged.items > 0) AS item,
+        coalesce(arg_max(instance.correlation_id, judged.items) FILTER (judged.items > 0), '')
+            AS instance,
+        coalesce(
+            list(
+                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY node.span_no
+            ) FILTER (judged.items > 0)[:$shown],
+            []
+        ) AS evidence
+    FROM judged
+    JOIN workflow_instance AS instance USING (instance_no)
+    LEFT JOIN node USING (span_no)
+    LEFT JOIN trace USING (trace_no)
+    GROUP BY instance.workflow
+    ORDER BY instance.workflow
+"""
+
+CHECK = Check(
+    id="RET-04",
+    title="Only failed items are retried",
+    severity=Severity.CRITICAL,
+    task=5,
+    serves=("pattern-4", "TEST-RR-R01", "TEST-RR-R02"),
+    judge=judge,
+    remedy="Record each item when it is completed, and let a retry begin with what is not.",
+)

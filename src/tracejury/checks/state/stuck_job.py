@@ -1,0 +1,87 @@
+"""Jobs that began and never ended.
+
+What: Every job that began reached an end, and of each type at least one did so although a crash, a
+hang or a time limit hit it. It fails where a job did not end while the run went on for longer than
+a job may stay without a word (the longest of the stuck bound, the job bound and ten times the 99th
+percentile). A lost span is no stuck job: a later record, a final state or another delivery counts.
+
+Why: A stuck job is work that somebody waits for and nobody does, found by the customer.
+
+Fix: Give every job a deadline, and let a reaper end or requeue what is past it.
+
+Source: the audit's pattern 14, stuck jobs undetected.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+
+_SHOWN: Final = 5
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a workflow that has jobs: those that were hit and ended, or did not end."""
+    rows = evidence.rows(
+        """
+        SELECT
+            job.workflow,
+            count(*) FILTER (job.hit_by <> '' AND job.is_ended) AS survived,
+            count(*) FILTER (NOT job.is_ended AND job.is_overdue) AS stuck,
+            count(*) FILTER (NOT job.is_ended AND NOT job.is_overdue) AS waiting,
+            max(job.open_ns) FILTER (NOT job.is_ended AND job.is_overdue) / 1e9 AS longest_s,
+            coalesce(min(job.job) FILTER (NOT job.is_ended AND job.is_overdue), '') AS instance,
+            arg_min(coalesce(job.state, ''), job.job) FILTER (NOT job.is_ended AND job.is_overdue)
+                AS state,
+            coalesce(
+                list(
+                    {'trace_id': lower(hex(trace.trace_id)),
+                     'span_id': format('{:016x}', node.span_id)}
+                    ORDER BY job.job
+                ) FILTER (NOT job.is_ended AND job.is_overdue)[:$shown],
+                []
+            ) AS evidence
+        FROM job
+        JOIN workflow_instance AS instance USING (instance_no)
+        JOIN node ON node.span_no = instance.entry_span_no
+        JOIN trace USING (trace_no)
+        GROUP BY job.workflow
+        ORDER BY job.workflow
+        """,
+        {"shown": _SHOWN},
+    )
+    is_waiting = any(row["waiting"] for row in rows)
+    return Judgement(
+        tuple(
+            Unit(row["workflow"], row["survived"] + row["stuck"], _findings(row)) for row in rows
+        ),
+        reason="unsettled" if is_waiting else "",
+    )
+
+
+def _findings(row: Row) -> tuple[Finding, ...]:
+    if not row["stuck"]:
+        return ()
+    state = f", in state {row['state']}" if row["state"] else ""
+    return (
+        Finding(
+            f"{row['stuck']} jobs of `{row['workflow']}` began and never ended, `{row['instance']}`"
+            f" for one{state}; the run went on for {row['longest_s']:.0f} s without a word of it.",
+            subject=row["workflow"],
+            instance=row["instance"],
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+CHECK = Check(
+    id="ST-01",
+    title="Stuck jobs are detected and resolved",
+    severity=Severity.CRITICAL,
+    task=9,
+    serves=("pattern-14", "CRITICAL-6", "TEST-RR-S02"),
+    judge=judge,
+    judges_absence=True,
+    remedy="Give every job a deadline, and let a reaper end or requeue what is past it.",
+)

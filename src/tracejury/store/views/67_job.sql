@@ -1,0 +1,89 @@
+-- table: job
+-- One row a workflow instance that is a job: work that a queue handed on, or that says its state.
+--   instance_no  BIGINT   row number of the workflow instance
+--   workflow     VARCHAR  name of the workflow
+--   job          VARCHAR  its correlation ID
+--   state        VARCHAR  the last state that records say of it; NULL where none does
+--   is_ended     BOOLEAN  that state is a final one; where none is said, the span that processed it ended
+--   hit_by       VARCHAR  what it had to survive: crash, limit or hang; '' where nothing did
+--   open_ns      BIGINT   how long the run went on after its latest record
+--   is_overdue   BOOLEAN  that is longer than any job of its workflow may stay without a word
+WITH said AS (
+    SELECT
+        instance_no,
+        arg_max(state, (time_ns, is_final)) AS state,
+        arg_max(is_final, (time_ns, is_final)) AS is_final
+    FROM state_record
+    WHERE level = 'job'
+    GROUP BY instance_no
+),
+processed AS (
+    SELECT
+        delivery.instance_no,
+        bool_or(delivery.end_ns IS NOT NULL AND coalesce(field.celery_state <> 'RETRY', true))
+            AS is_ended
+    FROM delivery
+    LEFT JOIN span_field AS field USING (span_no)
+    GROUP BY delivery.instance_no
+),
+-- Sent to where somebody is known to process it.
+sent AS (
+    SELECT DISTINCT instance.instance_no
+    FROM node
+    JOIN trace_instance AS instance USING (trace_no)
+    JOIN span_field AS field USING (span_no)
+    WHERE node.kind = 'PRODUCER'
+        AND (field.destination, coalesce(field.message_type, '')) IN (
+            SELECT (delivery.destination, delivery.message_type)
+            FROM delivery
+            WHERE delivery.destination <> ''
+        )
+),
+crashed AS (
+    SELECT DISTINCT instance_no
+    FROM ghost
+    WHERE cause = 'killed'
+    UNION
+    SELECT delivery.instance_no
+    FROM delivery
+    JOIN crash ON crash.service = delivery.service AND crash.time_ns <= delivery.start_ns
+    WHERE delivery.is_again
+),
+limited AS (
+    SELECT DISTINCT instance.instance_no
+    FROM error_class AS class
+    JOIN node USING (span_no)
+    JOIN trace_instance AS instance USING (trace_no)
+    WHERE class.is_job_limit
+),
+hung AS (
+    SELECT DISTINCT instance_no
+    FROM fault_call
+    WHERE fault_kind IN ('hang', 'partition')
+)
+SELECT
+    instance.instance_no,
+    instance.workflow,
+    instance.correlation_id AS job,
+    said.state,
+    coalesce(said.is_final, processed.is_ended, false) AS is_ended,
+    CASE
+        WHEN crashed.instance_no IS NOT NULL THEN 'crash'
+        WHEN limited.instance_no IS NOT NULL THEN 'limit'
+        WHEN hung.instance_no IS NOT NULL THEN 'hang'
+        ELSE ''
+    END AS hit_by,
+    settling.run_end_ns - settling.last_ns AS open_ns,
+    settling.run_end_ns - settling.last_ns > greatest(
+        settling.bound_ns,
+        (SELECT 1e9 * value FROM bound WHERE name = 'stuck_seconds')
+    ) AS is_overdue
+FROM workflow_instance AS instance
+JOIN settling USING (instance_no)
+LEFT JOIN said USING (instance_no)
+LEFT JOIN processed USING (instance_no)
+LEFT JOIN sent USING (instance_no)
+LEFT JOIN crashed USING (instance_no)
+LEFT JOIN limited USING (instance_no)
+LEFT JOIN hung USING (instance_no)
+WHERE said.instance_no IS NOT NULL OR processed.instance_no IS NOT NULL OR sent.instance_no IS NOT NULL
