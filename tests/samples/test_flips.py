@@ -322,6 +322,110 @@ def process_a_completed_job(run: Recording) -> None:
                     return
 
 
+def begin_traces_in_the_queue(run: Recording) -> None:
+    for span in run.spans("worker"):
+        if span["name"].startswith("run/"):
+            span.pop("parentSpanId")
+
+
+def below(run: Recording, top: str) -> set[str]:
+    """The ids of a span and of all that lies below it."""
+    children: dict[str, list[str]] = {}
+    for span in run.spans():
+        children.setdefault(span.get("parentSpanId", ""), []).append(span["spanId"])
+    found, open_ids = set(), [top]
+    while open_ids:
+        found.add(at := open_ids.pop())
+        open_ids += children.get(at, [])
+    return found
+
+
+def again(run: Recording) -> Json:
+    """The span that processed the message of the killed worker once more."""
+    return next(
+        span
+        for span in run.spans("worker")
+        if "'redelivered': True" in str(attribute(span, "celery.delivery_info"))
+    )
+
+
+def never_deliver_again(run: Recording) -> None:
+    begun = int(again(run)["startTimeUnixNano"])
+    job, gone = attribute(again(run), "job.id"), below(run, again(run)["spanId"])
+    run.keep(lambda service, span: span["spanId"] not in gone)
+    for group in run.logs["resourceLogs"]:
+        for scope in group["scopeLogs"]:
+            scope["logRecords"] = [
+                record
+                for record in scope["logRecords"]
+                if attribute(record, "job.id") != job or int(record["timeUnixNano"]) < begun
+            ]
+
+
+def know_of_no_crash(run: Recording) -> None:
+    for record in run.log_records("worker"):
+        record["body"] = {"stringValue": "something was said"}
+    for resource in list(run.resources("worker")):
+        without(resource, "service.name", "service.instance.id", "process.", "host.")
+
+
+def leave_a_job_in_processing(run: Recording) -> None:
+    """The job that the time limit ended says only that it is in work; all else goes on."""
+    hit = next(
+        attribute(span, "job.id")
+        for span in run.spans("worker")
+        if any("TimeLimit" in str(attribute(e, "exception.type")) for e in span.get("events", ()))
+    )
+    for record in (*run.spans(), *run.log_records()):
+        if attribute(record, "job.id") == hit and attribute(record, "job.status"):
+            set_attribute(record, "job.status", "processing")
+    latest = max(run.spans("web"), key=lambda span: int(span["startTimeUnixNano"]))
+    for key in ("startTimeUnixNano", "endTimeUnixNano"):
+        latest[key] = str(int(latest[key]) + 400_000_000_000)
+
+
+def work_on_a_completed_item_again(run: Recording) -> None:
+    """The first run after the kill is of an item that was completed before it."""
+    inside = below(run, again(run)["spanId"])
+    item = str(attribute(again(run), "job.id")) + "-01"
+    first = min(
+        (s for s in run.spans("worker") if s["spanId"] in inside and s["name"] == "process item"),
+        key=lambda span: int(span["startTimeUnixNano"]),
+    )
+    for span in run.spans():
+        if span["spanId"] in below(run, first["spanId"]):
+            set_attribute(span, "item.id", item)
+
+
+def pay_once(run: Recording) -> None:
+    """What the provider did for callers that had left, it refused."""
+    left = {span["spanId"] for span in provider_calls(run)}
+    for span in run.spans("provider"):
+        if span.get("parentSpanId") in left:
+            set_attribute(span, "http.response.status_code", "500")
+            span["status"] = {"code": 2}
+
+
+def try_a_whole_batch_again(run: Recording) -> None:
+    """The job with the bad item is worked on once more, from its first item."""
+    bad = next(s for s in run.spans("worker") if s["name"] == "process item" and s.get("status"))
+    batch = below(run, bad["parentSpanId"])
+    shift = 60_000_000_000
+    for group in run.traces["resourceSpans"]:
+        for scope in group["scopeSpans"]:
+            for span in [s for s in scope["spans"] if s["spanId"] in batch]:
+                copy = {**span, "spanId": flipped(span["spanId"])}
+                if span["spanId"] != bad["parentSpanId"]:
+                    copy["parentSpanId"] = flipped(span["parentSpanId"])
+                for key in ("startTimeUnixNano", "endTimeUnixNano"):
+                    copy[key] = str(int(span[key]) + shift)
+                scope["spans"].append(copy)
+
+
+def flipped(span_id: str) -> str:
+    return f"{int(span_id, 16) ^ 1 << 40:016x}"
+
+
 DECLARED: Final = (DeclaredWorkflow("POST /jobs"), DeclaredWorkflow("POST /exports"))
 
 
@@ -403,6 +507,14 @@ FLIPS: Final = (
     Flip("RET-03", "provider-hang", "pass", try_again_and_again, "fail"),
     Flip("ST-03", "bad-item", "pass", call_the_job_completed, "fail"),
     Flip("ST-04", "clean", "pass", process_a_completed_job, "fail"),
+    Flip("RET-04", "bad-item", "not-observed no-exposure", try_a_whole_batch_again, "fail"),
+    Flip("RET-06", "provider-hang", "fail", pay_once, "pass"),
+    Flip("RSM-00", "worker-kill", "pass", know_of_no_crash, "not-observed no-exposure"),
+    Flip("RSM-01", "worker-kill", "pass", never_deliver_again, "not-observed unsettled"),
+    Flip("RSM-02", "worker-kill", "pass", work_on_a_completed_item_again, "fail"),
+    Flip("Q-02", "worker-kill", "pass", never_deliver_again, "not-observed unsettled"),
+    Flip("Q-09", "clean", "pass", begin_traces_in_the_queue, "fail"),
+    Flip("ST-01", "provider-hang", "not-observed units", leave_a_job_in_processing, "fail"),
     Flip("OBS-01", "clean", "pass", lose_the_context_in_the_queue, "fail"),
     Flip("OBS-02", "clean", "pass", write_logs_without_ids, "fail"),
     Flip("OBS-03", "clean", "pass", lose_parents, "fail"),

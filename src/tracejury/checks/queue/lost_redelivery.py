@@ -69,15 +69,11 @@ _CRASHED: Final = """
                 -- Nobody may have taught the name of a step that never arrived.
                 AND (ghost.kind = 'CONSUMER' OR (ghost.kind = '' AND ghost.side = 'local'))
             UNION ALL
-            SELECT delivery.creation_no, delivery.instance_no, delivery.start_ns
+            SELECT delivery.creation_no, delivery.instance_no, max(crash.time_ns)
             FROM delivery
+            JOIN crash ON crash.service = delivery.service AND crash.time_ns <= delivery.start_ns
             WHERE delivery.is_again AND delivery.number = 1 AND delivery.creation_no IS NOT NULL
-                AND EXISTS (
-                    SELECT 1
-                    FROM crash
-                    WHERE crash.service = delivery.service
-                        AND crash.time_ns <= delivery.start_ns
-                )
+            GROUP BY delivery.creation_no, delivery.instance_no
         ) AS producer
         JOIN span_field AS field USING (span_no)
         -- Of the sends of the trace, the one that nothing but the killed span can have answered.
