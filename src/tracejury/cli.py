@@ -290,6 +290,7 @@ def _serve(options: argparse.Namespace) -> int:
     run_receiver(
         store=_store_path(config),
         serve=config.serve,
+        keeping=config.keeping,
         announce=lambda addresses: print(announcement(addresses), flush=True),
     )
     return DONE
@@ -304,10 +305,14 @@ def _import(options: argparse.Namespace) -> int:
     if missing is not None:
         raise InputError(f"There is no file {missing}.", next_step="Nothing was loaded.")
     loads: list[Loaded] = []
-    path = _store_path(_config(options))
+    config = _config(options)
+    path = _store_path(config)
     is_new = not path.exists()
     try:
-        with Store.open(path, kind="import") as store, reading() as progress:
+        with (
+            Store.open(path, kind="import", keeping=config.keeping) as store,
+            reading() as progress,
+        ):
             for file in options.files:
                 loaded = import_file(store, file, progress(file))
                 print(_loaded_line(file, loaded))
@@ -351,7 +356,7 @@ def _open(options: argparse.Namespace, config: Config) -> "Reader":
     if options.files and options.store:
         raise UsageError("Both files and --store are named.", next_step="Choose one of them.")
     with reading() as progress:
-        return open_inputs(paths, _tell, progress)
+        return open_inputs(paths, _tell, progress, keeping=config.keeping)
 
 
 def _learn(config: Config) -> "Baseline | None":
@@ -363,7 +368,10 @@ def _learn(config: Config) -> "Baseline | None":
     from tracejury.workflow.baseline import Baseline
     from tracejury.workflow.rebuild import rebuild
 
-    with reading() as progress, open_inputs(config.baseline, _tell, progress) as clean:
+    with (
+        reading() as progress,
+        open_inputs(config.baseline, _tell, progress, keeping=config.keeping) as clean,
+    ):
         rebuild(clean, config)
         learnt = Baseline.learn(clean)
     if not learnt.exists:

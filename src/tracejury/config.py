@@ -70,6 +70,37 @@ class Serve:
 
 
 @dataclass(frozen=True, slots=True)
+class Redaction:
+    """What is taken out of telemetry before it is stored; docs/redaction.md has the defaults.
+
+    `keys` and `allow` are names of attributes in which `*` stands for anything, in any case; what
+    `allow` names is left as it is. `patterns` are regular expressions in RE2's syntax, of which
+    every match is replaced.
+    """
+
+    defaults: bool = True
+    keys: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much of a store is kept: beyond either bound the oldest workflow instances go."""
+
+    max_bytes: int | None = None  # None: whatever the disk holds
+    max_age_s: int | None = None  # None: for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What of the telemetry that arrives is kept."""
+
+    redaction: Redaction = field(default_factory=Redaction)
+    retention: Retention = field(default_factory=Retention)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What tracejury.toml and the command line say, with defaults for the rest.
 
@@ -85,6 +116,7 @@ class Config:
     policy: Policy = field(default_factory=Policy)
     workflows: tuple[DeclaredWorkflow, ...] = ()
     serve: Serve = field(default_factory=Serve)
+    keeping: Keeping = field(default_factory=Keeping)
     path: Path | None = None
 
 
@@ -97,7 +129,11 @@ _SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "policy": tuple(f.name for f in fields(Policy)),
     "serve": tuple(f.name for f in fields(Serve)),
     "workflow": (),
+    "redaction": tuple(f.name for f in fields(Redaction)),
+    "retention": ("max_size", "max_age"),
 }
+
+_SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
 _UNITS: Final[dict[str, int]] = {
@@ -113,6 +149,14 @@ def byte_count(text: str) -> int:
     if found is None:
         raise ValueError(f"{text!r} is no size")
     return int(found[1]) * _UNITS[found[2] or ""]
+
+
+def seconds(text: str) -> int:
+    """The seconds that a time like `90min`, `12h` or `7d` means; raises `ValueError`."""
+    found = re.fullmatch(r"\s*([0-9]{1,9})\s*(s|min|h|d)\s*", text)
+    if found is None:
+        raise ValueError(f"{text!r} is no time")
+    return int(found[1]) * _SECONDS[found[2]]
 
 
 def load_config(path: Path | None, *, start: Path) -> Config:
@@ -172,6 +216,10 @@ def _parse(document: Mapping[str, Any], path: Path) -> Config:
             for name, table in document.get("workflow", {}).items()
         ),
         serve=_serve(document.get("serve", {}), path),
+        keeping=Keeping(
+            redaction=_redaction(document.get("redaction", {}), path),
+            retention=_retention(document.get("retention", {}), path),
+        ),
         path=path,
     )
 
@@ -281,6 +329,37 @@ def _size(value: object, where: str, path: Path) -> int:
             f"{path}: {where} must be a size, not {value!r}.", next_step='Write it as "64MiB".'
         )
     return size
+
+
+def _redaction(table: Mapping[str, Any], path: Path) -> Redaction:
+    defaults = table.get("defaults", True)
+    if not isinstance(defaults, bool):
+        raise UsageError(
+            f"{path}: redaction.defaults must be true or false, not {defaults!r}.",
+            next_step="Write it without quotes.",
+        )
+    lists = {
+        name: _texts(table.get(name, []), f"redaction.{name}", path)
+        for name in ("keys", "patterns", "allow")
+    }
+    return Redaction(defaults=defaults, **lists)
+
+
+def _retention(table: Mapping[str, Any], path: Path) -> Retention:
+    size, age = table.get("max_size"), table.get("max_age")
+    return Retention(
+        None if size is None else _size(size, "retention.max_size", path),
+        None if age is None else _age(age, "retention.max_age", path),
+    )
+
+
+def _age(value: object, where: str, path: Path) -> int:
+    try:
+        return seconds(str(value))
+    except ValueError as error:
+        raise UsageError(
+            f"{path}: {where} must be a time, not {value!r}.", next_step='Write it as "7d".'
+        ) from error
 
 
 def _workflow(name: str, table: Mapping[str, Any], path: Path) -> DeclaredWorkflow:

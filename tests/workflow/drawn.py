@@ -93,12 +93,12 @@ def requests(records: Iterable[Record]) -> list[tuple[Signal, bytes]]:
     return [(signal, body) for signal, body in sent if body]
 
 
-def deliver(store: Store, *groups: Iterable[Record]) -> None:
+def deliver(store: Store, *groups: Iterable[Record], received_ns: int = RECEIVED_NS) -> None:
     """Commit each group as requests of its own."""
     for group in groups:
         for signal, body in requests(group):
             batch = decode(signal, Encoding.PROTOBUF, [body])
-            store.commit([batch], received_ns=RECEIVED_NS, source="drawn")
+            store.commit([batch], received_ns=received_ns, source="drawn")
 
 
 def stored(*groups: Iterable[Record]) -> Reader:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from tracejury.config import Keeping
 from tracejury.errors import StoreError
 from tracejury.receiver.import_files import Loaded, import_file
 from tracejury.store.batches import stored_batches
@@ -26,16 +27,23 @@ def is_store(path: Path) -> bool:
         return False
 
 
-def open_inputs(paths: Sequence[Path], report: Report, progress: Progress) -> Reader:
+def open_inputs(
+    paths: Sequence[Path],
+    report: Report,
+    progress: Progress,
+    *,
+    keeping: Keeping | None = None,
+) -> Reader:
     """Read one store as it is; anything else is loaded into memory, in the order given.
 
+    What is loaded is redacted as if it were stored, so that a file and its import read the same.
     `report` is told what became of every file. Raises `InputError` and `StoreError`.
     """
     if not paths:
         raise StoreError("There is nothing to read.", next_step="Name a --store, or OTLP files.")
     if len(paths) == 1 and is_store(paths[0]):
         return Reader.open(paths[0])
-    memory = Store.in_memory()
+    memory = Store.in_memory(keeping=keeping)
     for path in paths:
         if is_store(path):
             _copy(path, memory)

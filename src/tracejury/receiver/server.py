@@ -13,7 +13,7 @@ from typing import Final
 import grpc
 from aiohttp import web
 
-from tracejury.config import Serve
+from tracejury.config import Keeping, Serve
 from tracejury.receiver.access import read_access
 from tracejury.receiver.grpc_endpoint import answer_exports
 from tracejury.receiver.http_connection import HEADER_DEADLINE_S
@@ -40,18 +40,27 @@ _GRACE_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-def run_receiver(*, store: Path, serve: Serve, announce: Callable[[Addresses], None]) -> None:
+def run_receiver(
+    *,
+    store: Path,
+    serve: Serve,
+    keeping: Keeping | None = None,
+    announce: Callable[[Addresses], None],
+) -> None:
     """Receive into `store` until SIGTERM or SIGINT, then commit what arrived and return.
 
+    `keeping` says what of it is stored, and how long; None: the defaults.
     Port 0 is any free one; `announce` is told the real ones once both are answered. Raises
     `ReceiverError` when a port or a file of `serve` cannot be used and `StoreError` when the store
     cannot; then nothing was started. A second SIGINT ends the process at once. Runs in the main
     thread only.
     """
-    asyncio.run(_receive(store, serve, announce))
+    asyncio.run(_receive(store, serve, keeping, announce))
 
 
-async def _receive(path: Path, serve: Serve, announce: Callable[[Addresses], None]) -> None:
+async def _receive(
+    path: Path, serve: Serve, keeping: Keeping | None, announce: Callable[[Addresses], None]
+) -> None:
     tls = read_tls(serve.tls_cert, serve.tls_key, serve.tls_client_ca)
     access = read_access(serve.token_file)
     address = resolve(serve.host)
@@ -61,7 +70,7 @@ async def _receive(path: Path, serve: Serve, announce: Callable[[Addresses], Non
         grpc_server, grpc_port = await running.enter_async_context(
             bound_grpc(address, serve.grpc_port, tls=tls, request_limit=serve.max_request_size)
         )
-        store = running.enter_context(MeasuredStore.open(path))
+        store = running.enter_context(MeasuredStore.open(path, keeping=keeping))
         await running.enter_async_context(offer_snapshots(store, path))
         pipeline = Pipeline(store)
         running.push_async_callback(pipeline.stop)

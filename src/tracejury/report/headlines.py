@@ -52,6 +52,7 @@ def trust_parts(trust: Trust) -> tuple[str, ...]:
         {"none": "not sampled", "unknown": "sampling unknown"}.get(trust.sampled, trust.sampled),
         counted(trust.unsettled, "unsettled trace"),
         counted(trust.background, "background span"),
+        *_interventions(trust),
     )
 
 
@@ -102,3 +103,15 @@ def _diagnosis(diagnosis: Diagnosis | None) -> Headline:
         fix = max(diagnosis.savings, key=lambda name: diagnosis.savings[name])
         parts.append(f"{fix} would save {short(diagnosis.savings[fix])} min")
     return Headline(name, f"≥ {short(diagnosis.minutes)} min", "; ".join(parts))
+
+
+def _interventions(trust: Trust) -> tuple[str, ...]:
+    """What happened to some stores only: named where it did."""
+    parts = []
+    if trust.redacted:
+        parts.append(f"{counted(trust.redacted, 'value')} redacted")
+    if trust.pruned:
+        parts.append(f"{counted(trust.pruned, 'workflow instance')} pruned")
+    if trust.lost:
+        parts.append(f"{counted(trust.lost, 'acknowledged record')} LOST from a damaged store")
+    return tuple(parts)

@@ -213,6 +213,9 @@ class Trust:
     sampled: str  # 'none', 'unknown' or 'sampled'
     unsettled: int  # traces to which spans may still arrive
     background: int
+    redacted: int = 0  # values from which secrets were taken out
+    pruned: int = 0  # workflow instances that were removed to keep the store within its bounds
+    lost: int = 0  # records that were acknowledged and are not in the file any more
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ def trust(reader: Reader, checks: tuple[CheckResult, ...]) -> Trust:
         SELECT
             delivered.*,
             dropped.dropped,
+            (SELECT coalesce(sum(redacted), 0)::BIGINT FROM stored.redaction) AS redacted,
+            (SELECT coalesce(sum(instances), 0)::BIGINT FROM stored.pruning) AS pruned,
+            (SELECT coalesce(sum(records), 0)::BIGINT FROM stored.loss) AS lost,
             (SELECT count(*) FROM stored.span) AS spans,
             (SELECT count(*) FROM stored.log_record) AS logs,
             (
@@ -56,4 +59,7 @@ def trust(reader: Reader, checks: tuple[CheckResult, ...]) -> Trust:
         sampled=known.get(sampling.outcome, "unknown") if sampling else "unknown",
         unsettled=counted["unsettled"],
         background=counted["background"],
+        redacted=counted["redacted"],
+        pruned=counted["pruned"],
+        lost=counted["lost"] + reader.missing,
     )

@@ -8,7 +8,7 @@ import duckdb
 
 from tracejury.errors import StoreError
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 
 _HOLDER: Final = re.compile(r"PID (\d+)")
 
@@ -45,22 +45,27 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         raise _explain(path, str(error)) from error
 
 
-def check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Refuse a DuckDB file that is not a store, or is one of another layout."""
+def format_of(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """The layout of the store at `path`, this version's or an older one.
+
+    Raises `StoreError`, and closes, where the file is no store or one of a newer version.
+    """
     try:
-        versions = connection.execute("SELECT version FROM stored.format").fetchall()
-    except duckdb.Error as error:
+        [(version,)] = connection.execute("SELECT version FROM stored.format").fetchall()
+    except (duckdb.Error, ValueError) as error:
         connection.close()
         raise StoreError(
             f"{path} is a DuckDB file, but not a tracejury store.",
             next_step="Name another file; this one was left as it is.",
         ) from error
-    if versions != [(FORMAT_VERSION,)]:
+    if not 1 <= version <= FORMAT_VERSION:
         connection.close()
         raise StoreError(
-            f"{path} has another store format than {FORMAT_VERSION}, which this version reads.",
-            next_step="Use the version of tracejury that wrote it, and `export` from there.",
+            f"{path} has store format {version}; this version of tracejury reads up to "
+            f"{FORMAT_VERSION}.",
+            next_step="Use the version that wrote it, or a newer one.",
         )
+    return int(version)
 
 
 def _explain(path: Path, reason: str) -> StoreError:

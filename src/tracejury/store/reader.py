@@ -14,7 +14,9 @@ import duckdb
 import pyarrow as pa
 
 from tracejury.errors import StoreError
-from tracejury.store.connection import StoreHeldError, check_format, connect
+from tracejury.store.acknowledged import missing_records
+from tracejury.store.connection import FORMAT_VERSION, StoreHeldError, connect, format_of
+from tracejury.store.migration import migrate_file
 from tracejury.store.snapshot import request_snapshot
 from tracejury.store.writer import Store
 
@@ -48,9 +50,16 @@ def definitions() -> dict[str, Definition]:
 class Reader:
     """An open store, read-only. Closes what it opened, and removes the snapshot it asked for."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, snapshot: Path | None = None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        snapshot: Path | None = None,
+        *,
+        missing: int = 0,
+    ) -> None:
         self._connection = connection
         self._snapshot = snapshot
+        self.missing = missing  # records that were acknowledged, and that no writer missed yet
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -66,13 +75,18 @@ class Reader:
             if snapshot is None:
                 raise
             connection = connect(snapshot, read_only=True)
-        reader = cls(connection, snapshot)
         try:
-            check_format(connection, path)
+            if format_of(connection, path) < FORMAT_VERSION:
+                connection.close()
+                migrate_file(snapshot or path)
+                connection = connect(snapshot or path, read_only=True)
+            missing = missing_records(connection, path) if snapshot is None else 0
         except StoreError:
-            reader.close()
+            connection.close()
+            if snapshot is not None:
+                snapshot.unlink(missing_ok=True)
             raise
-        return reader
+        return cls(connection, snapshot, missing=missing)
 
     @classmethod
     def of(cls, store: Store) -> Self:

@@ -3,10 +3,11 @@
 
 CREATE SCHEMA stored;
 
--- One row: which layout this file has.
+-- One row: which layout this file has, and which store it is.
 CREATE TABLE stored.format (
     version INTEGER NOT NULL,
-    created_by VARCHAR NOT NULL
+    created_by VARCHAR NOT NULL,
+    store_id VARCHAR NOT NULL
 );
 
 -- One row a writer's life. `ended_ns` is NULL while it runs and for ever if it was killed.
@@ -174,4 +175,25 @@ JOIN stored.attribute_key AS name USING (key_no);
 CREATE TABLE stored.duplicate_span (
     identity UBIGINT NOT NULL,
     received_ns UBIGINT NOT NULL
+);
+
+-- One row a commit from which secrets were taken out: how many values were changed.
+CREATE TABLE stored.redaction (
+    received_ns UBIGINT NOT NULL,
+    redacted BIGINT NOT NULL
+);
+
+-- One row a time that the oldest workflow instances were removed to keep within bounds.
+CREATE TABLE stored.pruning (
+    pruned_ns UBIGINT NOT NULL,
+    instances BIGINT NOT NULL,
+    traces BIGINT NOT NULL,
+    spans BIGINT NOT NULL,
+    logs BIGINT NOT NULL
+);
+
+-- One row a time that records which had been acknowledged were missing when the file was opened.
+CREATE TABLE stored.loss (
+    found_ns UBIGINT NOT NULL,
+    records BIGINT NOT NULL
 );

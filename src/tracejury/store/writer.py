@@ -1,5 +1,6 @@
 """Write batches to a store: one transaction a commit, durable when it returns."""
 
+import logging
 import os
 import threading
 import time
@@ -16,12 +17,21 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tracejury import __version__
+from tracejury.config import Keeping
 from tracejury.errors import StoreError
+from tracejury.store.acknowledged import (
+    Acknowledged,
+    is_of_another_store,
+    missing_records,
+    stored_records,
+)
 from tracejury.store.attribute_keys import AttributeKeys
 from tracejury.store.combine import combine
-from tracejury.store.connection import FORMAT_VERSION, check_format, connect
+from tracejury.store.connection import FORMAT_VERSION, connect
 from tracejury.store.identify import Incoming, identify
 from tracejury.store.identities import Hashes, Identities
+from tracejury.store.migration import migrate
+from tracejury.store.redaction import Redactor
 from tracejury.telemetry.batch import Batch
 
 Mask = NDArray[np.bool_]
@@ -29,6 +39,8 @@ Mask = NDArray[np.bool_]
 # A commit is one fdatasync of the log; the larger the log may grow, the rarer a checkpoint
 # holds up the commits behind it.
 _CHECKPOINT_THRESHOLD: Final = "256MB"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +61,18 @@ class Store:
     full disk at a checkpoint), whatever is asked next opens it again first.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path | None, kind: str) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path | None,
+        kind: str,
+        keeping: Keeping | None = None,
+    ) -> None:
+        self._redactor = Redactor((keeping or Keeping()).redaction)
         self._lock = threading.RLock()
         self.path = path
         self._file = None if path is None else os.open(path, os.O_RDONLY)
+        self._acknowledged = None if path is None else _account_for_losses(connection, path)
         self._is_given_up = False
         self._attach(connection)
         self._session = _next_number(connection, "session", "session_no")
@@ -83,27 +103,32 @@ class Store:
         self._resources = set(_column(connection, "resource", "resource_id").tolist())
         self._scopes = set(_column(connection, "scope", "scope_id").tolist())
         self._keys = AttributeKeys(connection.execute("FROM stored.attribute_key").fetchall())
+        self._store_id, self._records = stored_records(connection)
+        self._acknowledge()
 
     @classmethod
-    def open(cls, path: Path, *, kind: str = "serve") -> Self:
-        """Open or create the store at `path`. `kind` names the session: 'serve' or 'import'."""
+    def open(cls, path: Path, *, kind: str = "serve", keeping: Keeping | None = None) -> Self:
+        """Open or create the store at `path`. `kind` names the session: 'serve' or 'import'.
+
+        `keeping` says what is taken out before anything is stored; None: the defaults.
+        """
         connection = connect(path, read_only=False)
         try:
             if _is_empty(connection):
                 _create(connection)
             else:
-                check_format(connection, path)
-            return cls(connection, path, kind)
+                migrate(connection, path)
+            return cls(connection, path, kind, keeping)
         except duckdb.Error as error:
             connection.close()
             raise _write_error(error) from error
 
     @classmethod
-    def in_memory(cls) -> Self:
+    def in_memory(cls, *, keeping: Keeping | None = None) -> Self:
         """A store that lives as long as this object."""
         connection = duckdb.connect(":memory:")
         _create(connection)
-        return cls(connection, None, "import")
+        return cls(connection, None, "import", keeping)
 
     def commit(self, batches: Sequence[Batch], *, received_ns: int, source: str) -> list[Committed]:
         """Store `batches` in one transaction; what is returned is on disk.
@@ -111,8 +136,9 @@ class Store:
         `received_ns` is nanoseconds since 1970 by this machine's clock; `source` names where the
         bytes came from. Later batches are later requests.
         """
+        cleaned, redacted = self._redacted(batches)
         with self._lock, self._transaction():
-            incoming = identify(combine(batches))
+            incoming = identify(combine(cleaned))
             spans = self._first_of_their_kind(incoming.batch.spans, self._spans)
             logs = self._new_to_earlier_requests(incoming.batch.logs)
             self._insert_origins(incoming)
@@ -120,8 +146,13 @@ class Store:
             self._insert_logs(incoming.batch, logs, received_ns)
             self._append("attribute_key", self._keys.added())
             committed = self._record_delivery(batches, spans, logs, received_ns, source)
+            self._record_redaction(redacted, received_ns)
         self._remember(incoming, spans, logs)
         return committed
+
+    def _redacted(self, batches: Sequence[Batch]) -> tuple[list[Batch], int]:
+        redacted = [self._redactor.redact(batch) for batch in batches]
+        return [batch for batch, _ in redacted], sum(count for _, count in redacted)
 
     def count_metrics(self, *, requests: int, points: int, received_ns: int, source: str) -> None:
         """Record that metrics arrived and were not stored."""
@@ -155,6 +186,7 @@ class Store:
 
     def close(self) -> None:
         """End the session cleanly: everything is in the file, and the log is gone."""
+        is_clean = False
         with self._lock:
             try:
                 with self._writing():
@@ -163,10 +195,13 @@ class Store:
                         [time.time_ns(), self._session],
                     )
                     self._connection.execute("CHECKPOINT")
+                is_clean = True
             finally:
                 if self._file is not None:
                     self._connection.close()
                     os.close(self._file)
+                if self._acknowledged is not None:
+                    self._acknowledged.close(is_clean=is_clean)
 
     def __enter__(self) -> Self:
         return self
@@ -191,6 +226,7 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Say of DuckDB's errors what they mean, and open a file again that it gave up."""
+        self._must_be_in_place()
         if self._is_given_up:
             self._open_again()
         try:
@@ -199,16 +235,23 @@ class Store:
             self._is_given_up = isinstance(error, duckdb.FatalException)
             raise _write_error(error) from error
 
+    def _must_be_in_place(self) -> None:
+        """Refuse to write into a file that nobody can find any more: it ends with this process."""
+        if self.path is None or self._file is None:
+            return
+        with suppress(OSError):
+            if os.path.samestat(self.path.stat(), os.fstat(self._file)):
+                return
+        raise StoreError(
+            f"The store {self.path} is gone.",
+            next_step="Start again, with it or with another --store.",
+        )
+
     def _open_again(self) -> None:
-        if self.path is None or not self.path.exists():
-            raise StoreError(
-                f"The store {self.path} is gone.",
-                next_step="Start again, with it or with another --store.",
-            )
+        assert self.path is not None
         with suppress(duckdb.Error):
             self._connection.close()
         connection = connect(self.path, read_only=False)
-        check_format(connection, self.path)
         self._attach(connection)
         self._is_given_up = False
 
@@ -348,6 +391,17 @@ class Store:
             )
         return committed
 
+    def _record_redaction(self, redacted: int, received_ns: int) -> None:
+        if redacted:
+            self._connection.execute(
+                "INSERT INTO stored.redaction VALUES (?, ?)", [received_ns, redacted]
+            )
+
+    def _acknowledge(self) -> None:
+        """Note outside of the store what is in it, before anybody is told."""
+        if self._acknowledged is not None:
+            self._acknowledged.write(self._store_id, self._records)
+
     def _remember(self, incoming: Incoming, spans: Mask, logs: Mask) -> None:
         """Take what is committed into account for what comes next."""
         batch = incoming.batch
@@ -361,6 +415,8 @@ class Store:
         self._next["link_no"] += batch.links.num_rows
         self._next["log_no"] += batch.logs.num_rows
         self._next_request += batch.requests
+        self._records += int(spans.sum()) + int(logs.sum())
+        self._acknowledge()
 
 
 def _owned(rows: pa.Table, is_kept: Mask, first: int) -> pa.Table:
@@ -389,8 +445,25 @@ def _is_empty(connection: duckdb.DuckDBPyConnection) -> bool:
 def _create(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("BEGIN")
     connection.execute(files("tracejury.store").joinpath("schema.sql").read_text())
-    connection.execute("INSERT INTO stored.format VALUES (?, ?)", [FORMAT_VERSION, __version__])
+    connection.execute(
+        "INSERT INTO stored.format VALUES (?, ?, uuid()::VARCHAR)", [FORMAT_VERSION, __version__]
+    )
     connection.execute("COMMIT")
+
+
+def _account_for_losses(connection: duckdb.DuckDBPyConnection, path: Path) -> Acknowledged:
+    """Say and store which acknowledged records are missing, and go on counting."""
+    missing = missing_records(connection, path)
+    if missing:
+        connection.execute("INSERT INTO stored.loss VALUES (?, ?)", [time.time_ns(), missing])
+        _log.error(
+            "%s lacks %d records that had been acknowledged: its log was damaged or removed.",
+            path,
+            missing,
+        )
+    elif is_of_another_store(connection, path):
+        _log.warning("%s is not the store that was written here last; that one is gone.", path)
+    return Acknowledged(path)
 
 
 def _next_number(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> int:
