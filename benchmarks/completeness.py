@@ -1,262 +1,146 @@
-"""Withhold spans from a recorded run, and compare the completeness score with the truth.
+r"""Withhold spans from recorded runs, and compare the completeness score with the truth.
 
-    python benchmarks/completeness.py FILE... [--baseline FILE]... [--config tracejury.toml]
-        [--rate 0.1]... [--seeds 3] [--kind CLIENT]... [--service NAME]...
+    python -m benchmarks.completeness FILE... [--baseline FILE...] [--config tracejury.toml]
+        [--every-service]
 
 Works on any OTLP file: put a run's traces, and its logs if it has some, in place of FILE; a clean
-run of the same system as the baseline. Without options that choose, every tenth span is withheld
-at random with three seeds, then all spans of each kind in turn, then all of each service.
+run of the same system as the baseline. Without a baseline the score is an upper bound.
 
-    python benchmarks/completeness.py sample-traces/clean/*.gz --baseline sample-traces/clean/*.gz
+    python -m benchmarks.completeness sample-traces/clean/*.gz \
+        --baseline sample-traces/clean/*.gz --config sample-traces/clean/tracejury.toml
 
-One line a plan: how many spans were withheld, the true share that is left, the estimate, the
-difference in points, and the service whose ratio is the lowest. The truth is kept spans over all
-spans of those traces of which at least one span is left: a trace that vanished whole leaves no
-sign. A span that was sent twice counts once. Background (polls, health checks; as classified in
-the whole run) is counted in neither. Log records stay, as they do when a span queue overflows.
+    python -m benchmarks.completeness --runs DIR [--no-baseline] [--every-service]
+
+judges many runs: DIR has a folder of OTLP files for each row of its `cases.csv` (case_id, system,
+date), and `normal-<date>` with the clean run of that date. Two tables: for each run and plan how
+many points the estimate lies above the truth, and for each plan the mean and the worst of them.
+
+The plans: 0, 1, 5, 10, 30 and 50 % of the spans at random, all CLIENT spans, the largest leaf
+service and the largest one in the middle; with --every-service each service in turn as well. A
+service that is not named (it has not the lowest ratio of all) is marked with an exclamation mark.
 """
 
 import argparse
-import json
-import random
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+import csv
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from benchmarks.withhold import (
+    Measured,
+    Plan,
+    Recorded,
+    all_of_kind,
+    all_of_service,
+    at_random,
+    learn,
+)
 
 from tracejury.config import Config, load_config
-from tracejury.otlp.decode import Encoding, Signal, decode
-from tracejury.otlp.encode import encode_json_lines
-from tracejury.receiver.inputs import open_inputs
-from tracejury.scorecard.completeness import completeness
-from tracejury.store.batches import stored_batches
-from tracejury.store.reader import Reader
-from tracejury.store.writer import Store
 from tracejury.workflow.baseline import Baseline
-from tracejury.workflow.rebuild import rebuild
 
-Json = dict[str, Any]
-SpanId = tuple[str, str]
-Keeps = Callable[["SpanOf"], bool]
-
-KINDS: Final = ("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
+RATES: Final = (0, 0.01, 0.05, 0.1, 0.3, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class SpanOf:
-    """What a plan may ask of a span."""
+class Line:
+    """One plan on one run."""
 
-    service: str
-    kind: str
-    id: SpanId
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Which spans stay."""
-
-    name: str
-    keeps: Keeps
+    system: str
+    run: str
+    column: str
+    measured: Measured
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What is left of the traces that can be seen, background aside."""
-
-    kept: int
-    whole: int
-
-    @property
-    def ratio(self) -> float:
-        """The share that a perfect score would show."""
-        return self.kept / self.whole if self.whole else 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One plan: the truth, and what the score says."""
-
-    plan: str
-    truth: Truth
-    estimate: float
-    lowest: str
-    by_service: dict[str, float]
-
-    @property
-    def error(self) -> float:
-        """Estimate minus truth."""
-        return self.estimate - self.truth.ratio
+def standard_plans(run: Recorded, *, every_service: bool) -> list[tuple[str, Plan]]:
+    """The plans that take something from `run`, each with its column."""
+    leaf, middle = run.leaf_and_middle()
+    plans = [(f"{rate:.0%}", at_random(rate)) for rate in RATES]
+    if "CLIENT" in run.kinds():
+        plans.append(("CLIENT", all_of_kind("CLIENT")))
+    plans += [("leaf", all_of_service(leaf)), ("middle", all_of_service(middle))]
+    if every_service:
+        plans += [("each", all_of_service(name)) for name in run.services()]
+    return plans
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A run as OTLP/JSON requests, and which of its traces are background."""
-
-    traces: tuple[Json, ...]
-    logs: tuple[str, ...]
-    background: frozenset[str]
-
-    @classmethod
-    def of(cls, reader: Reader, config: Config) -> "Recorded":
-        """Everything that the store of `reader` holds."""
-        lines = [line for batch in stored_batches(reader) for line in encode_json_lines(batch)]
-        rebuild(reader, config)
-        background = reader.rows("""
-            SELECT DISTINCT span.trace_id
-            FROM workflow_instance AS instance
-            JOIN trace_instance USING (instance_no)
-            JOIN node USING (trace_no)
-            JOIN span USING (span_no)
-            WHERE instance.background
-        """)
-        return cls(
-            tuple(json.loads(line) for line in lines if line.startswith('{"resourceSpans"')),
-            tuple(line for line in lines if line.startswith('{"resourceLogs"')),
-            frozenset(row["trace_id"] for row in background),
-        )
-
-    def spans(self) -> Iterator[SpanOf]:
-        """Every span; one that was sent twice comes twice."""
-        for request in self.traces:
-            for service, span in _spans(request):
-                yield _span_of(service, span)
-
-    def truth(self, plan: Plan) -> Truth:
-        """What `plan` leaves."""
-        spans = {span for span in self.spans() if span.id[0] not in self.background}
-        kept = {span.id for span in spans if plan.keeps(span)}
-        visible = {trace for trace, _ in kept}
-        return Truth(len(kept), len({span.id for span in spans if span.id[0] in visible}))
-
-    def withheld(self, plan: Plan) -> Iterator[str]:
-        """The requests with traces, without what `plan` takes away."""
-        for request in self.traces:
-            groups = [
-                group
-                | {
-                    "scopeSpans": [
-                        scope | {"spans": _kept(service_of(group["resource"]), scope, plan)}
-                        for scope in group["scopeSpans"]
-                    ]
-                }
-                for group in request["resourceSpans"]
-            ]
-            yield json.dumps({"resourceSpans": groups})
-
-
-def _spans(request: Json) -> Iterator[tuple[str, Json]]:
-    for group in request["resourceSpans"]:
-        service = service_of(group["resource"])
-        for scope in group["scopeSpans"]:
-            for span in scope["spans"]:
-                yield service, span
-
-
-def _kept(service: str, scope: Json, plan: Plan) -> list[Json]:
-    return [span for span in scope["spans"] if plan.keeps(_span_of(service, span))]
-
-
-def _span_of(service: str, span: Json) -> SpanOf:
-    kind = span.get("kind", 0)
-    name = KINDS[kind - 1] if 1 <= kind <= len(KINDS) else ""
-    return SpanOf(service, name, (span["traceId"], span["spanId"]))
-
-
-def service_of(resource: Json) -> str:
-    """The `service.name` of a resource; '' without."""
-    for entry in resource.get("attributes", ()):
-        if entry["key"] == "service.name":
-            return str(entry["value"].get("stringValue", ""))
-    return ""
-
-
-def at_random(rate: float, seed: int) -> Plan:
-    """Lose spans with no regard to what they are."""
-
-    def keeps(span: SpanOf) -> bool:
-        # Seeded by the id too, so that it matters neither how often a span comes nor when.
-        return random.Random(f"{seed} {span.id}").random() >= rate
-
-    return Plan(f"{rate:.0%} at random, seed {seed}", keeps)
-
-
-def all_of_kind(kind: str) -> Plan:
-    """Lose every span of a kind."""
-    return Plan(f"all {kind}", lambda span: span.kind != kind)
-
-
-def all_of_service(service: str) -> Plan:
-    """Lose every span of a service."""
-    return Plan(f"service {service}", lambda span: span.service != service)
-
-
-def measure(
-    run: Recorded, plan: Plan, config: Config, baseline: Baseline, *, with_logs: bool = True
-) -> Measured:
-    """Withhold by `plan`, and judge what is left."""
-    bodies = {Signal.TRACES: list(run.withheld(plan)), Signal.LOGS: list(run.logs) * with_logs}
-    store = Store.in_memory()
-    batches = [
-        decode(signal, Encoding.JSON, [text.encode() for text in texts])
-        for signal, texts in bodies.items()
-        if texts
+def measured_run(
+    name: str, system: str, run: Recorded, baseline: Baseline, *, every_service: bool
+) -> list[Line]:
+    """Every plan on one run."""
+    return [
+        Line(system, name, column, run.measure(plan, baseline))
+        for column, plan in standard_plans(run, every_service=every_service)
     ]
-    store.commit(batches, received_ns=time.time_ns(), source="withheld")
-    store.close()
-    with Reader.of(store) as reader:
-        rebuild(reader, config, baseline=baseline)
-        score = completeness(reader, (), has_baseline=baseline.exists)
-    ratios = {
-        name: share.ratio for name, share in score.by_service.items() if share.ratio is not None
-    }
-    lowest = min(ratios, key=lambda name: ratios[name], default="")
-    return Measured(plan.name, run.truth(plan), score.total.ratio or 0.0, lowest, ratios)
 
 
-def table(measured: Sequence[Measured]) -> str:
-    """The measurements for a terminal."""
-    width = max(len(one.plan) for one in measured)
-    head = f"{'withheld':<{width}}  spans left     truth  estimate  points  lowest service"
+def one_run(lines: Sequence[Line]) -> str:
+    """The measurements of one run for a terminal."""
+    width = max(len(line.measured.plan.name) for line in lines)
+    head = f"{'withheld':<{width}}  spans left        truth  estimate  points  lowest service"
     rows = [
-        f"{one.plan:<{width}}  {one.truth.kept:>5} / {one.truth.whole:<5} {one.truth.ratio:>7.3f}"
-        f"  {one.estimate:>8.3f}  {100 * one.error:>+6.1f}  {one.lowest}"
-        for one in measured
+        f"{one.plan.name:<{width}}  {one.truth.kept:>6} / {one.truth.whole:<6} "
+        f"{one.truth.ratio:>8.3f}  {one.estimate:>8.3f}  {100 * one.error:>+6.1f}  {one.lowest}"
+        for one in (line.measured for line in lines)
     ]
     return "\n".join([head, *rows])
 
 
-def standard_plans(run: Recorded, options: argparse.Namespace) -> list[Plan]:
-    """The plans that the options name; all of them where they name none."""
-    counts = Counter(span.service for span in run.spans() if span.id[0] not in run.background)
-    kinds = Counter(span.kind for span in run.spans() if span.id[0] not in run.background)
-    chosen = bool(options.rate or options.kind or options.service)
-    rates = options.rate or ([] if chosen else [0.1])
-    return [
-        *(at_random(rate, seed) for rate in rates for seed in range(1, options.seeds + 1)),
-        *(all_of_kind(kind) for kind in options.kind or ([] if chosen else sorted(kinds))),
-        *(all_of_service(name) for name in options.service or ([] if chosen else sorted(counts))),
-    ]
+def points(lines: Sequence[Line]) -> str:
+    """One run's row: for each column the points above the truth, the worst where it has several."""
+    cells: dict[str, str] = {}
+    for line in sorted(lines, key=lambda line: abs(line.measured.error)):
+        missed = line.measured.plan.silences and not line.measured.is_named
+        cells[line.column] = f"{100 * line.measured.error:+.1f}{'!' if missed else ''}"
+    columns = dict.fromkeys(line.column for line in lines)
+    return f"| {lines[0].run} | " + " | ".join(cells[column] for column in columns) + " |"
 
 
-def open_recorded(paths: Sequence[Path], config: Config) -> Recorded:
-    """Read OTLP files."""
-    with _open(paths) as reader:
-        return Recorded.of(reader, config)
+def summary(lines: Sequence[Line]) -> Iterator[str]:
+    """A row for each system and column, and one for each system."""
+    yield "| system | withheld | n | mean truth | mean points off | worst | named |"
+    yield "|---|---|---|---|---|---|---|"
+    groups: dict[tuple[str, str], list[Measured]] = defaultdict(list)
+    for line in lines:
+        groups[line.system, line.column].append(line.measured)
+        if line.column != "each":
+            groups[line.system, "all of these"].append(line.measured)
+    for (system, column), group in sorted(groups.items(), key=lambda pair: pair[0][0]):
+        worst = max((one.error for one in group), key=abs)
+        off = sum(abs(one.error) for one in group) / len(group)
+        truth = sum(one.truth.ratio for one in group) / len(group)
+        silenced = [one.is_named for one in group if one.plan.silences]
+        named = f"{sum(silenced)} of {len(silenced)}" if silenced else ""
+        yield (
+            f"| {system} | {column} | {len(group)} | {truth:.3f} | {100 * off:.2f} "
+            f"| {100 * worst:+.1f} | {named} |"
+        )
 
 
-def learn(paths: Sequence[Path], config: Config) -> Baseline:
-    """What the clean run in `paths` teaches; nothing where there is none."""
-    if not paths:
-        return Baseline.empty()
-    with _open(paths) as reader:
-        rebuild(reader, config)
-        return Baseline.learn(reader)
-
-
-def _open(paths: Sequence[Path]) -> Reader:
-    return open_inputs(paths, lambda *_: None, lambda _: lambda *_: None)
+def many_runs(folder: Path, config: Config, options: argparse.Namespace) -> None:
+    """Judge every case of `folder` and print as it goes."""
+    with (folder / "cases.csv").open(encoding="utf-8") as file:
+        cases = sorted(csv.DictReader(file), key=lambda case: (case["system"], case["date"]))
+    lines: list[Line] = []
+    for (system, date), of_day in groupby(cases, lambda case: (case["system"], case["date"])):
+        clean = [] if options.no_baseline else sorted((folder / f"normal-{date}").glob("*.gz"))
+        baseline = learn(clean, config)
+        for case in of_day:
+            run = Recorded(sorted((folder / case["case_id"]).glob("*.gz")), config)
+            of_run = measured_run(
+                case["case_id"], system, run, baseline, every_service=options.every_service
+            )
+            run.close()
+            if not lines:
+                columns = dict.fromkeys(line.column for line in of_run)
+                print(f"| run | {' | '.join(columns)} |")
+                print("|---|" + "---|" * len(columns))
+            print(points(of_run), flush=True)
+            lines += of_run
+    print("", *summary(lines), sep="\n")
 
 
 def main() -> None:
@@ -264,26 +148,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     parser.add_argument("--baseline", nargs="+", type=Path, default=[], metavar="FILE")
     parser.add_argument("--config", type=Path)
-    parser.add_argument("--rate", action="append", type=float, default=[])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--kind", action="append", choices=KINDS, default=[])
-    parser.add_argument("--service", action="append", default=[])
-    parser.add_argument("--without-logs", action="store_true", help="judge the traces alone")
+    parser.add_argument("--runs", type=Path, metavar="DIR")
+    parser.add_argument("--no-baseline", action="store_true")
+    parser.add_argument("--every-service", action="store_true")
     options = parser.parse_args()
     config = load_config(options.config, start=Path.cwd())
-    run = open_recorded(options.files, config)
-    baseline = learn(options.baseline, config)
-    print(
-        table(
-            [
-                measure(run, plan, config, baseline, with_logs=not options.without_logs)
-                for plan in standard_plans(run, options)
-            ]
-        )
-    )
+    if options.runs:
+        many_runs(options.runs, config, options)
+    elif options.files:
+        run = Recorded(options.files, config)
+        baseline = learn(options.baseline, config)
+        lines = measured_run("", "", run, baseline, every_service=options.every_service)
+        print(one_run(lines))
+    else:
+        parser.error("name OTLP files, or --runs")
 
 
 if __name__ == "__main__":

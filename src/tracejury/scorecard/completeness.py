@@ -1,6 +1,7 @@
 """How much of what happened was seen: received over received and known missing."""
 
 from collections import defaultdict
+from dataclasses import fields
 from typing import Final
 
 from tracejury.scorecard.result import CheckResult, Completeness, MissingStep, Share
@@ -24,6 +25,19 @@ _CRITERIA: Final = {
     "OBS-08": "durations",
 }
 
+
+# What the score is computed from; `rebuild` derives what these build on.
+VIEWS: Final = (
+    "step_count",
+    "half_step",
+    "unanswered_call",
+    "likely_workflow",
+    "missing_in_instance",
+    "workflow_instance",
+    "trace_instance",
+    "orphan",
+    "node",
+)
 
 _UNANSWERED: Final = """
     SELECT
@@ -66,8 +80,8 @@ def _key(row: Row) -> StepKey:
 
 
 def _count(row: Row) -> StepCount:
-    counts = ("observed", "parents", "answers", "ghosts", "killed", "halves", "deficit")
-    return StepCount(_key(row), **{name: row[name] for name in counts})
+    counts = {field.name: row[field.name] for field in fields(StepCount) if field.name != "key"}
+    return StepCount(_key(row), **counts)
 
 
 def _structure(reader: Reader) -> Structure:

@@ -3,12 +3,13 @@
 A store that `serve` is writing is read through a snapshot, with the same code.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +22,9 @@ from tracejury.store.snapshot import request_snapshot
 from tracejury.store.writer import Store
 
 Row = dict[str, Any]
+
+# What a SELECT reads, its own CTEs among them.
+_TABLE_NAME: Final = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,19 @@ def definitions() -> dict[str, Definition]:
         header = [line for line in lines if line.startswith("--")]
         found[name] = Definition(name, kind == "table", "\n".join(header), text)
     return found
+
+
+def needed_for(*names: str) -> frozenset[str]:
+    """The views that `names` are and build on, at any remove."""
+    known = definitions()
+    needed: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in needed:
+            needed.add(name)
+            todo.extend(known.keys() & _TABLE_NAME.findall(known[name].select))
+    return frozenset(needed)
 
 
 class Reader:

@@ -58,6 +58,7 @@ STEPS: Final = pa.schema(
         ("instances", pa.int64()),  # clean instances of the workflow
         ("present", pa.int64()),  # how many of them have the step
         ("fewest", pa.int64()),  # spans of the step in an instance, zero where one lacks it
+        ("most", pa.int64()),
         ("mean", pa.float64()),
         ("p95_ms", pa.float64()),
     ]
@@ -196,6 +197,7 @@ _STEPS: Final = """
         count(*) AS present,
         CASE WHEN count(*) < any_value(sizes.instances) THEN 0 ELSE min(counted.spans) END
             AS fewest,
+        max(counted.spans) AS most,
         sum(counted.spans)::DOUBLE / any_value(sizes.instances) AS mean,
         any_value(timed.p95_ms) AS p95_ms
     FROM counted

@@ -46,18 +46,22 @@ def _alike(known: dict[StepKey, StepCount], structure: Structure) -> list[list[S
 def _carried_over(
     known: dict[StepKey, StepCount], rates: dict[ClassKey, float], alike: list[list[StepCount]]
 ) -> dict[StepKey, float]:
-    """For every class the larger of its signs and its rate, shared out over its steps."""
+    """For every class the larger of its signs and its rate, shared out over its steps.
+
+    Where the baseline says exactly how many there were, nothing is left to be carried over to.
+    """
     members: dict[ClassKey, list[StepCount]] = defaultdict(list)
     for step in known.values():
         members[step.of_class].append(step)
     missing = {key: count for group in alike for key, count in _known_missing(group).items()}
     for key, of_class in members.items():
-        observed = sum(step.observed for step in of_class)
-        signs = sum(missing[step.key] for step in of_class)
-        rate = min(rates[key], ALL)
-        beyond = max(observed * rate / (1 - rate) - signs, 0.0)
-        for step in of_class:
-            missing[step.key] += beyond * step.observed / observed if observed else 0.0
+        unsettled = sum(step.observed - step.settled for step in of_class)
+        if unsettled:
+            rate = min(rates[key], ALL)
+            signs = sum(missing[step.key] - step.exact for step in of_class)
+            beyond = max(unsettled * rate / (1 - rate) - signs, 0.0)
+            for step in of_class:
+                missing[step.key] += beyond * (step.observed - step.settled) / unsettled
     return missing
 
 

@@ -18,6 +18,8 @@ class StepCount:
     killed: float
     halves: float
     deficit: int
+    settled: int = 0
+    exact: int = 0
 
     @property
     def of_class(self) -> ClassKey:

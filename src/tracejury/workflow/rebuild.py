@@ -5,6 +5,7 @@ here, because they follow pointers.
 """
 
 import time
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Final
 
@@ -35,14 +36,17 @@ def rebuild(
     *,
     injected: tuple[Fault, ...] = (),
     baseline: Baseline | None = None,
+    wanted: Collection[str] | None = None,
 ) -> None:
-    """Derive every view and table of `reader`'s store.
+    """Derive every view and table of `reader`'s store; only those in `wanted` where it is given.
 
     `injected` are the faults of the run, `baseline` what a clean run taught.
     """
     _register_inputs(reader, config, injected, baseline or Baseline.empty())
     stages = {"forest": _forest, "components": _components, "paths": _paths}
     for name in definitions():
+        if wanted is not None and name not in wanted:
+            continue
         if name in _BEFORE:
             stages[_BEFORE[name]](reader)
         reader.derive(name)

@@ -39,13 +39,22 @@ def count_silent(
         counted = {}
         for key in silent:
             step = known[key]
-            beyond = max(usual[key] + unanswered[key] - step.observed, 0.0)
-            named = step.ghosts + unnamed[key] * beyond
-            counted[key] = max(named, unanswered[key], float(step.deficit))
+            beyond = max(usual[key] + unanswered.get(key, 0.0) - step.observed, 0.0)
+            counted[key] = max(step.ghosts + unnamed[key] * beyond, float(step.deficit))
+        _at_least(unanswered, counted)
         change = max((abs(counted[key] - missing.get(key, 0.0)) for key in counted), default=0.0)
         missing.update(counted)
         if change < _STILL:
             return
+
+
+def _at_least(unanswered: dict[StepKey, float], counted: dict[StepKey, float]) -> None:
+    """Count as many answers as the calls lack; which of them lack whose is less certain."""
+    lacking = sum(unanswered.values())
+    short = lacking - sum(counted[key] for key in unanswered)
+    if short > 0:
+        for key, halves in unanswered.items():
+            counted[key] += short * halves / lacking
 
 
 def _silent_steps(
@@ -109,4 +118,4 @@ def _unanswered(
         if call.callee in silent and call.caller not in silent and call.caller in known:
             lost_too = whole[call.caller] / known[call.caller].observed
             unanswered[call.callee] += call.halves * lost_too
-    return unanswered
+    return dict(unanswered)

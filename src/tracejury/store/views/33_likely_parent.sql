@@ -73,12 +73,23 @@ blended AS (
 likelihood AS (
     SELECT
         *,
-        CASE WHEN is_silent THEN expected ELSE here * least(rate, 0.9) / (1 - least(rate, 0.9)) END
-            + 0.001 * seen AS weight
+        here * least(rate, 0.9) / (1 - least(rate, 0.9)) AS by_rate,
+        bool_or(is_silent) OVER (PARTITION BY service, name, kind) AS has_silent
     FROM blended
+),
+weight AS (
+    SELECT
+        *,
+        0.001 * seen + CASE
+            WHEN is_silent THEN expected
+            -- Beside one that is silent, another explains no more than is short of it.
+            WHEN has_silent THEN least(by_rate, greatest(coalesce(expected, 0) - here, 0))
+            ELSE by_rate
+        END AS weight
+    FROM likelihood
 )
 SELECT
     service, name, kind, parent_service, parent_name, parent_kind,
     greatest(here, usual)::BIGINT AS times,
     (weight / sum(weight) OVER (PARTITION BY service, name, kind))::DOUBLE AS share
-FROM likelihood
+FROM weight

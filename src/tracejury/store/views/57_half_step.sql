@@ -40,15 +40,34 @@ weighed AS (
     LEFT JOIN unanswered USING (caller, caller_name, route, message_type)
     WINDOW route_calls AS (PARTITION BY caller, caller_name, route, message_type)
 ),
--- What is known of the answers of a service by the calls that nobody else answers.
+-- Answers below which spans are stored: they name them, there or absent.
+named AS (
+    SELECT service AS callee, sum(seen) AS seen, sum(absent) AS absent
+    FROM (
+        SELECT service, count(*) AS seen, 0 AS absent
+        FROM node
+        WHERE kind IN ('SERVER', 'CONSUMER') AND span_no IN (SELECT child.parent_no FROM node AS child)
+        GROUP BY service
+        UNION ALL
+        SELECT service, 0, sum(share)
+        FROM ghost_step
+        WHERE kind IN ('SERVER', 'CONSUMER')
+        GROUP BY service
+    )
+    GROUP BY service
+),
+-- What is known of the answers of a service by these, and by the calls that nobody else answers.
 service AS (
     SELECT
-        callee,
-        sum(here) < 0.1 * sum(expected) AS is_silent,
-        coalesce(sum(unanswered) FILTER (is_certain), 0) AS absent,
-        coalesce(sum(unanswered + here) FILTER (is_certain), 0) AS told
+        weighed.callee,
+        sum(weighed.here) < 0.1 * sum(weighed.expected) AS is_silent,
+        coalesce(sum(weighed.unanswered) FILTER (weighed.is_certain), 0)
+            + coalesce(any_value(named.absent), 0) AS absent,
+        coalesce(sum(weighed.unanswered + weighed.here) FILTER (weighed.is_certain), 0)
+            + coalesce(any_value(named.absent + named.seen), 0) AS told
     FROM weighed
-    GROUP BY callee
+    LEFT JOIN named USING (callee)
+    GROUP BY weighed.callee
 ),
 overall AS (
     SELECT (1 + sum(absent)) / (2 + sum(told)) AS rate
@@ -67,13 +86,24 @@ blended AS (
 likelihood AS (
     SELECT
         *,
-        CASE WHEN is_silent THEN expected ELSE here * least(rate, 0.9) / (1 - least(rate, 0.9)) END
-            + 0.001 * seen AS weight
+        here * least(rate, 0.9) / (1 - least(rate, 0.9)) AS by_rate,
+        bool_or(is_silent) OVER (PARTITION BY caller, caller_name, route, message_type) AS has_silent
     FROM blended
+),
+weight AS (
+    SELECT
+        *,
+        0.001 * seen + CASE
+            WHEN is_silent THEN expected
+            -- Beside one that is silent, another explains no more than is short of it.
+            WHEN has_silent THEN least(by_rate, greatest(coalesce(expected, 0) - here, 0))
+            ELSE by_rate
+        END AS weight
+    FROM likelihood
 )
 SELECT
     caller, caller_name, route, message_type, callee, callee_name,
     (weight / sum(weight) OVER (
         PARTITION BY caller, caller_name, route, message_type
     ))::DOUBLE AS share
-FROM likelihood
+FROM weight

@@ -11,12 +11,25 @@
 --   killed         DOUBLE   of the ghosts, those that a crash explains
 --   halves         DOUBLE   halves missing to calls that went well; they may be ghosts, too
 --   deficit        BIGINT   fewer than every clean instance of the same workflow has
+--   settled        BIGINT   of those observed, spans in instances of which the baseline says exactly
+--                           how many they have
+--   exact          BIGINT   of the deficit, what is missing in such instances
 --   cause          VARCHAR  the likeliest cause of most signs; '' without
 --   evidence       VARCHAR  what that rests on
-WITH observed AS (
+-- Steps of which every clean instance has the same number; after a failure nothing is certain.
+WITH steady AS (
+    SELECT instance.instance_no, step.service, step.name, step.kind
+    FROM likely_workflow AS instance
+    JOIN baseline_step AS step USING (entry_service, entry_name)
+    WHERE instance.outcome <> 'failed'
+        AND step.fewest = step.most
+        AND step.instances >= 3
+),
+observed AS (
     SELECT
         node.service, node.name, node.kind,
         count(*) AS observed,
+        count(steady.instance_no) AS settled,
         count(parent.parent_no) AS parents,
         count(call.span_no) AS answers
     FROM node
@@ -27,6 +40,11 @@ WITH observed AS (
         ON call.span_no = node.parent_no
         AND NOT call.failed
         AND node.kind IN ('SERVER', 'CONSUMER')
+    LEFT JOIN steady
+        ON steady.instance_no = instance.instance_no
+        AND steady.service = node.service
+        AND steady.name = node.name
+        AND steady.kind = node.kind
     WHERE NOT instance.background
     GROUP BY node.service, node.name, node.kind
 ),
@@ -54,14 +72,16 @@ halves AS (
 ),
 lost AS (
     SELECT
-        service, name, kind,
-        coalesce(sum(ghosts) FILTER (name = ''), 0) AS unnamed,
-        coalesce(sum(killed) FILTER (name = ''), 0) AS unnamed_killed,
-        sum(deficit) AS deficit,
-        mode(cause) FILTER (cause <> '') AS cause,
-        mode(evidence) FILTER (cause <> '') AS evidence
-    FROM missing_in_instance
-    GROUP BY service, name, kind
+        missing.service, missing.name, missing.kind,
+        coalesce(sum(missing.ghosts) FILTER (missing.name = ''), 0) AS unnamed,
+        coalesce(sum(missing.killed) FILTER (missing.name = ''), 0) AS unnamed_killed,
+        sum(missing.deficit) AS deficit,
+        coalesce(sum(missing.deficit) FILTER (steady.instance_no IS NOT NULL), 0) AS exact,
+        mode(missing.cause) FILTER (missing.cause <> '') AS cause,
+        mode(missing.evidence) FILTER (missing.cause <> '') AS evidence
+    FROM missing_in_instance AS missing
+    LEFT JOIN steady USING (instance_no, service, name, kind)
+    GROUP BY missing.service, missing.name, missing.kind
 ),
 step AS (
     SELECT service, name, kind FROM observed
@@ -83,6 +103,8 @@ SELECT
     (coalesce(ghosts.killed, 0) + coalesce(lost.unnamed_killed, 0))::DOUBLE AS killed,
     coalesce(halves.halves, 0)::DOUBLE AS halves,
     coalesce(lost.deficit, 0)::BIGINT AS deficit,
+    coalesce(observed.settled, 0) AS settled,
+    coalesce(lost.exact, 0)::BIGINT AS exact,
     coalesce(lost.cause, '') AS cause,
     coalesce(lost.evidence, '') AS evidence
 FROM step
