@@ -9,7 +9,7 @@ from typing import Any
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
-_TABLES = (
+TABLES = (
     "resources",
     "resource_attributes",
     "scopes",
@@ -23,23 +23,29 @@ _TABLES = (
     "logs",
     "log_attributes",
     "rejections",
+    "metrics",
+    "metric_attributes",
+    "points",
+    "point_attributes",
+    "exemplars",
+    "exemplar_attributes",
 )
 
 
 def rows_of_traces(requests: Sequence[Any]) -> Rows:
-    rows: Rows = {table: [] for table in _TABLES}
+    rows: Rows = {table: [] for table in TABLES}
     for number, request in enumerate(requests):
         rejected = Counter[str]()
         sent = 0
         for holder in request.resource_spans:
-            resource = _add_resource(rows, holder)
+            resource = add_resource(rows, holder)
             for scope_holder in holder.scope_spans:
-                scope = _add_scope(rows, scope_holder)
+                scope = add_scope(rows, scope_holder)
                 for span in scope_holder.spans:
                     sent += 1
-                    if not _is_id(span.trace_id, 16):
+                    if not is_id(span.trace_id, 16):
                         rejected["trace"] += 1
-                    elif not _is_id(span.span_id, 8):
+                    elif not is_id(span.span_id, 8):
                         rejected["span"] += 1
                     else:
                         _add_span(rows, (number, resource, scope), span)
@@ -49,12 +55,12 @@ def rows_of_traces(requests: Sequence[Any]) -> Rows:
 
 
 def rows_of_logs(requests: Sequence[Any]) -> Rows:
-    rows: Rows = {table: [] for table in _TABLES}
+    rows: Rows = {table: [] for table in TABLES}
     for number, request in enumerate(requests):
         for holder in request.resource_logs:
-            resource = _add_resource(rows, holder)
+            resource = add_resource(rows, holder)
             for scope_holder in holder.scope_logs:
-                scope = _add_scope(rows, scope_holder)
+                scope = add_scope(rows, scope_holder)
                 for record in scope_holder.log_records:
                     _add_log(rows, (number, resource, scope), record)
     return rows
@@ -69,20 +75,20 @@ def _reason(rejected: Counter[str], sent: int) -> str:
     return f"{rejected.total()} of {sent} spans left out: {' and '.join(parts)}."
 
 
-def _add_resource(rows: Rows, holder: Any) -> int:
+def add_resource(rows: Rows, holder: Any) -> int:
     row = len(rows["resources"])
     rows["resources"].append((holder.schema_url, holder.resource.dropped_attributes_count))
-    _add_attributes(rows["resource_attributes"], row, holder.resource.attributes)
+    add_attributes(rows["resource_attributes"], row, holder.resource.attributes)
     return row
 
 
-def _add_scope(rows: Rows, holder: Any) -> int:
+def add_scope(rows: Rows, holder: Any) -> int:
     row = len(rows["scopes"])
     scope = holder.scope
     rows["scopes"].append(
         (scope.name, scope.version, holder.schema_url, scope.dropped_attributes_count)
     )
-    _add_attributes(rows["scope_attributes"], row, scope.attributes)
+    add_attributes(rows["scope_attributes"], row, scope.attributes)
     return row
 
 
@@ -107,14 +113,14 @@ def _add_span(rows: Rows, origin: tuple[int, int, int], span: Any) -> None:
             span.dropped_links_count,
         )
     )
-    _add_attributes(rows["span_attributes"], row, span.attributes)
+    add_attributes(rows["span_attributes"], row, span.attributes)
     for event in span.events:
-        _add_attributes(rows["event_attributes"], len(rows["events"]), event.attributes)
+        add_attributes(rows["event_attributes"], len(rows["events"]), event.attributes)
         rows["events"].append(
             (row, event.time_unix_nano, event.name, event.dropped_attributes_count)
         )
     for link in span.links:
-        _add_attributes(rows["link_attributes"], len(rows["links"]), link.attributes)
+        add_attributes(rows["link_attributes"], len(rows["links"]), link.attributes)
         dropped = link.dropped_attributes_count
         rows["links"].append(
             (row, link.trace_id, link.span_id, link.trace_state, link.flags, dropped)
@@ -132,25 +138,25 @@ def _add_log(rows: Rows, origin: tuple[int, int, int], record: Any) -> None:
             record.severity_text,
             record.event_name,
             *typed_text(record.body),
-            record.trace_id if _is_id(record.trace_id, 16) else None,
+            record.trace_id if is_id(record.trace_id, 16) else None,
             _id_number(record.span_id),
             record.flags,
             record.dropped_attributes_count,
         )
     )
-    _add_attributes(rows["log_attributes"], row, record.attributes)
+    add_attributes(rows["log_attributes"], row, record.attributes)
 
 
-def _add_attributes(rows: list[tuple[Any, ...]], owner: int, attributes: Any) -> None:
+def add_attributes(rows: list[tuple[Any, ...]], owner: int, attributes: Any) -> None:
     rows.extend((owner, entry.key, *typed_text(entry.value)) for entry in attributes)
 
 
-def _is_id(raw: bytes, size: int) -> bool:
+def is_id(raw: bytes, size: int) -> bool:
     return len(raw) == size and any(raw)
 
 
 def _id_number(raw: bytes) -> int | None:
-    return int.from_bytes(raw, "big") if _is_id(raw, 8) else None
+    return int.from_bytes(raw, "big") if is_id(raw, 8) else None
 
 
 def typed_text(value: Any) -> tuple[str, str | None]:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.otlp import reference, requests
+from tests.otlp import metric_requests, reference, requests
+from tests.otlp.metric_reference import rows_of_metrics
 from tests.otlp.tables import rows
 
 from tracejury.otlp.decode import Encoding, MalformedRequest, Signal, decode
@@ -26,6 +27,9 @@ SCHEMAS = {
     "links": batch.LINKS,
     "logs": batch.LOGS,
     "rejections": batch.REJECTIONS,
+    "metrics": batch.METRICS,
+    "points": batch.POINTS,
+    "exemplars": batch.EXEMPLARS,
 }
 
 
@@ -63,8 +67,20 @@ def test_logs_are_as_the_reference_says(
     assert rows(decode(Signal.LOGS, Encoding.JSON, bodies)) == expected
 
 
+@given(st.lists(metric_requests.metric_requests(), max_size=3), st.booleans(), st.booleans())
+@slow
+def test_metrics_are_as_the_reference_says(
+    sent: Sequence[Any], snake: bool, enum_numbers: bool
+) -> None:
+    expected = rows_of_metrics(sent)
+    bodies = [request.SerializeToString() for request in sent]
+    assert rows(decode(Signal.METRICS, Encoding.PROTOBUF, bodies)) == expected
+    bodies = [requests.as_json(r, snake=snake, enum_numbers=enum_numbers) for r in sent]
+    assert rows(decode(Signal.METRICS, Encoding.JSON, bodies)) == expected
+
+
 @pytest.mark.parametrize("encoding", Encoding)
-@pytest.mark.parametrize("signal", [Signal.TRACES, Signal.LOGS])
+@pytest.mark.parametrize("signal", Signal)
 def test_every_table_has_its_schema(signal: Signal, encoding: Encoding) -> None:
     body = b"{}" if encoding is Encoding.JSON else b""
     for bodies in ([], [body]):
@@ -91,17 +107,22 @@ def _python_calls(work: Callable[[], object]) -> int:
 
 
 @pytest.mark.parametrize("encoding", Encoding)
-def test_ten_times_the_spans_take_no_more_python_calls(encoding: Encoding) -> None:
+@pytest.mark.parametrize(
+    ("signal", "busy"),
+    [(Signal.TRACES, requests.busy_request), (Signal.METRICS, metric_requests.busy_request)],
+)
+def test_ten_times_the_records_take_no_more_python_calls(
+    signal: Signal, busy: Callable[[int], Any], encoding: Encoding
+) -> None:
     def body(count: int) -> bytes:
-        request = requests.busy_request(count)
         if encoding is Encoding.JSON:
-            return requests.as_json(request)
-        return request.SerializeToString()
+            return requests.as_json(busy(count))
+        return busy(count).SerializeToString()  # type: ignore[no-any-return]
 
     small, large = body(512), body(5120)
-    decode(Signal.TRACES, encoding, [small])  # what is done once per process
-    few = _python_calls(lambda: decode(Signal.TRACES, encoding, [small]))
-    many = _python_calls(lambda: decode(Signal.TRACES, encoding, [large]))
+    decode(signal, encoding, [small])  # what is done once per process
+    few = _python_calls(lambda: decode(signal, encoding, [small]))
+    many = _python_calls(lambda: decode(signal, encoding, [large]))
     assert many <= few + 5
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from tests.otlp import requests
+from tests.otlp import metric_requests, requests
 from tests.otlp.tables import rows
 
 from tracejury.otlp.decode import Encoding, Signal, decode
@@ -32,6 +32,16 @@ def test_logs_survive_the_round_trip(sent: list[Any]) -> None:
     lines = [line.encode() for line in encode_json_lines(batch)]
     assume(len(lines) == batch.requests)
     assert decode(Signal.LOGS, Encoding.JSON, lines) == batch
+
+
+@given(st.lists(metric_requests.metric_requests(least=1), min_size=1, max_size=3))
+@slow
+def test_metrics_survive_the_round_trip(sent: list[Any]) -> None:
+    bodies = [request.SerializeToString() for request in sent]
+    batch = decode(Signal.METRICS, Encoding.PROTOBUF, bodies)
+    lines = [line.encode() for line in encode_json_lines(batch)]
+    assume(len(lines) == batch.requests)
+    assert rows(decode(Signal.METRICS, Encoding.JSON, lines)) == rows(batch)
 
 
 def test_a_request_is_one_line_however_large() -> None:

@@ -15,6 +15,7 @@ VIEWS = (
     "span_link",
     "resource_attribute",
     "log_record",
+    "metric_point",
 )
 
 

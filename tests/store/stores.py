@@ -32,6 +32,16 @@ _OWN = {
     " FROM stored.log_attribute JOIN stored.log_record AS log USING (log_no)",
     "span": "SELECT * EXCLUDE (span_no, request_no, received_ns) FROM stored.span",
     "log_record": "SELECT * EXCLUDE (log_no, request_no, received_ns) FROM stored.log_record",
+    "metric": "FROM stored.metric",
+    "metric_attribute": "FROM stored.metric_attribute",
+    "metric_point": "SELECT * EXCLUDE (point_no, request_no, received_ns) FROM stored.metric_point",
+    "point_attribute": "SELECT point.identity, key, type, value"
+    " FROM stored.point_attribute JOIN stored.metric_point AS point USING (point_no)",
+    "exemplar": "SELECT point.identity, exemplar.* EXCLUDE (exemplar_no, point_no)"
+    " FROM stored.exemplar AS exemplar JOIN stored.metric_point AS point USING (point_no)",
+    "exemplar_attribute": "SELECT point.identity, exemplar.time_ns, key, type, value"
+    " FROM stored.exemplar_attribute JOIN stored.exemplar AS exemplar USING (exemplar_no)"
+    " JOIN stored.metric_point AS point USING (point_no)",
     "resource": "FROM stored.resource",
     "resource_attribute": "FROM stored.resource_attribute",
     "scope": "FROM stored.scope",
@@ -42,9 +52,16 @@ _OWN = {
 def contents(reader: Reader) -> dict[str, Counter[tuple[Any, ...]]]:
     """Every stored table as a multiset, without row numbers and times of arrival."""
     return {
-        table: Counter(tuple(row.values()) for row in reader.rows(sql))
+        table: Counter(tuple(map(_comparable, row.values())) for row in reader.rows(sql))
         for table, sql in _OWN.items()
     }
+
+
+def _comparable(value: Any) -> Any:
+    """The same, equal to itself and hashable."""
+    if isinstance(value, list):
+        return tuple(map(_comparable, value))
+    return repr(value) if isinstance(value, float) else value
 
 
 def contents_of(store: Store) -> dict[str, Counter[tuple[Any, ...]]]:

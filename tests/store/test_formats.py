@@ -19,6 +19,16 @@ FORMATS = Path(__file__).parent / "formats"  # schema.sql as each former version
 
 _SHAPE = "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() ORDER BY ALL"
 
+# What the former layouts had no place for.
+WITHOUT_METRICS = (
+    "metric",
+    "metric_attribute",
+    "metric_point",
+    "point_attribute",
+    "exemplar",
+    "exemplar_attribute",
+)
+
 # The same telemetry in each layout.
 _ROWS = """
 INSERT INTO stored.session VALUES (0, 'serve', 1, 2);
@@ -56,7 +66,11 @@ def former(path: Path, version: int) -> Path:
     """A store as that version wrote it."""
     with duckdb.connect(str(path)) as connection:
         connection.execute((FORMATS / f"{version}.sql").read_text())
-        connection.execute("INSERT INTO stored.format VALUES (?, '0.0')", [version])
+        store_id = ["3fa85f64-5717-4562-b3fc-2c963f66afa6"] if version > 2 else []
+        places = ", ".join("?" for _ in [version, "0.0", *store_id])
+        connection.execute(
+            f"INSERT INTO stored.format VALUES ({places})", [version, "0.0", *store_id]
+        )
         connection.execute(_ROWS + _ATTRIBUTES[min(version, max(_ATTRIBUTES))])
     return path
 
@@ -94,6 +108,7 @@ def test_a_former_store_reads_the_same(tmp_path: Path, version: int) -> None:
         "resource_attribute": 1,
         "scope": 1,
         "scope_attribute": 0,
+        **dict.fromkeys(WITHOUT_METRICS, 0),
     }
     assert (99, "b", "string", "x") in found["span_attribute"]
     assert (98, "c", "empty", None) in found["log_attribute"]

@@ -1,14 +1,15 @@
 """What is a duplicate, and what only looks like one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.otlp import requests
+from tests.otlp import metric_requests, requests
 from tests.store.stores import contents_of, counts
 from tests.workflow import drawn
 from tests.workflow.drawn import Event, Log, Record, Span
@@ -40,15 +41,22 @@ def stored_counts(store: Store) -> tuple[int, int]:
 
 
 @few
-@given(requests.trace_requests(requests.any_spans, least=1), requests.log_requests(least=1))
+@given(
+    requests.trace_requests(requests.any_spans, least=1),
+    requests.log_requests(least=1),
+    metric_requests.metric_requests(least=1),
+)
 def test_json_and_protobuf_have_the_same_identity(
-    traces: ExportTraceServiceRequest, logs: ExportLogsServiceRequest
+    traces: ExportTraceServiceRequest,
+    logs: ExportLogsServiceRequest,
+    metrics: ExportMetricsServiceRequest,
 ) -> None:
     store = Store.in_memory()
-    for signal, request in ((Signal.TRACES, traces), (Signal.LOGS, logs)):
+    sent = {Signal.TRACES: traces, Signal.LOGS: logs, Signal.METRICS: metrics}
+    for signal, request in sent.items():
         commit(store, decode(signal, Encoding.PROTOBUF, [request.SerializeToString()]))
     before = contents_of(store)
-    for signal, request in ((Signal.TRACES, traces), (Signal.LOGS, logs)):
+    for signal, request in sent.items():
         [again] = commit(store, decode(signal, Encoding.JSON, [requests.as_json(request)]))
         assert again.stored == 0
         assert again.duplicates == again.received - again.rejected
@@ -189,3 +197,57 @@ def test_attributes_events_and_links_stay_with_their_span() -> None:
     assert [tuple(row.values()) for row in rows] == [
         (drawn.span_id(n), str(n), f"e{n}", f'{{"n":"{n}"}}', drawn.span_id(n)) for n in range(1, 6)
     ]
+
+
+def changed(request: ExportMetricsServiceRequest, change: Callable[[Any], object]) -> bytes:
+    """The request, with its histogram's only point changed."""
+    other = ExportMetricsServiceRequest()
+    other.CopyFrom(request)
+    change(other.resource_metrics[0].scope_metrics[0].metrics[0].histogram.data_points[0])
+    return other.SerializeToString()
+
+
+def test_a_metrics_request_sent_again_is_dropped_and_counted() -> None:
+    body = metric_requests.busy_request(9).SerializeToString()
+    batch = decode(Signal.METRICS, Encoding.PROTOBUF, [body])
+    store = Store.in_memory()
+    assert commit(store, batch) == [Committed(9, 9, 0, 0)]
+    assert commit(store, batch, batch) == [Committed(9, 0, 9, 0)] * 2
+    with Reader.of(store) as reader:
+        [counted] = reader.rows("SELECT sum(duplicates)::INT AS again FROM stored.delivery")
+        assert counted == {"again": 18}
+    store.close()
+
+
+def test_equal_points_within_one_request_are_kept() -> None:
+    request = metric_requests.busy_request(1)
+    points = request.resource_metrics[0].scope_metrics[0].metrics[1].histogram.data_points
+    points.add().CopyFrom(points[0])
+    batch = decode(Signal.METRICS, Encoding.PROTOBUF, [request.SerializeToString()])
+    store = Store.in_memory()
+    assert commit(store, batch) == [Committed(2, 2, 0, 0)]
+    store.close()
+
+
+def test_points_that_differ_in_anything_are_different() -> None:
+    request = metric_requests.busy_request(1)
+    del request.resource_metrics[0].scope_metrics[0].metrics[0]
+    changes: list[Callable[[Any], object]] = [
+        lambda point: None,
+        lambda point: point.bucket_counts.reverse(),
+        lambda point: point.bucket_counts.append(0),
+        lambda point: point.explicit_bounds.pop(),
+        lambda point: setattr(point, "sum", 1e-300),
+        lambda point: point.ClearField("sum"),
+        lambda point: point.exemplars.pop(),
+        lambda point: setattr(point.exemplars[0], "as_int", 0),
+        lambda point: point.exemplars[0].filtered_attributes.add(key="k"),
+        lambda point: point.attributes.add(key="k"),
+        lambda point: setattr(point, "flags", 1),
+        lambda point: setattr(point, "start_time_unix_nano", 1),
+    ]
+    bodies = [changed(request, change) for change in changes]
+    store = Store.in_memory()
+    [committed] = commit(store, decode(Signal.METRICS, Encoding.PROTOBUF, bodies))
+    assert committed == Committed(len(changes), len(changes), 0, 0)
+    store.close()

@@ -1,7 +1,9 @@
 """Nothing that OTLP can say is lost on the way into a store, out of it, and into another."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.otlp import requests
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+from tests.otlp import metric_requests, requests
 from tests.store.stores import contents, contents_of
 from tests.workflow import drawn
 from tests.workflow.drawn import Log
@@ -33,8 +37,8 @@ UNKEPT = {"entity_refs", "key_strindex", "string_value_strindex"}
 class Filling:
     """Sets every field of a message to a value of its own."""
 
-    def __init__(self) -> None:
-        self._last = 0
+    def __init__(self, last: int = 0) -> None:
+        self._last = last
 
     def fill(self, message: Message) -> None:
         for field in self._fields(message.DESCRIPTOR):
@@ -42,6 +46,8 @@ class Filling:
             if field.type == FieldDescriptor.TYPE_MESSAGE:
                 for part in [holder.add(), holder.add()] if field.is_repeated else [holder]:
                     self.fill(part)
+            elif field.is_repeated:
+                holder.extend([self._value(field), self._value(field)])
             else:
                 setattr(message, field.name, self._value(field))
 
@@ -61,12 +67,35 @@ class Filling:
         return self._last
 
 
+def one_kind_each() -> Iterator[ExportMetricsServiceRequest]:
+    """A request for each kind of metric, and for each type of number; all fields are set."""
+    full = ExportMetricsServiceRequest()
+    Filling().fill(full)
+    kinds = [field.name for field in Metric.DESCRIPTOR.oneofs_by_name["data"].fields]
+    for kind, value in product(kinds, ("as_int", "as_double")):
+        request = ExportMetricsServiceRequest()
+        request.CopyFrom(full)
+        for number, metric in enumerate(_metrics_of(request)):
+            Filling(100 * number).fill(getattr(metric, kind))
+            for point in getattr(metric, kind).data_points:
+                for holder in [point, *getattr(point, "exemplars", ())]:
+                    if value in holder.DESCRIPTOR.fields_by_name:
+                        setattr(holder, value, 7)
+        yield request
+
+
+def _metrics_of(request: ExportMetricsServiceRequest) -> Iterator[Metric]:
+    for resource in request.resource_metrics:
+        for scope in resource.scope_metrics:
+            yield from scope.metrics
+
+
 def without_repeats(tree: Any) -> Any:
     """Canonical form: lists of objects in an order of their own."""
     if isinstance(tree, dict):
         return {name: without_repeats(value) for name, value in tree.items()}
     if isinstance(tree, list):
-        return sorted((without_repeats(entry) for entry in tree), key=json.dumps)
+        return sorted(map(without_repeats, tree), key=partial(json.dumps, sort_keys=True))
     return tree
 
 
@@ -77,9 +106,14 @@ def exported(store: Store, folder: Path) -> list[Path]:
 
 def test_every_field_survives_from_the_wire_to_the_export(tmp_path: Path) -> None:
     for number, (signal, request) in enumerate(
-        ((Signal.TRACES, ExportTraceServiceRequest()), (Signal.LOGS, ExportLogsServiceRequest()))
+        (
+            (Signal.TRACES, ExportTraceServiceRequest()),
+            (Signal.LOGS, ExportLogsServiceRequest()),
+            *((Signal.METRICS, request) for request in one_kind_each()),
+        )
     ):
-        Filling().fill(request)
+        if signal is not Signal.METRICS:
+            Filling().fill(request)
         store = Store.in_memory()
         batch = decode(signal, Encoding.PROTOBUF, [request.SerializeToString()])
         store.commit([batch], received_ns=1, source="test")
@@ -96,14 +130,20 @@ def test_every_field_survives_from_the_wire_to_the_export(tmp_path: Path) -> Non
 @given(
     st.lists(requests.trace_requests(requests.whole_spans, least=1), max_size=3),
     st.lists(requests.log_requests(least=1), max_size=3),
+    st.lists(metric_requests.metric_requests(least=1), max_size=3),
 )
 def test_an_export_loads_back_to_the_same_rows(
     tmp_path_factory: Any,
     traces: Sequence[ExportTraceServiceRequest],
     logs: Sequence[ExportLogsServiceRequest],
+    metrics: Sequence[ExportMetricsServiceRequest],
 ) -> None:
     store = Store.in_memory()
-    for signal, sent in ((Signal.TRACES, traces), (Signal.LOGS, logs)):
+    for signal, sent in (
+        (Signal.TRACES, traces),
+        (Signal.LOGS, logs),
+        (Signal.METRICS, metrics),
+    ):
         bodies = [request.SerializeToString() for request in sent]
         batch = decode(signal, Encoding.PROTOBUF, bodies)
         store.commit([batch], received_ns=drawn.RECEIVED_NS, source="test")

@@ -26,6 +26,7 @@ PUBLIC = {
     " missing_parent_id side external_entry",
     "log_record": "time_ns observed_ns severity_number body trace_id span_id service event_name",
     "metric_point": "metric kind time_ns value attributes",
+    "metric_exemplar": "metric time_ns value trace_id span_id attributes",
     "workflow_instance": "workflow correlation_key correlation_id traces spans logs start_ns end_ns"
     " outcome background",
     "workflow": "workflow",

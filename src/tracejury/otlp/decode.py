@@ -15,7 +15,7 @@ __all__ = ["Encoding", "MalformedRequest", "Signal", "decode"]
 
 
 def decode(signal: Signal, encoding: Encoding, bodies: Sequence[bytes]) -> Batch:
-    """The requests of one signal and encoding, in order, as one batch; traces or logs only.
+    """The requests of one signal and encoding, in order, as one batch.
 
     Raises `MalformedRequest`, naming the first request that is no OTLP, where there is one. Safe
     to call from several threads at once.

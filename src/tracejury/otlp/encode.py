@@ -6,33 +6,49 @@ ids. A request is never split: log records that repeat inside one are meant so.
 """
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Final
 
 import pyarrow as pa
 
+from tracejury.otlp.encode_metrics import metrics_of, point_writer
+from tracejury.otlp.encode_values import (
+    ByOwner,
+    Row,
+    any_value,
+    attributes_of,
+    nanoseconds,
+    present,
+)
 from tracejury.otlp.signals import Signal
 from tracejury.telemetry.batch import Batch
 
-_Row = dict[str, Any]
-_ByOwner = dict[int, list[_Row]]
+_NAMES: Final = {
+    Signal.TRACES: ("Spans", "spans"),
+    Signal.LOGS: ("Logs", "logRecords"),
+    Signal.METRICS: ("Metrics", "metrics"),
+}
 
 
 def encode_json_lines(batch: Batch) -> Iterator[str]:
-    """One request a line: first all that have spans, then all that have log records."""
+    """One request a line: first those with spans, then those with log records, then metrics."""
     yield from _lines(Signal.TRACES, batch, batch.spans, _span_writer(batch))
     yield from _lines(Signal.LOGS, batch, batch.logs, _log_writer(batch))
+    yield from _lines(Signal.METRICS, batch, batch.points, point_writer(batch), metrics_of)
 
 
 def _lines(
-    signal: Signal, batch: Batch, table: pa.Table, write: Callable[[int, _Row], _Row]
+    signal: Signal,
+    batch: Batch,
+    table: pa.Table,
+    write: Callable[[int, Row], Row],
+    combine: Callable[[list[Row]], list[Row]] = list,
 ) -> Iterator[str]:
-    envelope = _Envelope(signal, batch)
-    by_request: _ByOwner = defaultdict(list)
+    envelope = _Envelope(signal, batch, combine)
+    by_request: ByOwner = defaultdict(list)
     for row, record in enumerate(table.to_pylist()):
         written = {name: record[name] for name in ("resource", "scope")}
         by_request[record["request"]].append(written | {"record": write(row, record)})
@@ -43,27 +59,29 @@ def _lines(
 class _Envelope:
     """The resources and scopes of a batch, to put records back into."""
 
-    def __init__(self, signal: Signal, batch: Batch) -> None:
-        noun = "Spans" if signal is Signal.TRACES else "Logs"
+    def __init__(
+        self, signal: Signal, batch: Batch, combine: Callable[[list[Row]], list[Row]]
+    ) -> None:
+        noun, self._records = _NAMES[signal]
         self._names = f"resource{noun}", f"scope{noun}"
-        self._records = "spans" if signal is Signal.TRACES else "logRecords"
+        self._combine = combine
         self._resources = batch.resources.to_pylist()
-        self._resource_attributes = _attributes(batch.resource_attributes)
+        self._resource_attributes = attributes_of(batch.resource_attributes)
         self._scopes = batch.scopes.to_pylist()
-        self._scope_attributes = _attributes(batch.scope_attributes)
+        self._scope_attributes = attributes_of(batch.scope_attributes)
 
-    def request(self, records: list[_Row]) -> _Row:
+    def request(self, records: list[Row]) -> Row:
         resources, _ = self._names
         by_resource = groupby(records, itemgetter("resource"))
         return {resources: [self._resource(row, list(inner)) for row, inner in by_resource]}
 
-    def _resource(self, row: int, records: list[_Row]) -> _Row:
+    def _resource(self, row: int, records: list[Row]) -> Row:
         _, scopes = self._names
         resource = self._resources[row]
         by_scope = groupby(records, itemgetter("scope"))
-        return _present(
+        return present(
             {
-                "resource": _present(
+                "resource": present(
                     {
                         "attributes": self._resource_attributes[row],
                         "droppedAttributesCount": resource["dropped_attributes"],
@@ -74,11 +92,11 @@ class _Envelope:
             }
         )
 
-    def _scope(self, row: int, records: list[_Row]) -> _Row:
+    def _scope(self, row: int, records: list[Row]) -> Row:
         scope = self._scopes[row]
-        return _present(
+        return present(
             {
-                "scope": _present(
+                "scope": present(
                     {
                         "name": scope["name"],
                         "version": scope["version"],
@@ -86,20 +104,20 @@ class _Envelope:
                         "droppedAttributesCount": scope["dropped_attributes"],
                     }
                 ),
-                self._records: [record["record"] for record in records],
+                self._records: self._combine([record["record"] for record in records]),
                 "schemaUrl": scope["schema_url"],
             }
         )
 
 
-def _span_writer(batch: Batch) -> Callable[[int, _Row], _Row]:
-    attributes = _attributes(batch.span_attributes)
+def _span_writer(batch: Batch) -> Callable[[int, Row], Row]:
+    attributes = attributes_of(batch.span_attributes)
     events = _events(batch)
     links = _links(batch)
 
-    def write(row: int, span: _Row) -> _Row:
+    def write(row: int, span: Row) -> Row:
         parent = span["parent_span_id"]
-        return _present(
+        return present(
             {
                 "traceId": span["trace_id"].hex(),
                 "spanId": f"{span['span_id']:016x}",
@@ -108,31 +126,29 @@ def _span_writer(batch: Batch) -> Callable[[int, _Row], _Row]:
                 "flags": span["flags"],
                 "name": span["name"],
                 "kind": span["kind"],
-                "startTimeUnixNano": _nanoseconds(span["start_ns"]),
-                "endTimeUnixNano": _nanoseconds(span["end_ns"]),
+                "startTimeUnixNano": nanoseconds(span["start_ns"]),
+                "endTimeUnixNano": nanoseconds(span["end_ns"]),
                 "attributes": attributes[row],
                 "droppedAttributesCount": span["dropped_attributes"],
                 "events": events[row],
                 "droppedEventsCount": span["dropped_events"],
                 "links": links[row],
                 "droppedLinksCount": span["dropped_links"],
-                "status": _present(
-                    {"code": span["status_code"], "message": span["status_message"]}
-                ),
+                "status": present({"code": span["status_code"], "message": span["status_message"]}),
             }
         )
 
     return write
 
 
-def _events(batch: Batch) -> _ByOwner:
-    attributes = _attributes(batch.event_attributes)
-    events: _ByOwner = defaultdict(list)
+def _events(batch: Batch) -> ByOwner:
+    attributes = attributes_of(batch.event_attributes)
+    events: ByOwner = defaultdict(list)
     for row, event in enumerate(batch.events.to_pylist()):
         events[event["owner"]].append(
-            _present(
+            present(
                 {
-                    "timeUnixNano": _nanoseconds(event["time_ns"]),
+                    "timeUnixNano": nanoseconds(event["time_ns"]),
                     "name": event["name"],
                     "attributes": attributes[row],
                     "droppedAttributesCount": event["dropped_attributes"],
@@ -142,12 +158,12 @@ def _events(batch: Batch) -> _ByOwner:
     return events
 
 
-def _links(batch: Batch) -> _ByOwner:
-    attributes = _attributes(batch.link_attributes)
-    links: _ByOwner = defaultdict(list)
+def _links(batch: Batch) -> ByOwner:
+    attributes = attributes_of(batch.link_attributes)
+    links: ByOwner = defaultdict(list)
     for row, link in enumerate(batch.links.to_pylist()):
         links[link["owner"]].append(
-            _present(
+            present(
                 {
                     "traceId": link["trace_id"].hex(),
                     "spanId": link["span_id"].hex(),
@@ -161,15 +177,15 @@ def _links(batch: Batch) -> _ByOwner:
     return links
 
 
-def _log_writer(batch: Batch) -> Callable[[int, _Row], _Row]:
-    attributes = _attributes(batch.log_attributes)
+def _log_writer(batch: Batch) -> Callable[[int, Row], Row]:
+    attributes = attributes_of(batch.log_attributes)
 
-    def write(row: int, log: _Row) -> _Row:
+    def write(row: int, log: Row) -> Row:
         span_id = log["span_id"]
-        return _present(
+        return present(
             {
-                "timeUnixNano": _nanoseconds(log["time_ns"]),
-                "observedTimeUnixNano": _nanoseconds(log["observed_ns"]),
+                "timeUnixNano": nanoseconds(log["time_ns"]),
+                "observedTimeUnixNano": nanoseconds(log["observed_ns"]),
                 "severityNumber": log["severity_number"],
                 "severityText": log["severity_text"],
                 "eventName": log["event_name"],
@@ -185,90 +201,5 @@ def _log_writer(batch: Batch) -> Callable[[int, _Row], _Row]:
     return write
 
 
-def _attributes(table: pa.Table) -> _ByOwner:
-    attributes: _ByOwner = defaultdict(list)
-    for row in table.to_pylist():
-        value = any_value(row["type"], row["value"])
-        attributes[row["owner"]].append({"key": row["key"], "value": value})
-    return attributes
-
-
-def any_value(kind: str, text: str | None) -> _Row:
-    """An attribute's type and text as the `AnyValue` of OTLP/JSON."""
-    if kind == "empty" or text is None:
-        return {}
-    match kind:
-        case "bool":
-            return {"boolValue": text == "true"}
-        case "double":
-            return {"doubleValue": _double(float(text))}
-        case "array" | "kvlist":
-            return _list_value(json.loads(text))
-        case _:
-            return {f"{kind}Value": text}
-
-
-def _list_value(plain: Any) -> _Row:
-    """What `values.nested_text` wrote, as an `AnyValue`; without recursion, as there."""
-    root: _Row = {}
-    waiting: list[tuple[Any, _Row]] = [(plain, root)]
-    while waiting:
-        content, into = waiting.pop()
-        if isinstance(content, list):
-            values: list[_Row] = [{} for _ in content]
-            into["arrayValue"] = {"values": values}
-            waiting += zip(content, values, strict=True)
-        elif isinstance(content, dict) and (pairs := _pairs(content)) is not None:
-            values = [{} for _ in pairs]
-            entries = zip(pairs, values, strict=True)
-            into["kvlistValue"] = {"values": [{"key": k, "value": v} for (k, _), v in entries]}
-            waiting += zip((value for _, value in pairs), values, strict=True)
-        else:
-            into.update(_leaf(content))
-    return root
-
-
-def _pairs(members: _Row) -> list[tuple[str, Any]] | None:
-    """The entries of a kvlist, or None for an object that stands for a single value."""
-    match members:
-        case {"$kvlist": pairs}:
-            return [(key, value) for key, value in pairs]
-        case {"$bytes": _} | {"$double": _} | {"$empty": _}:
-            return None
-        case _:
-            return list(members.items())
-
-
-def _leaf(plain: Any) -> _Row:
-    match plain:
-        case bool():
-            return {"boolValue": plain}
-        case int():
-            return {"intValue": str(plain)}
-        case float():
-            return {"doubleValue": plain}
-        case {"$double": text}:
-            return {"doubleValue": text}
-        case {"$bytes": text}:
-            return {"bytesValue": text}
-        case _:
-            return {"stringValue": plain} if isinstance(plain, str) else {}
-
-
-def _double(number: float) -> float | str:
-    if math.isfinite(number):
-        return number
-    return "NaN" if math.isnan(number) else f"{'-' * (number < 0)}Infinity"
-
-
-def _nanoseconds(time: int) -> str | None:
-    return str(time) if time else None
-
-
-def _present(members: _Row) -> _Row:
-    """Only what is not the default, which OTLP/JSON leaves out."""
-    return {name: value for name, value in members.items() if value or value is False}
-
-
-def _json(request: _Row) -> str:
+def _json(request: Row) -> str:
     return json.dumps(request, ensure_ascii=False, separators=(",", ":"))

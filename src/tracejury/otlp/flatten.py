@@ -9,7 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracejury.otlp.nested import Columns, Rows, attributes, inner, numbers, table, texts
+from tracejury.otlp.metric_tables import metric_tables
+from tracejury.otlp.nested import (
+    Columns,
+    Rows,
+    attributes,
+    inner,
+    is_id,
+    numbers,
+    table,
+    texts,
+    zeros,
+)
 from tracejury.otlp.signals import Signal
 from tracejury.otlp.values import Read
 from tracejury.telemetry import batch
@@ -18,10 +29,8 @@ from tracejury.telemetry.batch import Batch
 _NAMES: Final = {
     Signal.TRACES: ("scope_spans", "spans"),
     Signal.LOGS: ("scope_logs", "log_records"),
+    Signal.METRICS: ("scope_metrics", "metrics"),
 }
-
-# Arrow guesses the type of a plain Python value, which takes longer than a small request.
-_FALSE: Final = pa.scalar(False, pa.bool_())  # noqa: FBT003
 
 
 def flatten(signal: Signal, requests: pa.Array, columns: Columns) -> Batch:
@@ -33,10 +42,7 @@ def flatten(signal: Signal, requests: pa.Array, columns: Columns) -> Batch:
     records = inner(read(scopes.rows, record_list))
     request = resources.parents.take(scopes.parents).take(records.parents)
     origin = [request, scopes.parents.take(records.parents), records.parents]
-    if signal is Signal.TRACES:
-        tables = _span_tables(records.rows, origin, columns)
-    else:
-        tables = _log_tables(records.rows, origin, columns)
+    tables = _empty_tables() | _TABLES[signal](records.rows, origin, columns)
     resource = read(resources.rows, "resource")
     scope = read(scopes.rows, "scope")
     return Batch(
@@ -47,6 +53,20 @@ def flatten(signal: Signal, requests: pa.Array, columns: Columns) -> Batch:
         scope_attributes=attributes(scope, columns),
         **tables,
     )
+
+
+def _empty_tables() -> dict[str, pa.Table]:
+    return {
+        "spans": batch.SPANS.empty_table(),
+        "span_attributes": batch.ATTRIBUTES.empty_table(),
+        "events": batch.EVENTS.empty_table(),
+        "event_attributes": batch.ATTRIBUTES.empty_table(),
+        "links": batch.LINKS.empty_table(),
+        "link_attributes": batch.ATTRIBUTES.empty_table(),
+        "logs": batch.LOGS.empty_table(),
+        "log_attributes": batch.ATTRIBUTES.empty_table(),
+        "rejections": batch.REJECTIONS.empty_table(),
+    }
 
 
 def _resources(holders: pa.Array, resources: pa.Array, read: Read) -> pa.Table:
@@ -69,8 +89,8 @@ def _scopes(holders: pa.Array, scopes: pa.Array, read: Read) -> pa.Table:
 
 def _span_tables(spans: pa.Array, origin: list[pa.Array], columns: Columns) -> dict[str, pa.Table]:
     read = columns.field
-    has_trace = _is_id(read(spans, "trace_id"), 16)
-    has_span = _is_id(read(spans, "span_id"), 8)
+    has_trace = is_id(read(spans, "trace_id"), 16)
+    has_span = is_id(read(spans, "span_id"), 8)
     rejections = _rejections(origin[0], has_trace, has_span)
     if rejections.num_rows:
         kept = pc.and_(has_trace, has_span)
@@ -85,8 +105,6 @@ def _span_tables(spans: pa.Array, origin: list[pa.Array], columns: Columns) -> d
         "event_attributes": attributes(events.rows, columns),
         "links": _links(links, read),
         "link_attributes": attributes(links.rows, columns),
-        "logs": batch.LOGS.empty_table(),
-        "log_attributes": batch.ATTRIBUTES.empty_table(),
         "rejections": rejections,
     }
 
@@ -143,15 +161,8 @@ def _links(links: Rows, read: Read) -> pa.Table:
 
 def _log_tables(records: pa.Array, origin: list[pa.Array], columns: Columns) -> dict[str, pa.Table]:
     return {
-        "spans": batch.SPANS.empty_table(),
-        "span_attributes": batch.ATTRIBUTES.empty_table(),
-        "events": batch.EVENTS.empty_table(),
-        "event_attributes": batch.ATTRIBUTES.empty_table(),
-        "links": batch.LINKS.empty_table(),
-        "link_attributes": batch.ATTRIBUTES.empty_table(),
         "logs": _logs(records, origin, columns),
         "log_attributes": attributes(records, columns),
-        "rejections": batch.REJECTIONS.empty_table(),
     }
 
 
@@ -170,7 +181,7 @@ def _logs(records: pa.Array, origin: list[pa.Array], columns: Columns) -> pa.Tab
             texts(records, "event_name", read),
             body_types,
             bodies,
-            pc.if_else(_is_id(trace_ids, 16), trace_ids, pa.scalar(None, pa.binary())),
+            pc.if_else(is_id(trace_ids, 16), trace_ids, pa.scalar(None, pa.binary())),
             _id_number(read(records, "span_id")),
             numbers(records, "flags", read),
             numbers(records, "dropped_attributes_count", read),
@@ -178,22 +189,12 @@ def _logs(records: pa.Array, origin: list[pa.Array], columns: Columns) -> pa.Tab
     )
 
 
-def _is_id(ids: pa.Array, size: int) -> pa.Array:
-    of_size = pc.equal(pc.binary_length(ids), pa.scalar(size, pa.int32()))
-    is_id = pc.and_(of_size, pc.not_equal(ids, _zeros(size)))
-    return pc.fill_null(is_id, _FALSE)
-
-
 def _id_number(ids: pa.Array) -> pa.Array:
     """Ids of eight bytes as numbers; null for what is none."""
-    is_id = _is_id(ids, 8)
-    raw = pc.if_else(is_id, ids, _zeros(8)).cast(pa.binary(8))
+    are_ids = is_id(ids, 8)
+    raw = pc.if_else(are_ids, ids, zeros(8)).cast(pa.binary(8))
     as_numbers = raw.view(pa.uint64()).to_numpy().view(">u8").astype(np.uint64)
-    return pc.if_else(is_id, pa.array(as_numbers), pa.scalar(None, pa.uint64()))
-
-
-def _zeros(size: int) -> pa.Scalar:
-    return pa.scalar(bytes(size), pa.binary())
+    return pc.if_else(are_ids, pa.array(as_numbers), pa.scalar(None, pa.uint64()))
 
 
 def _rejections(requests: pa.Array, has_trace: pa.Array, has_span: pa.Array) -> pa.Table:
@@ -222,3 +223,10 @@ def _reason(rejected: int, sent: int, traceless: int) -> str:
     }
     named = " and ".join(f"{count} {why}" for why, count in whys.items() if count)
     return f"{rejected} of {sent} spans left out: {named}."
+
+
+_TABLES: Final = {
+    Signal.TRACES: _span_tables,
+    Signal.LOGS: _log_tables,
+    Signal.METRICS: metric_tables,
+}

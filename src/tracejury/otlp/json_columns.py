@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from tracejury.otlp import json_scalars, protobuf_columns
 from tracejury.otlp.json_shapes import doubtful_paths
+from tracejury.otlp.nested import relisted
 from tracejury.otlp.protobuf_columns import OPAQUE, request_descriptor
 from tracejury.otlp.signals import MalformedRequest, Signal
 from tracejury.otlp.values import names_of, typed_texts
@@ -34,7 +35,7 @@ _local: Final = threading.local()
 
 
 def parse(signal: Signal, bodies: Sequence[bytes]) -> pa.Array:
-    """One row per request: the list of its `ResourceSpans` or `ResourceLogs`."""
+    """One row per request: the list of its resources, with what came from each."""
     texts = _texts(bodies)
     both = bool(pc.any(pc.match_substring_regex(texts, _SNAKE_CASE_KEY)).as_py())
     connection = _connection()
@@ -76,9 +77,18 @@ def field(rows: pa.Array, name: str) -> pa.Array:
     column = protobuf_columns.field(rows, declared.json_name)
     if name != declared.json_name and rows.type.get_field_index(name) >= 0:
         column = pc.coalesce(column, protobuf_columns.field(rows, name))
-    if declared.message_type is not None or name in OPAQUE:
+    if name in OPAQUE or pa.types.is_struct(column.type):
         return column
+    if pa.types.is_list(column.type):
+        return column if pa.types.is_struct(column.type.value_type) else _repeated(column, declared)
     return json_scalars.convert(column, declared)
+
+
+def _repeated(lists: pa.Array, declared: Any) -> pa.Array:
+    items = pc.list_flatten(lists)
+    if items.null_count:
+        raise MalformedRequest(f"The field {declared.name} holds null, where a number belongs.")
+    return relisted(lists, json_scalars.convert(items, declared))
 
 
 def attributes(entries: pa.Array) -> list[pa.Array]:
@@ -142,11 +152,15 @@ def _structure(message: Any, *, both: bool) -> dict[str, Any]:
 
 @cache
 def _declared(name: str) -> Any:
-    # A field has the same type in every message that has it.
-    waiting = [request_descriptor(Signal.TRACES), request_descriptor(Signal.LOGS)]
+    """How a field is declared. Wherever it is no message, it has the same type."""
+    waiting = [request_descriptor(signal) for signal in Signal]
+    found = None
     while waiting:
         message = waiting.pop()
-        if name in message.fields_by_name:
-            return message.fields_by_name[name]
+        found = message.fields_by_name.get(name, found)
+        if found is not None and found.message_type is None:
+            return found
         waiting += [inner.message_type for inner in message.fields if inner.message_type]
-    raise KeyError(name)
+    if found is None:
+        raise KeyError(name)
+    return found

@@ -21,7 +21,10 @@ IDS: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
 
 _INTEGERS: Final = {
     FieldDescriptor.TYPE_INT64: pa.int64(),
+    FieldDescriptor.TYPE_SFIXED64: pa.int64(),
+    FieldDescriptor.TYPE_SINT32: pa.int32(),
     FieldDescriptor.TYPE_UINT32: pa.uint32(),
+    FieldDescriptor.TYPE_UINT64: pa.uint64(),
     FieldDescriptor.TYPE_FIXED32: pa.uint32(),
     FieldDescriptor.TYPE_FIXED64: pa.uint64(),
     FieldDescriptor.TYPE_ENUM: pa.int32(),
@@ -100,12 +103,13 @@ def unbase64(text: str, name: str) -> bytes:
 
 
 def unhex(texts: pa.Array) -> pa.Array:
-    """Ids from hexadecimal of either case; what is none becomes no bytes at all."""
+    """Ids from hexadecimal of either case: no bytes where none was sent, null for what is no id."""
     texts = pc.fill_null(texts, "")
     offsets, digits = _digits(texts)
     if np.any(np.diff(offsets) % 2) or np.any(digits == _NOT_HEX):
         are_hex = pc.match_substring_regex(texts, r"^([0-9a-fA-F]{2})*\z")
-        offsets, digits = _digits(pc.if_else(are_hex, texts, ""))
+        ids = unhex(pc.if_else(are_hex, texts, ""))
+        return pc.if_else(are_hex, ids, pa.scalar(None, pa.binary()))
     pairs = digits.reshape(-1, 2)
     joined = pa.py_buffer((pairs[:, 0] << 4 | pairs[:, 1]).tobytes())
     starts = pa.py_buffer((offsets // 2).astype(np.int32))

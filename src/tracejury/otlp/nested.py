@@ -1,13 +1,17 @@
 """Nested Arrow columns, as requests are read into, and the flat tables that are made of them."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracejury.otlp.values import Read
 from tracejury.telemetry import batch
+
+# Arrow guesses the type of a plain Python value, which takes longer than a small request.
+FALSE: Final = pa.scalar(False, pa.bool_())  # noqa: FBT003
 
 
 class Columns(Protocol):
@@ -61,3 +65,22 @@ def attributes(owners: pa.Array, columns: Columns, *, name: str = "attributes") 
     """The attributes of some messages, which are in their field `name`."""
     entries = inner(columns.field(owners, name))
     return table(batch.ATTRIBUTES, [entries.parents, *columns.attributes(entries.rows)])
+
+
+def relisted(lists: pa.Array, items: pa.Array) -> pa.Array:
+    """Lists of the same lengths, with other items; empty where there was none."""
+    sizes = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), items)
+
+
+def is_id(ids: pa.Array, size: int) -> pa.Array:
+    """Which are ids: of `size` bytes, not all of them zero."""
+    of_size = pc.equal(pc.binary_length(ids), pa.scalar(size, pa.int32()))
+    are_ids = pc.and_(of_size, pc.not_equal(ids, zeros(size)))
+    return pc.fill_null(are_ids, FALSE)
+
+
+def zeros(size: int) -> pa.Scalar:
+    """Bytes of zero, as Arrow has them."""
+    return pa.scalar(bytes(size), pa.binary())

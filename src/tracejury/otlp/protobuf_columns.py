@@ -18,6 +18,7 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
 )
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
@@ -28,19 +29,20 @@ from tracejury.otlp.wire_attributes import read_attributes, read_values
 _OFFICIAL: Final = {
     Signal.TRACES: trace_service_pb2.ExportTraceServiceRequest.DESCRIPTOR,
     Signal.LOGS: logs_service_pb2.ExportLogsServiceRequest.DESCRIPTOR,
+    Signal.METRICS: metrics_service_pb2.ExportMetricsServiceRequest.DESCRIPTOR,
 }
 
 # On the wire a message and a byte string look alike. Lists inside of values are recursive, which
 # no column can be, so they stay bytes here and are read by `values`.
 OPAQUE: Final = frozenset({"array_value", "kvlist_value"})
-_RAW: Final = OPAQUE | {"attributes", "body"}
+_RAW: Final = OPAQUE | {"attributes", "filtered_attributes", "metadata", "body"}
 
 # Fields that no table keeps: entities, and the profiles' string table.
 _UNREAD: Final = {"entity_refs", "string_value_strindex", "key_strindex"}
 
 
 def parse(signal: Signal, bodies: Sequence[bytes]) -> pa.Array:
-    """One row per request: the list of its `ResourceSpans` or `ResourceLogs`."""
+    """One row per request: the list of its resources, with what came from each."""
     return _parsed(_handler(_OFFICIAL[signal], _RAW), list(bodies)).column(0)
 
 

@@ -7,9 +7,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from tracejury.otlp.decode import MalformedRequest, Signal, decode
+from tracejury.otlp.decode import MalformedRequest, decode
 from tracejury.otlp.files import BrokenRecord, FileRequest, read_requests
-from tracejury.receiver.metric_points import count_points
 from tracejury.store.writer import Committed, Store
 from tracejury.telemetry.batch import Batch
 
@@ -82,17 +81,8 @@ def _commit(
 ) -> list[Committed]:
     now = time.time_ns()
     batches: list[Batch] = []
-    for (signal, _), run in groupby(
-        requests, key=lambda request: (request.signal, request.encoding)
-    ):
-        alike = list(run)
-        if signal is Signal.METRICS:
-            points = sum(count_points(request.encoding, request.body) for request in alike)
-            store.count_metrics(
-                requests=len(alike), points=points, received_ns=now, source=path.name
-            )
-        else:
-            batches += _decoded(alike, path, refused)
+    for _, alike in groupby(requests, key=lambda request: (request.signal, request.encoding)):
+        batches += _decoded(list(alike), path, refused)
     return store.commit(batches, received_ns=now, source=path.name) if batches else []
 
 

@@ -21,14 +21,15 @@ class MeasuredStore(Store):
         committed = super().commit(batches, received_ns=received_ns, source=source)
         self.meter.committed(time.monotonic() - started)
         for batch, part in zip(batches, committed, strict=True):
-            kind = "logs" if batch.logs.num_rows else "spans"
+            kind = _kind(batch)
             self.meter.settled(kind, "stored", part.stored)
             self.meter.settled(kind, "duplicate", part.duplicates)
             self.meter.settled(kind, "rejected", part.rejected)
         return committed
 
-    def count_metrics(self, *, requests: int, points: int, received_ns: int, source: str) -> None:
-        super().count_metrics(
-            requests=requests, points=points, received_ns=received_ns, source=source
-        )
-        self.meter.settled("points", "counted", points)
+
+def _kind(batch: Batch) -> str:
+    """What a batch holds; it is of one signal."""
+    if batch.points.num_rows:
+        return "points"
+    return "logs" if batch.logs.num_rows else "spans"

@@ -52,7 +52,11 @@ def _response(signal: Signal, accepted: Accepted) -> Message:
                 logs.partial_success.error_message = accepted.reason
             return logs
         case Signal.METRICS:
-            return ExportMetricsServiceResponse()
+            metrics = ExportMetricsServiceResponse()
+            if accepted != Accepted():
+                metrics.partial_success.rejected_data_points = accepted.rejected
+                metrics.partial_success.error_message = accepted.reason
+            return metrics
 
 
 def _status_json(refused: Refused) -> bytes:

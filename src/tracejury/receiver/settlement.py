@@ -11,7 +11,6 @@ from tracejury.otlp.decode import decode
 from tracejury.otlp.json_spelling import odd_spelling
 from tracejury.otlp.signals import Encoding, MalformedRequest, Signal
 from tracejury.receiver.answers import RETRY_AFTER_FAILURE_S, Accepted, Answer, Code, Refused
-from tracejury.receiver.metric_points import count_points
 from tracejury.store.writer import Store
 from tracejury.telemetry.batch import Batch
 
@@ -34,18 +33,14 @@ class Reading:
     received_ns: int
     answers: list[Answer]
     batches: list[Batch]
-    points: list[int]  # of each request of metrics
 
 
 def read(requests: Sequence[Request]) -> Reading:
     """Understand `requests`, which needs no store."""
-    reading = Reading(time.time_ns(), [Accepted()] * len(requests), [], [])
+    reading = Reading(time.time_ns(), [Accepted()] * len(requests), [])
     for (signal, encoding), positions in _groups(requests).items():
         bodies = [requests[position].body for position in positions]
-        if signal is Signal.METRICS:
-            outcomes = [_count(encoding, body, reading.points) for body in bodies]
-        else:
-            outcomes = _decode(signal, encoding, bodies, reading.batches)
+        outcomes = _decode(signal, encoding, bodies, reading.batches)
         if encoding is Encoding.JSON:
             outcomes = [
                 _warned(outcome, body) for outcome, body in zip(outcomes, bodies, strict=True)
@@ -96,13 +91,6 @@ def _write(store: Store, reading: Reading) -> list[Answer]:
     try:
         if reading.batches:
             store.commit(reading.batches, received_ns=reading.received_ns, source="serve")
-        if reading.points:
-            store.count_metrics(
-                requests=len(reading.points),
-                points=sum(reading.points),
-                received_ns=reading.received_ns,
-                source="serve",
-            )
     except StoreError:
         raise
     except Exception as error:
@@ -118,14 +106,6 @@ def _groups(requests: Sequence[Request]) -> dict[tuple[Signal, Encoding], list[i
     for position, request in enumerate(requests):
         groups[request.signal, request.encoding].append(position)
     return groups
-
-
-def _count(encoding: Encoding, body: bytes, points: list[int]) -> Answer:
-    try:
-        points.append(count_points(encoding, body))
-    except MalformedRequest as error:
-        return Refused(Code.INVALID_ARGUMENT, str(error))
-    return Accepted()
 
 
 def _decode(

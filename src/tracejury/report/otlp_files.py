@@ -1,18 +1,24 @@
 """Write a store as OTLP/JSON lines, which load back to the same rows."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 from tracejury.errors import UsageError
 from tracejury.otlp.encode import encode_json_lines
 from tracejury.store.batches import stored_batches
 from tracejury.store.reader import Reader
 
-_NAMES = {'{"resourceSpans"': "traces.jsonl", '{"resourceLogs"': "logs.jsonl"}
+_NAMES: Final = {
+    '{"resourceSpans"': "traces.jsonl",
+    '{"resourceLogs"': "logs.jsonl",
+    '{"resourceMetrics"': "metrics.jsonl",
+}
 
 
 def export_store(reader: Reader, folder: Path) -> Iterator[tuple[Path, int]]:
-    """Write traces.jsonl and logs.jsonl into `folder`; yields each file and its requests.
+    """Write traces, logs and metrics into `folder`; yields each file and its requests.
 
     Raises `UsageError` when the folder cannot be written or holds one of them already.
     """
@@ -23,11 +29,8 @@ def export_store(reader: Reader, folder: Path) -> Iterator[tuple[Path, int]]:
             if path.exists():
                 raise UsageError(f"{path} exists already.", next_step="Name another --output.")
         written = dict.fromkeys(paths, 0)
-        with (
-            paths['{"resourceSpans"'].open("x") as traces,
-            paths['{"resourceLogs"'].open("x") as logs,
-        ):
-            files = dict(zip(paths, (traces, logs), strict=True))
+        with ExitStack() as opened:
+            files = {start: opened.enter_context(path.open("x")) for start, path in paths.items()}
             for batch in stored_batches(reader):
                 for line in encode_json_lines(batch):
                     start = next(start for start in files if line.startswith(start))

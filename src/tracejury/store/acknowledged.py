@@ -1,7 +1,7 @@
 """How many records were acknowledged, kept outside the store: so that a loss is noticed.
 
 DuckDB opens a file whose log was cut off, or damaged at the wrong byte, without a word and without
-the rows. While a writer lives, a line beside the store says how many span and log rows it had told
+the rows. While a writer lives, a line beside the store says how many records it had told
 its clients of. A clean end removes it: then everything is in the file itself, under its checksums.
 """
 
@@ -19,6 +19,8 @@ _STORED: Final = """
         (SELECT store_id FROM stored.format),
         (SELECT count(*) FROM stored.span)
         + (SELECT count(*) FROM stored.log_record)
+        + (SELECT count(*) FROM stored.metric_point)
+        + (SELECT count(*) FROM stored.alert)
         + (SELECT coalesce(sum(spans + logs), 0)::BIGINT FROM stored.pruning)
         + (SELECT coalesce(sum(records), 0)::BIGINT FROM stored.loss)
 """

@@ -10,7 +10,7 @@ from tracejury.telemetry import batch as layout
 from tracejury.telemetry.batch import Batch
 
 _REQUESTS_AT_ONCE: Final = 64
-_SIGNALS: Final = ("traces", "logs")
+_SIGNALS: Final = ("traces", "logs", "metrics")
 
 
 def stored_batches(reader: Reader) -> Iterator[Batch]:
@@ -23,6 +23,8 @@ def stored_batches(reader: Reader) -> Iterator[Batch]:
             SELECT max(request_no) AS request_no FROM stored.span
             UNION ALL
             SELECT max(request_no) FROM stored.log_record
+            UNION ALL
+            SELECT max(request_no) FROM stored.metric_point
         )
     """)
     for first in range(0, (-1 if last is None else last) + 1, _REQUESTS_AT_ONCE):
@@ -40,7 +42,8 @@ def _batch(reader: Reader, first: int, end: int, signal: str) -> Batch:
     requests = reader.value("""
         SELECT greatest(
             (SELECT coalesce(max(request) + 1, 0) FROM exported_span),
-            (SELECT coalesce(max(request) + 1, 0) FROM exported_log)
+            (SELECT coalesce(max(request) + 1, 0) FROM exported_log),
+            (SELECT coalesce(max(request) + 1, 0) FROM exported_point)
         )
     """)
 
@@ -91,6 +94,12 @@ def _batch(reader: Reader, first: int, end: int, signal: str) -> Batch:
         logs=reader.arrow(_LOGS).cast(layout.LOGS),
         log_attributes=table(_attributes("log", "log_no"), layout.ATTRIBUTES),
         rejections=layout.REJECTIONS.empty_table(),
+        metrics=table(_METRICS, layout.METRICS),
+        metric_attributes=table(_origin_attributes("metric", "metric_id"), layout.ATTRIBUTES),
+        points=table(_POINTS, layout.POINTS),
+        point_attributes=table(_attributes("point", "point_no"), layout.ATTRIBUTES),
+        exemplars=table(_EXEMPLARS, layout.EXEMPLARS),
+        exemplar_attributes=table(_attributes("exemplar", "exemplar_no"), layout.ATTRIBUTES),
     )
 
 
@@ -112,6 +121,26 @@ _WORKING: Final = {
         FROM stored.log_record
         WHERE request_no >= $first AND request_no < $end AND $signal = 'logs'
     """,
+    "exported_point": """
+        SELECT
+            point_no,
+            row_number() OVER (ORDER BY point_no) - 1 AS row,
+            dense_rank() OVER (ORDER BY request_no) - 1 AS request
+        FROM stored.metric_point
+        WHERE request_no >= $first AND request_no < $end AND $signal = 'metrics'
+    """,
+    "exported_exemplar": """
+        SELECT exemplar.exemplar_no, point.row AS owner,
+            row_number() OVER (ORDER BY exemplar.exemplar_no) - 1 AS row
+        FROM stored.exemplar AS exemplar JOIN exported_point AS point USING (point_no)
+    """,
+    "exported_metric": """
+        SELECT metric_id, row_number() OVER (ORDER BY metric_id) - 1 AS row
+        FROM (
+            SELECT DISTINCT point.metric_id
+            FROM exported_point JOIN stored.metric_point AS point USING (point_no)
+        )
+    """,
     "exported_event": """
         SELECT event.event_no, span.row AS owner,
             row_number() OVER (ORDER BY event.event_no) - 1 AS row
@@ -130,6 +159,9 @@ _WORKING: Final = {
             UNION
             SELECT log.resource_id
             FROM exported_log JOIN stored.log_record AS log USING (log_no)
+            UNION
+            SELECT point.resource_id
+            FROM exported_point JOIN stored.metric_point AS point USING (point_no)
         )
     """,
     "exported_scope": """
@@ -140,6 +172,9 @@ _WORKING: Final = {
             UNION
             SELECT log.scope_id
             FROM exported_log JOIN stored.log_record AS log USING (log_no)
+            UNION
+            SELECT point.scope_id
+            FROM exported_point JOIN stored.metric_point AS point USING (point_no)
         )
     """,
 }
@@ -167,6 +202,40 @@ _LOGS: Final = """
     JOIN exported_resource AS resource USING (resource_id)
     JOIN exported_scope AS scope USING (scope_id)
     ORDER BY exported.row
+"""
+
+_METRICS: Final = """
+    SELECT
+        metric.name, metric.description, metric.unit, metric.kind, metric.temporality,
+        metric.is_monotonic
+    FROM exported_metric
+    JOIN stored.metric AS metric USING (metric_id)
+    ORDER BY row
+"""
+
+_POINTS: Final = """
+    SELECT
+        exported.request, resource.row AS resource, scope.row AS scope, metric.row AS metric,
+        point.start_ns, point.time_ns, point.flags, point.int_value, point.double_value,
+        point.count, point.sum, point.min, point.max, point.bucket_counts, point.bounds,
+        point.scale, point.zero_count, point.zero_threshold, point.positive_offset,
+        point.positive_counts, point.negative_offset, point.negative_counts, point.quantiles,
+        point.quantile_values
+    FROM exported_point AS exported
+    JOIN stored.metric_point AS point USING (point_no)
+    JOIN exported_resource AS resource USING (resource_id)
+    JOIN exported_scope AS scope USING (scope_id)
+    JOIN exported_metric AS metric USING (metric_id)
+    ORDER BY exported.row
+"""
+
+_EXEMPLARS: Final = """
+    SELECT
+        owner, exemplar.time_ns, exemplar.int_value, exemplar.double_value, exemplar.trace_id,
+        exemplar.span_id
+    FROM exported_exemplar
+    JOIN stored.exemplar AS exemplar USING (exemplar_no)
+    ORDER BY row
 """
 
 

@@ -1,11 +1,25 @@
 """Join several batches into one, so that they share a transaction."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracejury.telemetry.batch import Batch
+
+# The tables whose rows others refer to.
+_OWNERS: Final = (
+    "resources",
+    "scopes",
+    "spans",
+    "events",
+    "links",
+    "logs",
+    "metrics",
+    "points",
+    "exemplars",
+)
 
 
 def combine(batches: Sequence[Batch]) -> Batch:
@@ -13,8 +27,7 @@ def combine(batches: Sequence[Batch]) -> Batch:
     if len(batches) == 1:
         return batches[0]
     offsets = {
-        name: _offsets([getattr(batch, name).num_rows for batch in batches])
-        for name in ("resources", "scopes", "spans", "events", "links", "logs")
+        name: _offsets([getattr(batch, name).num_rows for batch in batches]) for name in _OWNERS
     }
     requests = _offsets([batch.requests for batch in batches])
 
@@ -43,6 +56,12 @@ def combine(batches: Sequence[Batch]) -> Batch:
         logs=joined("logs", **origin),
         log_attributes=joined("log_attributes", owner=offsets["logs"]),
         rejections=joined("rejections", request=requests),
+        metrics=joined("metrics"),
+        metric_attributes=joined("metric_attributes", owner=offsets["metrics"]),
+        points=joined("points", **origin, metric=offsets["metrics"]),
+        point_attributes=joined("point_attributes", owner=offsets["points"]),
+        exemplars=joined("exemplars", owner=offsets["points"]),
+        exemplar_attributes=joined("exemplar_attributes", owner=offsets["exemplars"]),
     )
 
 

@@ -8,7 +8,7 @@ import duckdb
 
 from tracejury.errors import StoreError
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 
 _HOLDER: Final = re.compile(r"PID (\d+)")
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tracejury.store.content_hash import ContentHashes, Hashes
+from tracejury.store.plain_columns import items_of_lists, plain
 from tracejury.telemetry.batch import Batch
 
 _TABLES: Final = [
@@ -19,15 +20,15 @@ _TABLES: Final = [
 ]
 
 # Where a record stands in its batch says nothing about what it is.
-_PLACES: Final = frozenset({"request", "resource", "scope", "owner"})
+_PLACES: Final = frozenset({"request", "resource", "scope", "metric", "owner"})
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """A batch whose tables have more columns.
 
-    All have `row`; resources and scopes `id`; spans and log records `resource_id`, `scope_id` and
-    `identity`.
+    All have `row`; resources, scopes and metrics `id`; spans, log records and points `resource_id`,
+    `scope_id` and `identity`; points `metric_id`.
     """
 
     batch: Batch
@@ -35,10 +36,12 @@ class Incoming:
 
 def identify(batch: Batch) -> Incoming:
     """The batch with its identities. Safe to call from several threads at once."""
-    content = ContentHashes({name: _content(getattr(batch, name)) for name in _TABLES})
+    lists = {f"points.{name}": items for name, items in items_of_lists(batch.points)}
+    tables = {name: getattr(batch, name) for name in _TABLES} | lists
+    content = ContentHashes({name: _content(rows) for name, rows in tables.items()})
 
     def digests(owners: pa.Table, parts: str, *inner: Hashes) -> Hashes:
-        return _sums(owners, getattr(batch, parts), content.rows(parts, *inner))
+        return _sums(owners, tables[parts], content.rows(parts, *inner))
 
     resources, scopes = batch.resources, batch.scopes
     resource_ids = content.rows("resources", digests(resources, "resource_attributes"))
@@ -52,6 +55,19 @@ def identify(batch: Batch) -> Incoming:
         digests(spans, "events", digests(batch.events, "event_attributes")),
         digests(spans, "links", digests(batch.links, "link_attributes")),
     )
+    metrics = batch.metrics
+    metric_ids = content.rows("metrics", digests(metrics, "metric_attributes"))
+    points = _placed(batch.points, resource_ids, scope_ids).append_column(
+        "metric_id", pa.array(metric_ids[batch.points["metric"].to_numpy()])
+    )
+    point_hashes = content.rows(
+        "points",
+        *_origins(points),
+        points["metric_id"].to_numpy(),
+        digests(points, "point_attributes"),
+        digests(points, "exemplars", digests(batch.exemplars, "exemplar_attributes")),
+        *(digests(points, items) for items in lists),
+    )
     log_hashes = content.rows("logs", *_origins(logs), digests(logs, "log_attributes"))
     return Incoming(
         replace(
@@ -62,12 +78,15 @@ def identify(batch: Batch) -> Incoming:
             events=_numbered(batch.events),
             links=_numbered(batch.links),
             logs=logs.append_column("identity", pa.array(log_hashes)),
+            metrics=_numbered(metrics).append_column("id", pa.array(metric_ids)),
+            points=points.append_column("identity", pa.array(point_hashes)),
+            exemplars=_numbered(batch.exemplars),
         )
     )
 
 
 def _content(rows: pa.Table) -> pa.Table:
-    return rows.select([name for name in rows.column_names if name not in _PLACES])
+    return plain(rows.select([name for name in rows.column_names if name not in _PLACES]))
 
 
 def _numbered(table: pa.Table) -> pa.Table:

@@ -1,8 +1,8 @@
 """Take secrets out of a batch before it is stored: by the key, and by what the value looks like.
 
-Every text that telemetry brings is looked at: attributes of resources, scopes, spans, events, links
-and log records, names, status messages and log bodies. The same input always gives the same output,
-so that a request that is sent again is still recognised.
+Every text that telemetry brings is looked at: attributes of all kinds, names, descriptions, status
+messages and log bodies. The same input always gives the same output, so that a request that is sent
+again is still recognised.
 """
 
 from collections.abc import Sequence
@@ -27,11 +27,15 @@ _ATTRIBUTES: Final = (
     "event_attributes",
     "link_attributes",
     "log_attributes",
+    "metric_attributes",
+    "point_attributes",
+    "exemplar_attributes",
 )
 _TEXTS: Final = {
     "spans": ("name", "status_message"),
     "events": ("name",),
     "logs": ("event_name", "body"),
+    "metrics": ("name", "description"),
 }
 
 _PLAIN, _SECRET, _ALLOWED = range(3)

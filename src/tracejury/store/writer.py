@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What became of one batch. Counts are of spans and log records together."""
+    """What became of one batch. Counts are of spans, log records and data points together."""
 
     received: int
     stored: int
@@ -92,14 +92,18 @@ class Store:
                 ("span_event", "event_no"),
                 ("span_link", "link_no"),
                 ("log_record", "log_no"),
+                ("metric_point", "point_no"),
+                ("exemplar", "exemplar_no"),
             )
         }
         self._next_request = max(
-            _next_number(connection, "span", "request_no"),
-            _next_number(connection, "log_record", "request_no"),
+            _next_number(connection, table, "request_no")
+            for table in ("span", "log_record", "metric_point")
         )
         self._spans = Identities(_column(connection, "span", "identity"))
         self._logs = Identities(_column(connection, "log_record", "identity"))
+        self._points = Identities(_column(connection, "metric_point", "identity"))
+        self._metrics = set(_column(connection, "metric", "metric_id").tolist())
         self._resources = set(_column(connection, "resource", "resource_id").tolist())
         self._scopes = set(_column(connection, "scope", "scope_id").tolist())
         self._keys = AttributeKeys(connection.execute("FROM stored.attribute_key").fetchall())
@@ -139,28 +143,25 @@ class Store:
         cleaned, redacted = self._redacted(batches)
         with self._lock, self._transaction():
             incoming = identify(combine(cleaned))
-            spans = self._first_of_their_kind(incoming.batch.spans, self._spans)
-            logs = self._new_to_earlier_requests(incoming.batch.logs)
+            batch = incoming.batch
+            kept = _Kept(
+                spans=_first_of_their_kind(batch.spans, self._spans),
+                logs=_new_to_earlier_requests(batch.logs, self._logs),
+                points=_new_to_earlier_requests(batch.points, self._points),
+            )
             self._insert_origins(incoming)
-            self._insert_spans(incoming.batch, spans, received_ns)
-            self._insert_logs(incoming.batch, logs, received_ns)
+            self._insert_spans(batch, kept.spans, received_ns)
+            self._insert_logs(batch, kept.logs, received_ns)
+            self._insert_points(batch, kept.points, received_ns)
             self._append("attribute_key", self._keys.added())
-            committed = self._record_delivery(batches, spans, logs, received_ns, source)
+            committed = self._record_delivery(batches, kept, received_ns, source)
             self._record_redaction(redacted, received_ns)
-        self._remember(incoming, spans, logs)
+        self._remember(incoming, kept)
         return committed
 
     def _redacted(self, batches: Sequence[Batch]) -> tuple[list[Batch], int]:
         redacted = [self._redactor.redact(batch) for batch in batches]
         return [batch for batch, _ in redacted], sum(count for _, count in redacted)
-
-    def count_metrics(self, *, requests: int, points: int, received_ns: int, source: str) -> None:
-        """Record that metrics arrived and were not stored."""
-        with self._lock, self._transaction():
-            self._connection.execute(
-                "INSERT INTO stored.delivery VALUES (?, ?, ?, 'metrics', ?, ?, 0, 0, 0)",
-                [self._session, received_ns, source, requests, points],
-            )
 
     def checkpoint(self) -> None:
         """Move what the log holds into the file itself."""
@@ -255,34 +256,16 @@ class Store:
         self._attach(connection)
         self._is_given_up = False
 
-    def _first_of_their_kind(self, spans: pa.Table, known: Identities) -> Mask:
-        """Which spans are stored neither already nor earlier in this commit."""
-        identity = spans["identity"].to_numpy()
-        is_first = np.zeros(len(identity), dtype=bool)
-        is_first[np.unique(identity, return_index=True)[1]] = True
-        return is_first & ~known.among(identity)
-
-    def _new_to_earlier_requests(self, logs: pa.Table) -> Mask:
-        """Which log records no earlier request held.
-
-        Services do repeat themselves inside one request, and mean it.
-        """
-        identity, request = logs["identity"].to_numpy(), logs["request"].to_numpy()
-        _, group = np.unique(identity, return_inverse=True)
-        earliest = np.full(len(identity), np.iinfo(np.int64).max)
-        np.minimum.at(earliest, group, request.astype(np.int64))
-        is_new: Mask = (request == earliest[group]) & ~self._logs.among(identity)
-        return is_new
-
     def _insert_origins(self, incoming: Incoming) -> None:
         batch = incoming.batch
         self._insert_origin("resource", batch.resources, batch.resource_attributes, self._resources)
         self._insert_origin("scope", batch.scopes, batch.scope_attributes, self._scopes)
+        self._insert_origin("metric", batch.metrics, batch.metric_attributes, self._metrics)
 
     def _insert_origin(
         self, kind: str, rows: pa.Table, attributes: pa.Table, known: set[int]
     ) -> None:
-        """Store the resources or scopes that are new, each once."""
+        """Store the resources, scopes or metrics that are new, each once."""
         ids, first = np.unique(rows["id"].to_numpy(), return_index=True)
         is_new = np.array([int(id_) not in known for id_ in ids], dtype=bool)
         chosen = np.sort(first[is_new])
@@ -351,6 +334,31 @@ class Store:
         self._connection.unregister("incoming")
         self._append_attributes("log", batch.log_attributes, is_kept)
 
+    def _insert_points(self, batch: Batch, is_kept: Mask, received_ns: int) -> None:
+        points = batch.points.filter(pa.array(is_kept))
+        if not points.num_rows:
+            return
+        self._connection.register("incoming", points)
+        self._connection.execute(
+            """
+            INSERT INTO stored.metric_point
+            SELECT
+                ? + row, ? + request, ?, resource_id, scope_id, metric_id, start_ns, time_ns, flags,
+                int_value, double_value, count, sum, min, max, bucket_counts, bounds, scale,
+                zero_count, zero_threshold, positive_offset, positive_counts, negative_offset,
+                negative_counts, quantiles, quantile_values, identity
+            FROM incoming
+            """,
+            [self._next["point_no"], self._next_request, received_ns],
+        )
+        self._connection.unregister("incoming")
+        self._append_attributes("point", batch.point_attributes, is_kept)
+        of_kept = is_kept[batch.exemplars["owner"].to_numpy()]
+        exemplars = _owned(batch.exemplars.drop_columns("row"), is_kept, self._next["point_no"])
+        numbers = pa.array(self._next["exemplar_no"] + np.flatnonzero(of_kept))
+        self._append("exemplar", exemplars.add_column(0, "exemplar_no", numbers))
+        self._append_attributes("exemplar", batch.exemplar_attributes, of_kept)
+
     def _append_attributes(self, kind: str, attributes: pa.Table, is_kept: Mask) -> None:
         """Store the attributes of the rows of one kind that are kept."""
         if not attributes.num_rows:
@@ -369,26 +377,30 @@ class Store:
         self._connection.unregister("incoming")
 
     def _record_delivery(
-        self, batches: Sequence[Batch], spans: Mask, logs: Mask, received_ns: int, source: str
+        self, batches: Sequence[Batch], kept: "_Kept", received_ns: int, source: str
     ) -> list[Committed]:
         committed = []
-        rows = []
-        first_span = first_log = 0
+        ends = {"traces": 0, "logs": 0, "metrics": 0}
         for batch in batches:
-            span_end, log_end = first_span + batch.spans.num_rows, first_log + batch.logs.num_rows
-            rejected = int(batch.rejections["rejected"].to_numpy().sum())
-            of_spans = _outcome(spans[first_span:span_end], rejected)
-            of_logs = _outcome(logs[first_log:log_end], 0)
-            for signal, outcome in (("traces", of_spans), ("logs", of_logs)):
+            outcomes = []
+            for signal, rows, is_kept in kept.by_signal(batch):
+                start, ends[signal] = ends[signal], ends[signal] + rows.num_rows
+                rejected = _rejected(batch) if signal == "traces" else 0
+                outcome = _outcome(is_kept[start : ends[signal]], rejected)
+                outcomes.append(astuple(outcome))
                 if outcome.received:
-                    rows.append([signal, batch.requests, *astuple(outcome)])
-            committed.append(Committed(*np.add(astuple(of_spans), astuple(of_logs)).tolist()))
-            first_span, first_log = span_end, log_end
-        for row in rows:
-            self._connection.execute(
-                "INSERT INTO stored.delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [self._session, received_ns, source, *row],
-            )
+                    self._connection.execute(
+                        "INSERT INTO stored.delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        [
+                            self._session,
+                            received_ns,
+                            source,
+                            signal,
+                            batch.requests,
+                            *astuple(outcome),
+                        ],
+                    )
+            committed.append(Committed(*np.sum(outcomes, axis=0).tolist()))
         return committed
 
     def _record_redaction(self, redacted: int, received_ns: int) -> None:
@@ -402,21 +414,63 @@ class Store:
         if self._acknowledged is not None:
             self._acknowledged.write(self._store_id, self._records)
 
-    def _remember(self, incoming: Incoming, spans: Mask, logs: Mask) -> None:
+    def _remember(self, incoming: Incoming, kept: "_Kept") -> None:
         """Take what is committed into account for what comes next."""
         batch = incoming.batch
         self._keys.settle()
-        self._spans.add(batch.spans["identity"].to_numpy()[spans])
-        self._logs.add(batch.logs["identity"].to_numpy()[logs])
+        self._spans.add(batch.spans["identity"].to_numpy()[kept.spans])
+        self._logs.add(batch.logs["identity"].to_numpy()[kept.logs])
+        self._points.add(batch.points["identity"].to_numpy()[kept.points])
         self._resources.update(batch.resources["id"].to_pylist())
         self._scopes.update(batch.scopes["id"].to_pylist())
+        self._metrics.update(batch.metrics["id"].to_pylist())
         self._next["span_no"] += batch.spans.num_rows
         self._next["event_no"] += batch.events.num_rows
         self._next["link_no"] += batch.links.num_rows
         self._next["log_no"] += batch.logs.num_rows
+        self._next["point_no"] += batch.points.num_rows
+        self._next["exemplar_no"] += batch.exemplars.num_rows
         self._next_request += batch.requests
-        self._records += int(spans.sum()) + int(logs.sum())
+        self._records += sum(int(mask.sum()) for mask in (kept.spans, kept.logs, kept.points))
         self._acknowledge()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Which records of a commit are new."""
+
+    spans: Mask
+    logs: Mask
+    points: Mask
+
+    def by_signal(self, batch: Batch) -> tuple[tuple[str, pa.Table, Mask], ...]:
+        """Each signal with its records in `batch`, and which of the whole commit are kept."""
+        return (
+            ("traces", batch.spans, self.spans),
+            ("logs", batch.logs, self.logs),
+            ("metrics", batch.points, self.points),
+        )
+
+
+def _first_of_their_kind(spans: pa.Table, known: Identities) -> Mask:
+    """Which spans are stored neither already nor earlier in this commit."""
+    identity = spans["identity"].to_numpy()
+    is_first = np.zeros(len(identity), dtype=bool)
+    is_first[np.unique(identity, return_index=True)[1]] = True
+    return is_first & ~known.among(identity)
+
+
+def _new_to_earlier_requests(records: pa.Table, known: Identities) -> Mask:
+    """Which log records or data points no earlier request held.
+
+    Services do repeat themselves inside one request, and mean it.
+    """
+    identity, request = records["identity"].to_numpy(), records["request"].to_numpy()
+    _, group = np.unique(identity, return_inverse=True)
+    earliest = np.full(len(identity), np.iinfo(np.int64).max)
+    np.minimum.at(earliest, group, request.astype(np.int64))
+    is_new: Mask = (request == earliest[group]) & ~known.among(identity)
+    return is_new
 
 
 def _owned(rows: pa.Table, is_kept: Mask, first: int) -> pa.Table:
@@ -427,6 +481,10 @@ def _owned(rows: pa.Table, is_kept: Mask, first: int) -> pa.Table:
         rows, owners = rows.filter(pa.array(of_kept)), owners[of_kept]
     numbers = owners.astype(np.int64) + first
     return rows.set_column(rows.schema.get_field_index("owner"), "owner", pa.array(numbers))
+
+
+def _rejected(batch: Batch) -> int:
+    return int(batch.rejections["rejected"].to_numpy().sum())
 
 
 def _outcome(is_kept: Mask, rejected: int) -> Committed:

@@ -5,7 +5,8 @@ are row numbers. Nothing of a request is lost on the way, whatever its shape; on
 are not ids are left out, and counted in `rejections`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
@@ -73,6 +74,58 @@ LOGS: Final = pa.schema(
     ]
 )
 
+# What the points of one metric have in common.
+METRICS: Final = pa.schema(
+    [
+        ("name", pa.string()),
+        ("description", pa.string()),
+        ("unit", pa.string()),
+        ("kind", pa.string()),  # gauge, sum, histogram, exponential_histogram or summary
+        ("temporality", pa.int32()),  # as sent; null: points of this kind have none
+        ("is_monotonic", pa.bool_()),  # null: points of this kind are no sums
+    ]
+)
+
+# Null: points of this kind have no such field, or none was sent where that is told apart from zero
+# (int_value, double_value, sum, min, max).
+POINTS: Final = pa.schema(
+    [
+        *_ORIGIN,
+        ("metric", pa.uint32()),  # row of `metrics`
+        ("start_ns", pa.uint64()),
+        ("time_ns", pa.uint64()),
+        ("flags", pa.uint32()),
+        ("int_value", pa.int64()),
+        ("double_value", pa.float64()),
+        ("count", pa.uint64()),
+        ("sum", pa.float64()),
+        ("min", pa.float64()),
+        ("max", pa.float64()),
+        ("bucket_counts", pa.list_(pa.uint64())),
+        ("bounds", pa.list_(pa.float64())),
+        ("scale", pa.int32()),
+        ("zero_count", pa.uint64()),
+        ("zero_threshold", pa.float64()),
+        ("positive_offset", pa.int32()),
+        ("positive_counts", pa.list_(pa.uint64())),
+        ("negative_offset", pa.int32()),
+        ("negative_counts", pa.list_(pa.uint64())),
+        ("quantiles", pa.list_(pa.float64())),
+        ("quantile_values", pa.list_(pa.float64())),
+    ]
+)
+
+EXEMPLARS: Final = pa.schema(
+    [
+        ("owner", pa.uint32()),  # row of `points`
+        ("time_ns", pa.uint64()),
+        ("int_value", pa.int64()),
+        ("double_value", pa.float64()),
+        ("trace_id", pa.binary()),  # as sent: an exemplar may name ids that are none, or no ids
+        ("span_id", pa.binary()),
+    ]
+)
+
 RESOURCES: Final = pa.schema([("schema_url", pa.string()), ("dropped_attributes", pa.uint32())])
 
 SCOPES: Final = pa.schema(
@@ -101,10 +154,15 @@ ATTRIBUTES: Final = pa.schema(
 REJECTIONS: Final = pa.schema(
     [
         ("request", pa.uint32()),
-        ("rejected", pa.uint32()),  # spans left out of this request
+        ("rejected", pa.uint32()),  # spans left out of this request; 0: a warning
         ("reason", pa.string()),  # one sentence for the sender
     ]
 )
+
+
+def _empty(schema: pa.Schema) -> Callable[[], pa.Table]:
+    table = schema.empty_table()
+    return lambda: table
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +186,9 @@ class Batch:
     logs: pa.Table
     log_attributes: pa.Table
     rejections: pa.Table
+    metrics: pa.Table = field(default_factory=_empty(METRICS))
+    metric_attributes: pa.Table = field(default_factory=_empty(ATTRIBUTES))
+    points: pa.Table = field(default_factory=_empty(POINTS))
+    point_attributes: pa.Table = field(default_factory=_empty(ATTRIBUTES))
+    exemplars: pa.Table = field(default_factory=_empty(EXEMPLARS))
+    exemplar_attributes: pa.Table = field(default_factory=_empty(ATTRIBUTES))
