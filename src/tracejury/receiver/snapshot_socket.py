@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import stat
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from tracejury.errors import StoreError
 from tracejury.store.snapshot import (
     SNAPSHOT_VERB,
     discard_forgotten_snapshots,
+    discard_snapshot,
+    share_snapshot,
     socket_addresses,
     take_snapshot,
 )
@@ -35,15 +38,14 @@ async def offer_snapshots(store: Store, path: Path) -> AsyncIterator[None]:
         yield
         return
     listener, address = bound
-    turn = asyncio.Lock()  # one copy at a time: each holds up the commits
+    copies = _Copies(store, path)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_VERB_DEADLINE_S):
                 verb = await reader.readline()
             if verb == SNAPSHOT_VERB:
-                async with turn:
-                    answer = await asyncio.to_thread(_snapshot, store)
+                answer = await copies.next()
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (TimeoutError, OSError, ValueError):
@@ -56,15 +58,46 @@ async def offer_snapshots(store: Store, path: Path) -> AsyncIterator[None]:
         yield
     finally:
         server.close()
-        async with turn:
+        async with copies.turn:
             address.unlink(missing_ok=True)
 
 
-def _snapshot(store: Store) -> dict[str, str]:
-    try:
-        return {"path": str(take_snapshot(store))}
-    except StoreError as error:
-        return {"error": str(error)}
+class _Copies:
+    """One copy at a time; readers that ask while one is made share the next."""
+
+    def __init__(self, store: Store, path: Path) -> None:
+        self.turn = asyncio.Lock()
+        self._store = store
+        self._path = path
+        self._waiting = 0
+        self._shared: tuple[Path, float] | None = None  # and when it was begun
+
+    async def next(self) -> dict[str, str]:
+        """The answer to a reader: a copy of the store as it is now, or was after it had asked."""
+        asked = time.monotonic()
+        self._waiting += 1
+        async with self.turn:
+            self._waiting -= 1
+            try:
+                return {"path": str(await asyncio.to_thread(self._give, asked))}
+            except StoreError as error:
+                return {"error": str(error)}
+
+    def _give(self, asked: float) -> Path:
+        if self._shared is None or self._shared[1] < asked:
+            self._forget()
+            begun = time.monotonic()
+            self._shared = take_snapshot(self._store), begun
+        copy, _ = self._shared
+        if not self._waiting:
+            self._shared = None
+            return copy
+        return share_snapshot(copy, self._path)
+
+    def _forget(self) -> None:
+        if self._shared is not None:
+            discard_snapshot(self._shared[0])
+            self._shared = None
 
 
 def _bind(path: Path) -> tuple[socket.socket, Path] | None:

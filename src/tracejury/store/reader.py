@@ -18,7 +18,7 @@ from tracejury.errors import StoreError
 from tracejury.store.acknowledged import missing_records
 from tracejury.store.connection import FORMAT_VERSION, StoreHeldError, connect, format_of
 from tracejury.store.migration import migrate_file
-from tracejury.store.snapshot import request_snapshot
+from tracejury.store.snapshot import discard_snapshot, request_snapshot
 from tracejury.store.writer import Store
 
 Row = dict[str, Any]
@@ -101,7 +101,7 @@ class Reader:
         except StoreError:
             connection.close()
             if snapshot is not None:
-                snapshot.unlink(missing_ok=True)
+                discard_snapshot(snapshot)
             raise
         return cls(connection, snapshot, missing=missing)
 
@@ -153,7 +153,7 @@ class Reader:
         """Close the file; remove the snapshot if it was one."""
         self._connection.close()
         if self._snapshot is not None:
-            self._snapshot.unlink(missing_ok=True)
+            discard_snapshot(self._snapshot)
 
     def __enter__(self) -> Self:
         return self

@@ -23,7 +23,7 @@ SNAPSHOT_VERB: Final = b"snapshot\n"
 _CHUNK: Final = 16 * 1024 * 1024
 
 # A copy takes as long as the disk needs for the file.
-_ANSWER_TIMEOUT_S: Final = 120.0
+_ANSWER_TIMEOUT_S: Final = 600.0
 
 # sockaddr_un of macOS; Linux has four bytes more. One is the terminating zero.
 _PATH_LIMIT: Final = 104 - 1
@@ -55,9 +55,9 @@ def socket_addresses(store: Path) -> list[Path]:
 
 
 def take_snapshot(store: Store) -> Path:
-    """Copy the file of `store` while no commit can run; raises `StoreError`."""
-    with store.paused() as (held, file):
-        path = held.resolve()
+    """Copy the file of `store`, and what its log has, while commits go on; raises `StoreError`."""
+    with store.frozen() as frozen:
+        path = frozen.path.resolve()
         try:
             # Beside the store, where a file system that can may share its blocks.
             descriptor, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
@@ -66,11 +66,35 @@ def take_snapshot(store: Store) -> Path:
         os.close(descriptor)
         snapshot = Path(name)
         try:
-            _copy(file, snapshot)
+            _copy(frozen.file, snapshot, frozen.size)
+            if frozen.log_size:
+                _copy(frozen.log, _log_of(snapshot), frozen.log_size)
         except OSError as error:
-            snapshot.unlink(missing_ok=True)
+            discard_snapshot(snapshot)
             raise _failure(error) from error
     return snapshot
+
+
+def share_snapshot(snapshot: Path, store: Path) -> Path:
+    """Another name for the same copy, for another reader: nobody writes into it."""
+    descriptor, name = tempfile.mkstemp(prefix=_prefix(store.resolve()), dir=snapshot.parent)
+    os.close(descriptor)
+    shared = Path(name)
+    try:
+        for source, target in ((snapshot, shared), (_log_of(snapshot), _log_of(shared))):
+            if source.exists():
+                target.unlink(missing_ok=True)
+                target.hardlink_to(source)
+    except OSError as error:
+        discard_snapshot(shared)
+        raise _failure(error) from error
+    return shared
+
+
+def discard_snapshot(snapshot: Path) -> None:
+    """Delete a snapshot that nobody reads any more."""
+    snapshot.unlink(missing_ok=True)
+    _log_of(snapshot).unlink(missing_ok=True)
 
 
 def discard_forgotten_snapshots(store: Path) -> None:
@@ -91,10 +115,15 @@ def _failure(error: OSError) -> StoreError:
     )
 
 
-def _copy(source: int, target: Path) -> None:
-    """Copy the open file `source`, which is not closed: that would give up the store's lock."""
+def _log_of(snapshot: Path) -> Path:
+    return snapshot.with_name(f"{snapshot.name}.wal")
+
+
+def _copy(source: int, target: Path, size: int) -> None:
+    """Copy the first `size` bytes of `source`, which stays open: closing would give up a lock."""
     with target.open("wb") as writer:
-        size, done = os.fstat(source).st_size, 0
+        target.chmod(0o600)
+        done = 0
         try:
             # A file system that can share blocks between files copies nothing here.
             while done < size:
@@ -102,7 +131,7 @@ def _copy(source: int, target: Path) -> None:
         except (OSError, AttributeError):
             writer.seek(0)
             done = 0
-            while chunk := os.pread(source, _CHUNK, done):
+            while done < size and (chunk := os.pread(source, min(_CHUNK, size - done), done)):
                 done += writer.write(chunk)
 
 

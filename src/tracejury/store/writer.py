@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import astuple, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -40,6 +40,9 @@ Mask = NDArray[np.bool_]
 # holds up the commits behind it.
 _CHECKPOINT_THRESHOLD: Final = "256MB"
 
+# A log that a reader of a snapshot reads in well under a second.
+_LOG_A_READER_REPLAYS: Final = 32 * 2**20
+
 _log = logging.getLogger(__name__)
 
 
@@ -51,6 +54,21 @@ class Committed:
     stored: int
     duplicates: int
     rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A store at one moment: so much of its file, and so much of its log.
+
+    Whoever reads the file in this process must use its descriptor: closing any other one of the
+    same file would give up DuckDB's lock on it, as POSIX has it.
+    """
+
+    path: Path
+    file: int
+    size: int
+    log: int  # -1: there is none
+    log_size: int
 
 
 class Store:
@@ -74,6 +92,8 @@ class Store:
         self._file = None if path is None else os.open(path, os.O_RDONLY)
         self._acknowledged = None if path is None else _account_for_losses(connection, path)
         self._is_given_up = False
+        self._openings = 0
+        self._checkpointing = threading.RLock()  # taken before the other one
         self._attach(connection)
         self._session = _next_number(connection, "session", "session_no")
         connection.execute(
@@ -165,21 +185,42 @@ class Store:
 
     def checkpoint(self) -> None:
         """Move what the log holds into the file itself."""
-        with self._lock, self._writing():
+        with self._checkpointing, self._lock, self._writing():
             self._connection.execute("CHECKPOINT")
 
     @contextmanager
-    def paused(self) -> Iterator[tuple[Path, int]]:
-        """The path of the file and a descriptor of it, whole, while no commit can run.
+    def frozen(self) -> Iterator["Frozen"]:
+        """The store as it is now, in files that stay so until the block ends; commits go on.
 
-        Whoever reads the file in this process must use the descriptor: closing any other one of
-        the same file would give up DuckDB's lock on it, as POSIX has it.
+        DuckDB changes what its file says only at a checkpoint, and otherwise appends to the log: so
+        checkpoints wait, and the lock is held only while the log's length is read. What it writes
+        ahead of a commit goes into blocks that are free. Raises `StoreError`, also at the end: when
+        the file had to be opened again meanwhile.
         """
         if self.path is None or self._file is None:
             raise StoreError("A store in memory has no file.", next_step="Read it where it is.")
-        with self._lock:
-            self.checkpoint()
-            yield self.path, self._file
+        with self._checkpointing, ExitStack() as files:
+            with self._lock:
+                log = self.path.with_name(f"{self.path.name}.wal")
+                if _size(log) > _LOG_A_READER_REPLAYS:
+                    self.checkpoint()
+                with self._writing():
+                    self._connection.execute("SET checkpoint_threshold = '1TB'")
+                opening = self._openings
+                size, log_size = os.fstat(self._file).st_size, _size(log)
+                # The log's descriptor may be closed again: only the file itself is locked.
+                opened = files.enter_context(log.open("rb")).fileno() if log_size else -1
+            try:
+                yield Frozen(self.path, self._file, size, opened, log_size)
+            finally:
+                with self._lock, self._writing():
+                    self._connection.execute(
+                        f"SET checkpoint_threshold = '{_CHECKPOINT_THRESHOLD}'"
+                    )
+            if opening != self._openings:
+                raise StoreError(
+                    "The store was opened again while it was copied.", next_step="Try again."
+                )
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The connection itself, to read a store in memory."""
@@ -188,7 +229,7 @@ class Store:
     def close(self) -> None:
         """End the session cleanly: everything is in the file, and the log is gone."""
         is_clean = False
-        with self._lock:
+        with self._checkpointing, self._lock:
             try:
                 with self._writing():
                     self._connection.execute(
@@ -254,6 +295,7 @@ class Store:
             self._connection.close()
         connection = connect(self.path, read_only=False)
         self._attach(connection)
+        self._openings += 1
         self._is_given_up = False
 
     def _insert_origins(self, incoming: Incoming) -> None:
@@ -522,6 +564,13 @@ def _account_for_losses(connection: duckdb.DuckDBPyConnection, path: Path) -> Ac
     elif is_of_another_store(connection, path):
         _log.warning("%s is not the store that was written here last; that one is gone.", path)
     return Acknowledged(path)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _next_number(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> int:
