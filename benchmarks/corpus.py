@@ -281,14 +281,14 @@ def _varying(key: str, order: int, place: int) -> Any:
         "tenant.id": lambda: f"tenant-{order % 97:03d}",
         "order.id": lambda: f"{order * 2654435761 % 2**32:08x}-{order:08x}",
         "messaging.message.id": lambda: f"{order * 40503 % 2**32:08x}-5c1b-4f0e-{place:04x}",
-        "url.full": lambda: f"https://api.example/v2/orders/{order:08d}?tenant={order % 97}",
+        "url.full": lambda: f"https://api.example/v2/orders/{order:08d}?step={place}",
         "client.address": lambda: f"10.{order % 7}.{order % 251}.{order % 241}",
         "order.total": lambda: (order * 7919 % 100_000) / 100,
         "retry.count": lambda: order % 7,
         "order.items": lambda: order % 7,
         "db.response.returned_rows": lambda: order % 7,
         "messaging.message.body.size": lambda: 1000 + order * 31 % 9000,
-        "thread.id": lambda: 1000 + order * 31 % 9000,
+        "thread.id": lambda: (order * 31 + place * 1009) % 60_000,
         "cache.hit": lambda: order % 3 > 0,
     }
     return varying[key]()

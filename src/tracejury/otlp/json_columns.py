@@ -94,7 +94,8 @@ def _repeated(lists: pa.Array, declared: Any) -> pa.Array:
 def attributes(entries: pa.Array) -> list[pa.Array]:
     """Keys, types and texts of some attributes."""
     keys = pc.fill_null(field(entries, "key"), "").dictionary_encode()
-    return [keys, *values(field(entries, "value"))]
+    types, texts = values(field(entries, "value"))
+    return [keys, types, texts.dictionary_encode()]
 
 
 def values(values: pa.Array) -> list[pa.Array]:

@@ -53,12 +53,22 @@ def field(rows: pa.Array, name: str) -> pa.Array:
 
 
 def attributes(entries: pa.Array) -> list[pa.Array]:
-    """Keys, types and texts of some `KeyValue` messages."""
+    """Keys, types and texts of some `KeyValue` messages, each distinct one read once."""
+    encoded = entries.dictionary_encode()
     try:
-        keys, kinds, texts = read_attributes(entries, _parsed_attributes)
+        keys, kinds, texts = read_attributes(encoded.dictionary, _parsed_attributes)
     except pa.ArrowInvalid as error:
         raise MalformedRequest("An attribute is not valid UTF-8.") from error
-    return [keys, names_of(kinds), texts]
+    at = encoded.indices
+    if texts.null_count:
+        text_at = pc.if_else(texts.is_valid().take(at), at, pa.scalar(None, pa.int32()))
+    else:
+        text_at = at
+    return [
+        keys.take(at),
+        names_of(kinds).take(at),
+        pa.DictionaryArray.from_arrays(text_at, texts),
+    ]
 
 
 def values(values: pa.Array) -> list[pa.Array]:

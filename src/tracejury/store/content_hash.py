@@ -6,7 +6,7 @@ reads. What the texts and numbers of a row say together is calculated here.
 
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import numpy as np
@@ -42,8 +42,8 @@ class ContentHashes:
         for at, column in columns.items():
             found = _numbers(column) if texts[at] is None else next(of_text)
             if pa.types.is_dictionary(column.type):
-                found = found[column.indices.to_numpy()]
-            elif column.null_count:
+                found = found[_filled(column.indices)]
+            if column.null_count:
                 found[column.is_null().to_numpy(zero_copy_only=False)] = _NULL
             self._hashes[at[0]].append(found)
 
@@ -72,9 +72,14 @@ def _texts(column: pa.Array) -> pa.Array | None:
 
 
 def _numbers(column: pa.Array) -> Hashes:
-    numbers = pc.fill_null(column, 0) if column.null_count else column
-    hashes: Hashes = numbers.to_numpy().astype(np.uint64)
-    return hashes
+    return _filled(column).astype(np.uint64)
+
+
+def _filled(numbers: pa.Array) -> NDArray[Any]:
+    """Integers without nulls: 0 in place of them."""
+    filled = pc.fill_null(numbers, 0) if numbers.null_count else numbers
+    values: NDArray[Any] = filled.to_numpy()
+    return values
 
 
 def _text_hashes(columns: list[pa.Array]) -> Iterator[Hashes]:

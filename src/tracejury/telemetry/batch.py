@@ -145,9 +145,9 @@ SCOPES: Final = pa.schema(
 ATTRIBUTES: Final = pa.schema(
     [
         ("owner", pa.uint32()),  # row of the table the attributes belong to
-        ("key", pa.dictionary(pa.int32(), pa.string())),  # a few, again and again
+        ("key", pa.dictionary(pa.int32(), pa.string())),
         ("type", pa.dictionary(pa.int8(), pa.string())),
-        ("value", pa.string()),
+        ("value", pa.dictionary(pa.int32(), pa.string())),  # not each value is there once only
     ]
 )
 
