@@ -79,7 +79,6 @@ class FailedInstance:
 
 def failure_points(reader: Reader) -> tuple[FailedInstance, ...]:
     """Every failed workflow instance but the background, its candidates the likeliest first."""
-    find_terminal_errors(reader)
     failed = reader.rows(_FAILED)
     units = reader.rows(
         _CANDIDATES,

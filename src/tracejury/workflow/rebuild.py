@@ -19,12 +19,15 @@ from tracejury.telemetry import lexicon, semconv
 from tracejury.workflow import faults
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.critical_path import Ints, critical_path, lay_out
+from tracejury.workflow.failure_points import find_terminal_errors
 from tracejury.workflow.faults import Fault
 from tracejury.workflow.forest import build_forest
+from tracejury.workflow.span_fields import span_fields
 
 # Which computed stage comes right before which view.
 _BEFORE: Final = {
-    "span_field": "forest",
+    "sampled_trace": "forest",
+    "span_field": "fields",
     "trace_instance": "components",
     "self_time": "paths",
 }
@@ -43,13 +46,14 @@ def rebuild(
     `injected` are the faults of the run, `baseline` what a clean run taught.
     """
     _register_inputs(reader, config, injected, baseline or Baseline.empty())
-    stages = {"forest": _forest, "components": _components, "paths": _paths}
+    stages = {"forest": _forest, "fields": _fields, "components": _components, "paths": _paths}
     for name in definitions():
         if wanted is not None and name not in wanted:
             continue
         if name in _BEFORE:
             stages[_BEFORE[name]](reader)
         reader.derive(name)
+    find_terminal_errors(reader)
 
 
 def _register_inputs(
@@ -146,6 +150,10 @@ def _forest(reader: Reader) -> None:
             }
         ),
     )
+
+
+def _fields(reader: Reader) -> None:
+    reader.register("found_field", span_fields(reader))
 
 
 def _numbers(positions: Ints, numbers: Ints) -> pa.Array:

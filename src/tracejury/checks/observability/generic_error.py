@@ -22,7 +22,6 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
-from tracejury.workflow.failure_points import find_terminal_errors
 
 _SHOWN = 5
 _PARTS: Final = {
@@ -35,7 +34,6 @@ _PARTS: Final = {
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service, step, target and type of terminal error."""
-    find_terminal_errors(evidence.reader)
     rows = evidence.rows(
         _ERRORS,
         {

@@ -5,7 +5,12 @@
 --   correlation_key  VARCHAR  the key that joined it, 'links' or 'trace'
 --   correlation_id   VARCHAR  the value of that key, or the id of the first trace
 --   ambiguous        BOOLEAN  the trace carries several values of its key
-WITH linked AS (
+WITH linked_pair AS (
+    SELECT trace_no, linked_no FROM trace_link
+    UNION ALL
+    SELECT linked_no, trace_no FROM trace_link
+),
+linked AS (
     -- A group of linked traces without a key of their own belongs to the one instance they link to.
     SELECT
         component.component,
@@ -13,11 +18,8 @@ WITH linked AS (
         min(correlation.value) AS value,
         count(DISTINCT correlation.key || chr(31) || correlation.value) AS targets
     FROM trace_component AS component
-    JOIN trace_link AS link
-        ON link.trace_no = component.trace_no OR link.linked_no = component.trace_no
-    JOIN trace_correlation AS correlation
-        ON correlation.trace_no
-            = CASE WHEN link.trace_no = component.trace_no THEN link.linked_no ELSE link.trace_no END
+    JOIN linked_pair AS link USING (trace_no)
+    JOIN trace_correlation AS correlation ON correlation.trace_no = link.linked_no
     WHERE correlation.value IS NOT NULL
     GROUP BY component.component
 ),

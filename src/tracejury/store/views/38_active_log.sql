@@ -19,6 +19,11 @@ WITH span_time AS (
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS reached_ns
     FROM node
+    SEMI JOIN (
+        SELECT resource.service
+        FROM stored.log_record
+        JOIN resource USING (resource_id)
+    ) AS logging USING (service)
     WHERE end_ns IS NOT NULL
 ),
 numbered AS (

@@ -7,7 +7,15 @@
 --   failed      BOOLEAN  this attempt failed
 --   recovered   BOOLEAN  the last attempt of the group did not fail
 --   how         VARCHAR  siblings: one after the other below one parent; nested: published again from within
-WITH candidate AS (
+WITH repeated AS (
+    -- Whatever was tried again has at least two spans that look alike below one parent.
+    SELECT parent_no, service, kind, name
+    FROM node
+    WHERE parent_no IS NOT NULL
+    GROUP BY parent_no, service, kind, name
+    HAVING count(*) > 1
+),
+candidate AS (
     SELECT
         node.span_no,
         node.parent_no,
@@ -32,6 +40,7 @@ WITH candidate AS (
         )
         AND error.message NOT LIKE '%NoScript%' AS transient
     FROM node
+    SEMI JOIN repeated USING (parent_no, service, kind, name)
     LEFT JOIN call USING (span_no)
     LEFT JOIN span_field AS field USING (span_no)
     LEFT JOIN span_error AS error USING (span_no)
