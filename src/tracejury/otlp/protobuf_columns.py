@@ -17,13 +17,14 @@ from google.protobuf.descriptor_pb2 import (
     FieldDescriptorProto,
     FileDescriptorProto,
 )
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from tracejury.otlp.signals import MalformedRequest, Signal
-from tracejury.otlp.values import Kinds, names_of, typed_texts
+from tracejury.otlp.values import Kinds, names_of, parsed_texts
 from tracejury.otlp.wire_attributes import read_attributes, read_values
 
 _OFFICIAL: Final = {
@@ -87,14 +88,20 @@ def request_descriptor(signal: Signal) -> Any:
 
 
 def _parsed_attributes(entries: pa.Array) -> tuple[pa.Array, Kinds, pa.Array]:
-    rows = _parsed(_handler(KeyValue.DESCRIPTOR, OPAQUE), entries.to_pylist()).to_struct_array()
-    kinds, texts = typed_texts(field(rows, "value"), field)
-    return pc.fill_null(field(rows, "key"), ""), kinds, texts
+    parsed = [_message(KeyValue, raw) for raw in entries.to_pylist()]
+    keys = pa.array([entry.key for entry in parsed], pa.string())
+    return keys, *parsed_texts([entry.value for entry in parsed])
 
 
 def _parsed_values(values: pa.Array) -> tuple[Kinds, pa.Array]:
-    rows = _parsed(_handler(AnyValue.DESCRIPTOR, OPAQUE), values.to_pylist()).to_struct_array()
-    return typed_texts(rows, field)
+    return parsed_texts([_message(AnyValue, raw) for raw in values.to_pylist()])
+
+
+def _message(kind: Any, raw: bytes) -> Any:
+    try:
+        return kind.FromString(raw)
+    except DecodeError as error:
+        raise MalformedRequest(f"The body is not an OTLP/protobuf request: {error}.") from error
 
 
 def _parsed(handler: Any, messages: list[bytes]) -> pa.RecordBatch:

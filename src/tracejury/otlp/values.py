@@ -49,6 +49,22 @@ def typed_texts(values: pa.Array, read: Read) -> tuple[Kinds, pa.Array]:
     return kinds, pc.coalesce(*texts)
 
 
+def parsed_texts(values: Sequence[AnyValue]) -> tuple[Kinds, pa.Array]:
+    """The kind and the text of values that protobuf's own classes hold."""
+    fields = [value.WhichOneof("value") for value in values]
+    kinds = np.array(
+        [KINDS.index(field.removesuffix("_value")) if field else EMPTY for field in fields], np.int8
+    )
+    texts = np.full(len(values), None, object)
+    for kind in set(kinds.tolist()) - {EMPTY}:
+        at = np.flatnonzero(kinds == kind)
+        contents = [getattr(values[place], f"{KINDS[kind]}_value") for place in at.tolist()]
+        if KINDS[kind] in {"array", "kvlist"}:
+            contents = [content.SerializeToString() for content in contents]
+        texts[at] = texts_of(KINDS[kind], pa.array(contents)).to_pylist()
+    return kinds, pa.array(texts, pa.string())
+
+
 def texts_of(kind: str, column: pa.Array) -> pa.Array:
     """The texts of values of one kind."""
     match kind:
