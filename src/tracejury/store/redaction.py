@@ -91,10 +91,13 @@ class Redactor:
         is_secret = kind == _SECRET
         if is_secret.any():
             is_secret &= _has_content(types)
+            values = values.cast(pa.string())
             # What was redacted before, and comes in an export of it, is not counted again.
             is_secret &= pc.not_equal(values, MARK).fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003
             values = pc.if_else(pa.array(is_secret), MARK, values)
             types = _as_text(types, is_secret)
+        if not pa.types.is_dictionary(values.type):
+            values = values.dictionary_encode()
         redacted = cleaned + int(is_secret.sum())
         return pa.RecordBatch.from_arrays(
             [owners, keys, types, values], schema=ATTRIBUTES
@@ -131,11 +134,14 @@ class Redactor:
         """The texts without what the patterns find, where they may change, and how many did."""
         if not self._hint or not len(values):
             return values, 0
-        if self._may_search_at_once and not _any_match(values, self._hint):
+        is_encoded = pa.types.is_dictionary(values.type)
+        if self._may_search_at_once and not _any_match(
+            values.dictionary if is_encoded else values, self._hint
+        ):
             return values, 0
         # A run repeats itself: each different text is looked at once.
-        encoded = values.dictionary_encode()
-        texts = encoded.dictionary
+        encoded = values if is_encoded else values.dictionary_encode()
+        texts = encoded.dictionary.fill_null("")
         is_suspect = pc.match_substring_regex(texts, self._hint)
         before = texts.filter(is_suspect)
         after = before
@@ -148,7 +154,7 @@ class Redactor:
         if not rows.any():
             return values, 0
         cleaned = pc.replace_with_mask(texts, is_suspect, after).take(encoded.indices)
-        return pc.if_else(pa.array(rows), cleaned, values), int(rows.sum())
+        return pc.if_else(pa.array(rows), cleaned, values.cast(pa.string())), int(rows.sum())
 
 
 def _check(pattern: str) -> None:
