@@ -85,19 +85,10 @@ class Redaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
-    """How much of a store is kept: beyond either bound the oldest workflow instances go."""
-
-    max_bytes: int | None = None  # None: whatever the disk holds
-    max_age_s: int | None = None  # None: for ever
-
-
-@dataclass(frozen=True, slots=True)
 class Keeping:
     """What of the telemetry that arrives is kept."""
 
     redaction: Redaction = field(default_factory=Redaction)
-    retention: Retention = field(default_factory=Retention)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +121,7 @@ _SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "serve": tuple(f.name for f in fields(Serve)),
     "workflow": (),
     "redaction": tuple(f.name for f in fields(Redaction)),
-    "retention": ("max_size", "max_age"),
 }
-
-_SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
 _UNITS: Final[dict[str, int]] = {
@@ -149,14 +137,6 @@ def byte_count(text: str) -> int:
     if found is None:
         raise ValueError(f"{text!r} is no size")
     return int(found[1]) * _UNITS[found[2] or ""]
-
-
-def seconds(text: str) -> int:
-    """The seconds that a time like `90min`, `12h` or `7d` means; raises `ValueError`."""
-    found = re.fullmatch(r"\s*([0-9]{1,9})\s*(s|min|h|d)\s*", text)
-    if found is None:
-        raise ValueError(f"{text!r} is no time")
-    return int(found[1]) * _SECONDS[found[2]]
 
 
 def load_config(path: Path | None, *, start: Path) -> Config:
@@ -218,7 +198,6 @@ def _parse(document: Mapping[str, Any], path: Path) -> Config:
         serve=_serve(document.get("serve", {}), path),
         keeping=Keeping(
             redaction=_redaction(document.get("redaction", {}), path),
-            retention=_retention(document.get("retention", {}), path),
         ),
         path=path,
     )
@@ -343,23 +322,6 @@ def _redaction(table: Mapping[str, Any], path: Path) -> Redaction:
         for name in ("keys", "patterns", "allow")
     }
     return Redaction(defaults=defaults, **lists)
-
-
-def _retention(table: Mapping[str, Any], path: Path) -> Retention:
-    size, age = table.get("max_size"), table.get("max_age")
-    return Retention(
-        None if size is None else _size(size, "retention.max_size", path),
-        None if age is None else _age(age, "retention.max_age", path),
-    )
-
-
-def _age(value: object, where: str, path: Path) -> int:
-    try:
-        return seconds(str(value))
-    except ValueError as error:
-        raise UsageError(
-            f"{path}: {where} must be a time, not {value!r}.", next_step='Write it as "7d".'
-        ) from error
 
 
 def _workflow(name: str, table: Mapping[str, Any], path: Path) -> DeclaredWorkflow:

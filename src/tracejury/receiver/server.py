@@ -49,7 +49,7 @@ def run_receiver(
 ) -> None:
     """Receive into `store` until SIGTERM or SIGINT, then commit what arrived and return.
 
-    `keeping` says what of it is stored, and how long; None: the defaults.
+    `keeping` says what of it is stored; None: the defaults.
     Port 0 is any free one; `announce` is told the real ones once both are answered. Raises
     `ReceiverError` when a port or a file of `serve` cannot be used and `StoreError` when the store
     cannot; then nothing was started. A second SIGINT ends the process at once. Runs in the main
