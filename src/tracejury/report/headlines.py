@@ -108,6 +108,8 @@ def _diagnosis(diagnosis: Diagnosis | None) -> Headline:
 def _interventions(trust: Trust) -> tuple[str, ...]:
     """What happened to some stores only: named where it did."""
     parts = []
+    if trust.started_by_sdk is not None:
+        parts.append(f"{counted(trust.started_by_sdk, 'span')} started by the SDKs' own count")
     if trust.redacted:
         parts.append(f"{counted(trust.redacted, 'value')} redacted")
     if trust.pruned:

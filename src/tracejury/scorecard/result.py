@@ -216,6 +216,7 @@ class Trust:
     redacted: int = 0  # values from which secrets were taken out
     pruned: int = 0  # workflow instances that were removed to keep the store within its bounds
     lost: int = 0  # records that were acknowledged and are not in the file any more
+    started_by_sdk: int | None = None  # sampled spans; None where no SDK counted its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ def trust(reader: Reader, checks: tuple[CheckResult, ...]) -> Trust:
                 SELECT coalesce(sum(instance.spans), 0)::BIGINT
                 FROM workflow_instance AS instance
                 WHERE instance.background
-            ) AS background
+            ) AS background,
+            (SELECT sum(started)::BIGINT FROM sdk_instance) AS started_by_sdk
         FROM delivered
         CROSS JOIN dropped
     """)[0]
@@ -59,6 +60,7 @@ def trust(reader: Reader, checks: tuple[CheckResult, ...]) -> Trust:
         sampled=known.get(sampling.outcome, "unknown") if sampling else "unknown",
         unsettled=counted["unsettled"],
         background=counted["background"],
+        started_by_sdk=counted["started_by_sdk"],
         redacted=counted["redacted"],
         pruned=counted["pruned"],
         lost=counted["lost"] + reader.missing,

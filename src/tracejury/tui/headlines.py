@@ -103,7 +103,12 @@ def _diagnosis(audit: Audit) -> tuple[str, str]:
 def trust_line(trust: Trust) -> Content:
     """Say what came, and what is known to have been lost."""
     sampled = {"none": "not sampled", "unknown": "sampling unknown"}.get(trust.sampled, "sampled")
-    counts = {"redacted": trust.redacted, "pruned": trust.pruned, "LOST": trust.lost}
+    counts = {
+        "started": trust.started_by_sdk,
+        "redacted": trust.redacted,
+        "pruned": trust.pruned,
+        "LOST": trust.lost,
+    }
     return line(
         ("Trust ", "bold"),
         f"{counted(trust.spans, 'span')} · {counted(trust.logs, 'log')} · "

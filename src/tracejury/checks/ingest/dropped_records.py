@@ -1,8 +1,8 @@
 """Telemetry that the services threw away before it was sent.
 
-What: No SDK reports attributes, events, links or resource attributes that it dropped, and no log
-record speaks of a full export queue. SDK metrics could prove that nothing was dropped; this version
-does not store them, so it can find a loss and never exclude one.
+What: No SDK reports attributes, events, links or resource attributes that it dropped, none counts
+spans that it dropped in its self-metrics, and no log record speaks of a full export queue. A loss
+can be found so, and never be excluded.
 
 Why: What was dropped looks exactly like what never happened. Where something was, no check may
 conclude anything from the absence of a span.
@@ -12,7 +12,8 @@ the limits OTEL_SPAN_LINK_COUNT_LIMIT, OTEL_SPAN_EVENT_COUNT_LIMIT and
 OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT (128 each) where counts are reported.
 
 Source: OTLP (dropped_attributes_count, dropped_events_count, dropped_links_count); OpenTelemetry
-specification, trace/sdk.md (BatchSpanProcessor, span limits).
+specification, trace/sdk.md (BatchSpanProcessor, span limits); semantic conventions, SDK metrics
+(otel.sdk.processor.span.processed).
 """
 
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
@@ -24,7 +25,7 @@ _LIMIT = 128  # of links and of events a span, where nobody set another
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service: its spans and log records."""
-    found = [*_counted(evidence), *_said(evidence)]
+    found = [*_counted(evidence), *_dropped_by_sdk(evidence), *_said(evidence)]
     units = tuple(
         Unit(
             row["service"] or "(no service name)",
@@ -33,7 +34,11 @@ def judge(evidence: Evidence) -> Judgement:
         )
         for row in evidence.rows("""
             SELECT service, count(*) AS records
-            FROM (SELECT service FROM span UNION ALL SELECT service FROM log_record)
+            FROM (
+                SELECT service FROM span
+                UNION ALL SELECT service FROM log_record
+                UNION ALL SELECT service FROM sdk_instance
+            )
             GROUP BY service
             ORDER BY service
         """)
@@ -84,6 +89,25 @@ def _counted(evidence: Evidence) -> list[Finding]:
             f" {row['what']} on {row['spans']} span{'s' * (row['spans'] != 1)}.",
             subject=row["service"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        )
+        for row in rows
+    ]
+
+
+def _dropped_by_sdk(evidence: Evidence) -> list[Finding]:
+    """What a span processor says itself that it did not pass on."""
+    rows = evidence.rows("""
+        SELECT service, reason, sum(spans)::BIGINT AS spans
+        FROM sdk_span_count
+        WHERE metric = 'otel.sdk.processor.span.processed' AND reason != '' AND spans > 0
+        GROUP BY service, reason
+        ORDER BY service, reason
+    """)
+    return [
+        Finding(
+            message=f"{row['service'] or 'A nameless service'} dropped {row['spans']}"
+            f" span{'s' * (row['spans'] != 1)} by its SDK's own count: {row['reason']}.",
+            subject=row["service"],
         )
         for row in rows
     ]

@@ -1,0 +1,70 @@
+-- view: sdk_span_count
+-- One row what an SDK counted of its own spans: a self-metric, a process and an attribute's value.
+--   service      VARCHAR  service.name of the process
+--   instance_id  VARCHAR  the process that counted; NULL where nothing tells
+--   metric       VARCHAR  otel.sdk.span.started, otel.sdk.span.live or otel.sdk.processor.span.processed
+--   reason       VARCHAR  otel.span.sampling_result of started, error.type of processed; '' where none was sent
+--   spans        BIGINT   the sum over all that it counted, of live the last count
+WITH point AS (
+    SELECT
+        sent.point_no,
+        resource.service,
+        resource.instance_id,
+        sent.resource_id,
+        metric.name AS metric,
+        metric.temporality,
+        sent.start_ns,
+        sent.time_ns,
+        coalesce(sent.int_value, sent.double_value)::DOUBLE AS value
+    FROM stored.metric_point AS sent
+    JOIN stored.metric AS metric USING (metric_id)
+    JOIN resource USING (resource_id)
+    WHERE metric.kind = 'sum'
+        AND metric.name IN (
+            'otel.sdk.span.started', 'otel.sdk.span.live', 'otel.sdk.processor.span.processed'
+        )
+),
+attribute AS (
+    SELECT
+        point_no,
+        list_sort(list(key || '=' || coalesce(value, ''))) AS stream,
+        any_value(value) FILTER (key IN ('otel.span.sampling_result', 'error.type')) AS reason
+    FROM stored.point_attribute
+    WHERE point_no IN (SELECT point_no FROM point)
+    GROUP BY point_no
+),
+-- A count goes on until its start changes, or until it falls: then it began again at zero.
+step AS (
+    SELECT
+        point.*,
+        coalesce(attribute.reason, '') AS reason,
+        point.temporality = 1 AS is_delta,
+        lag(point.value) OVER stream AS before,
+        row_number() OVER (stream ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+            = count(*) OVER (stream ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+            AS is_last
+    FROM point
+    LEFT JOIN attribute USING (point_no)
+    WHERE isfinite(point.value) AND abs(point.value) < 9e15
+    WINDOW stream AS (
+        PARTITION BY
+            point.resource_id, point.metric, point.temporality, attribute.stream,
+            CASE WHEN point.temporality = 1 THEN 0 ELSE point.start_ns END
+        ORDER BY point.time_ns, point.point_no
+    )
+)
+SELECT
+    service,
+    instance_id,
+    metric,
+    reason,
+    sum(
+        CASE
+            WHEN is_delta THEN value
+            WHEN metric = 'otel.sdk.span.live' THEN CASE WHEN is_last THEN value ELSE 0 END
+            WHEN before IS NULL OR value < before THEN value
+            ELSE value - before
+        END
+    )::BIGINT AS spans
+FROM step
+GROUP BY service, instance_id, metric, reason

@@ -1,0 +1,126 @@
+"""What SDKs count of their own spans, read from their self-metrics."""
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from tests.workflow import drawn
+
+from tracejury.checks.evidence import Evidence
+from tracejury.checks.ingest import dropped_records
+from tracejury.config import Config
+from tracejury.otlp.decode import Encoding, Signal, decode
+from tracejury.scorecard.trust import trust
+from tracejury.store.reader import Reader, Row
+from tracejury.store.writer import Store
+from tracejury.workflow.rebuild import rebuild
+
+DELTA, CUMULATIVE = 1, 2
+STARTED, LIVE = "otel.sdk.span.started", "otel.sdk.span.live"
+PROCESSED = "otel.sdk.processor.span.processed"
+KEYS = {STARTED: "otel.span.sampling_result", PROCESSED: "error.type"}
+SAMPLED = "RECORD_AND_SAMPLE"
+
+# Start, time, count, and the value of the metric's attribute.
+Point = tuple[int, int, int, str]
+
+
+def send(
+    store: Store, metric: str, temporality: int, points: Sequence[Point], *, instance: str = "a"
+) -> None:
+    request = ExportMetricsServiceRequest()
+    holder = request.resource_metrics.add()
+    for key, value in (("service.name", "shop"), ("service.instance.id", instance)):
+        holder.resource.attributes.add(key=key).value.string_value = value
+    data = holder.scope_metrics.add().metrics.add(name=metric).sum
+    data.aggregation_temporality = temporality  # type: ignore[assignment]
+    for start, time, count, reason in points:
+        point = data.data_points.add(start_time_unix_nano=start, time_unix_nano=time, as_int=count)
+        if reason:
+            point.attributes.add(key=KEYS[metric]).value.string_value = reason
+    batch = decode(Signal.METRICS, Encoding.PROTOBUF, [request.SerializeToString()])
+    store.commit([batch], received_ns=drawn.RECEIVED_NS, source="test")
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store.in_memory() as opened:
+        yield opened
+
+
+def counted(store: Store) -> list[Row]:
+    with Reader.of(store) as reader:
+        rebuild(reader, Config())
+        return reader.rows("FROM sdk_instance ORDER BY instance_id")
+
+
+def started(store: Store) -> list[int | None]:
+    return [row["started"] for row in counted(store)]
+
+
+@pytest.mark.parametrize(
+    ("temporality", "points", "expected"),
+    [
+        (CUMULATIVE, [(1, 2, 10, SAMPLED), (1, 3, 15, SAMPLED)], 15),
+        (CUMULATIVE, [(1, 3, 15, SAMPLED), (1, 2, 10, SAMPLED)], 15),
+        (DELTA, [(1, 2, 10, SAMPLED), (2, 3, 15, SAMPLED)], 25),
+        # A reset, told by its start or, where none was sent, by the fall.
+        (CUMULATIVE, [(1, 2, 10, SAMPLED), (5, 6, 4, SAMPLED)], 14),
+        (CUMULATIVE, [(0, 2, 10, SAMPLED), (0, 3, 4, SAMPLED), (0, 4, 6, SAMPLED)], 16),
+    ],
+)
+def test_what_was_started_is_counted_over_the_whole_run(
+    store: Store, temporality: int, points: list[Point], expected: int
+) -> None:
+    send(store, STARTED, temporality, points)
+    assert started(store) == [expected]
+
+
+def test_processes_count_apart(store: Store) -> None:
+    send(store, STARTED, CUMULATIVE, [(1, 2, 10, SAMPLED)], instance="a")
+    send(store, STARTED, CUMULATIVE, [(7, 8, 3, SAMPLED)], instance="b")
+    assert started(store) == [10, 3]
+    with Reader.of(store) as reader:
+        rebuild(reader, Config())
+        assert trust(reader, ()).started_by_sdk == 13
+
+
+def test_every_count_has_its_column(store: Store) -> None:
+    send(store, STARTED, CUMULATIVE, [(1, 2, 10, SAMPLED), (1, 2, 7, "DROP")])
+    send(store, LIVE, CUMULATIVE, [(1, 2, 3, ""), (1, 3, 1, "")])
+    send(store, PROCESSED, DELTA, [(1, 2, 3, "queue_full"), (2, 3, 4, "queue_full"), (1, 2, 2, "")])
+    [row] = counted(store)
+    assert row == {
+        "service": "shop",
+        "instance_id": "a",
+        "started": 10,
+        "unsampled": 7,
+        "live": 1,
+        "processed": 2,
+        "dropped": 7,
+        "stored": 0,
+    }
+
+
+def test_without_self_metrics_nothing_is_counted_and_nothing_is_zero(store: Store) -> None:
+    send(store, "queue.depth", CUMULATIVE, [(1, 2, 10, "")])
+    assert counted(store) == []
+    with Reader.of(store) as reader:
+        rebuild(reader, Config())
+        assert trust(reader, ()).started_by_sdk is None
+
+
+def test_what_was_not_counted_is_unknown(store: Store) -> None:
+    send(store, LIVE, CUMULATIVE, [(1, 2, 3, "")])
+    [row] = counted(store)
+    assert (row["started"], row["dropped"], row["live"]) == (None, None, 3)
+
+
+def test_what_a_processor_dropped_is_a_finding(store: Store) -> None:
+    send(store, PROCESSED, DELTA, [(1, 2, 3, "queue_full"), (2, 3, 4, "queue_full")])
+    with Reader.of(store) as reader:
+        rebuild(reader, Config())
+        [unit] = dropped_records.judge(Evidence(reader, Config(), has_baseline=False)).units
+    assert [finding.message for finding in unit.findings] == [
+        "shop dropped 7 spans by its SDK's own count: queue_full."
+    ]
