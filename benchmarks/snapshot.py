@@ -2,9 +2,9 @@
 
     python -m benchmarks.snapshot [--gigabytes 1 5 10] [--folder DIR]
 
-For each size: a store is filled, a thread commits requests of 512 spans without a pause, and three
-snapshots are taken meanwhile. Each is opened as a reader does and must hold whole requests only, at
-least as many as were acknowledged when it was asked for, and each row of them. Needs twice the size
+A store is filled; at each size a thread commits requests of 512 spans without a pause while three
+snapshots are taken. Each is opened as a reader does and must hold whole requests only, at least as
+many as were acknowledged when it was asked for, and each row of them. Needs twice the largest size
 on disk.
 """
 
@@ -38,8 +38,8 @@ _FILL: Final = """
 """
 
 
-def fill(path: Path, size: int) -> None:
-    """Make a store of `size` bytes at `path`."""
+def grow(path: Path, size: int) -> None:
+    """Make the store at `path` at least `size` bytes large."""
     with Store.open(path) as store:
         connection = store.connection()
         step = 0
@@ -106,7 +106,7 @@ def check(snapshot: Path, acknowledged: int) -> float:
 def measure(folder: Path, size: int) -> None:
     """Print one line for a store of `size` bytes."""
     path = folder / "run.duckdb"
-    fill(path, size)
+    grow(path, size)
     with Store.open(path) as store, writing(store) as done:
         while len(done.took_s) < 100:
             time.sleep(0.1)
@@ -126,8 +126,6 @@ def measure(folder: Path, size: int) -> None:
             f"(without: {usual_s * 1e3:.0f} ms)   {len(stalls)} commits meanwhile",
             flush=True,
         )
-    for file in folder.iterdir():
-        file.unlink()
 
 
 def main() -> None:
@@ -138,7 +136,7 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="tracejury-snapshot-", dir=arguments.folder))
     try:
-        for gigabytes in arguments.gigabytes:
+        for gigabytes in sorted(arguments.gigabytes):
             measure(folder, int(gigabytes * 1e9))
     finally:
         shutil.rmtree(folder)
