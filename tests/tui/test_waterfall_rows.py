@@ -1,11 +1,13 @@
 """Every span that was stored is a row of its trace's waterfall, once, whatever its shape."""
 
-import random
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.samples.recorded import recording, stored
 from tests.shared_data import shared_data
 from tests.tui.odd_run import ODD, ODD_LOGS, ODD_TRACE
 from tests.tui.requests import Span, reader_of, trace_id
@@ -21,7 +23,7 @@ from tracejury.workflow import browse
 from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
 from tracejury.workflow.rebuild import rebuild
 
-RANDOM_TRACES = 40
+RANDOM_TRACES = 12
 
 
 @pytest.fixture(scope="module")
@@ -52,17 +54,35 @@ def test_every_span_of_an_odd_trace_is_shown_once(odd_trace: OpenTrace) -> None:
     assert sorted(span_names(tree)) == sorted(sent)
 
 
-def test_every_span_of_random_traces_is_shown_once() -> None:
-    chance = random.Random(1)
+traces = st.lists(
+    st.lists(st.tuples(st.integers(1, 8), st.integers(0, 11)), min_size=1, max_size=15),
+    min_size=1,
+    max_size=RANDOM_TRACES,
+)
+
+
+@given(traces)
+@settings(max_examples=8, deadline=None)
+def test_every_span_of_any_trace_is_shown_once(shapes: list[list[tuple[int, int]]]) -> None:
+    """Orphans, cycles, parents of themselves, and several spans with one id."""
     spans = [
-        Span(chance.randrange(1, 9), chance.randrange(0, 12), f"{number}", trace=trace)
-        for trace in range(1, RANDOM_TRACES)
-        for number in range(chance.randrange(1, 16))
+        Span(number, parent, f"{at}", trace=trace)
+        for trace, shape in enumerate(shapes, 1)
+        for at, (number, parent) in enumerate(shape)
     ]
-    reader = prepared(reader_of(spans))
-    for trace in range(1, RANDOM_TRACES):
+    reader = prepared(reader_of([*spans, *spans[::3]]))
+    for trace in range(1, len(shapes) + 1):
         sent = Counter(span.name for span in spans if span.trace == trace)
         assert Counter(span_names(waterfall(opened(reader, trace)))) == sent
+
+
+def test_every_span_of_a_recorded_run_is_shown_once() -> None:
+    run = recording("worker-kill")
+    sent = Counter(span["traceId"] for span in run.spans())
+    reader = prepared(stored(run))
+    traces = {trace: browse.open_trace(reader, trace) for trace in sent}
+    shown = {trace: len(span_names(waterfall(found))) for trace, found in traces.items() if found}
+    assert shown == sent
 
 
 def test_orphans_of_one_parent_lie_below_one_ghost_with_its_logs(odd_trace: OpenTrace) -> None:
@@ -113,12 +133,18 @@ def test_every_span_of_other_peoples_files_is_shown_once(tmp_path: Path) -> None
                 import_file(store, path)
     with Reader.open(tmp_path / "all.duckdb") as reader:
         prepared(reader)
-        stored = {
+        kept = {
             row["trace_id"]: row["spans"]
             for row in reader.rows("SELECT trace_id, count(*) AS spans FROM span GROUP BY trace_id")
         }
-        opened_traces = (browse.open_trace(reader, trace) for trace in stored)
+        opened_traces = (browse.open_trace(reader, trace) for trace in kept)
         shown = {
             found.trace_id: len(span_names(waterfall(found))) for found in opened_traces if found
         }
-    assert shown == stored != {}
+        arrived = reader.value("""
+            SELECT sum(received - rejected - duplicates)
+            FROM stored.delivery
+            WHERE signal = 'traces'
+        """)
+    assert shown == kept != {}
+    assert sum(kept.values()) == arrived

@@ -146,7 +146,11 @@ def _candidates(weighed: list[tuple[Row, float]]) -> tuple[Candidate, ...]:
             (unit, weight)
         )
     found = [_candidate(group) for group in merged.values()]
-    return tuple(sorted(found, key=lambda one: (-one.weight, -one.count, one.service, one.step)))
+    return tuple(sorted(found, key=_likeliest_first))
+
+
+def _likeliest_first(one: Candidate) -> tuple[float, int, str, str, str, str]:
+    return -one.weight, -one.count, one.service, one.step, one.target, one.error_type
 
 
 def _candidate(group: list[tuple[Row, float]]) -> Candidate:

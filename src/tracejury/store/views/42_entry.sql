@@ -8,10 +8,10 @@
 --   rootless       BOOLEAN  nothing stored is a root: the earliest orphan stands in
 SELECT
     instance.instance_no,
-    arg_min(node.span_no, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_no)) AS span_no,
-    arg_min(node.service, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_no)) AS entry_service,
-    arg_min(node.name, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_no)) AS entry_name,
-    arg_min(node.kind, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_no)) AS entry_kind,
+    arg_min(node.span_no, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_id, node.span_no)) AS span_no,
+    arg_min(node.service, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_id, node.span_no)) AS entry_service,
+    arg_min(node.name, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_id, node.span_no)) AS entry_name,
+    arg_min(node.kind, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_id, node.span_no)) AS entry_kind,
     min(rank) > 0 AS rootless
 FROM (
     SELECT

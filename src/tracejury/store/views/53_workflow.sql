@@ -15,20 +15,20 @@ SELECT
     CASE
         -- Spring Batch says how a job runs, not what started it.
         WHEN bool_or(field.trigger = 'timer' OR field.schedule <> 'spring_batch') THEN 'cron'
-        WHEN any_value(instance.entry_kind) = 'SERVER'
+        WHEN arg_min(instance.entry_kind, instance.instance_no) = 'SERVER'
             AND bool_or(regexp_matches(
                 coalesce(field.http_route, field.url_path, instance.entry_name),
                 '/(web)?hooks?(/|$)|/callbacks?(/|$)'
             ))
             THEN 'webhook'
-        WHEN any_value(instance.entry_kind) = 'SERVER'
+        WHEN arg_min(instance.entry_kind, instance.instance_no) = 'SERVER'
             AND bool_or(regexp_matches(
                 coalesce(field.http_route, field.url_path, instance.entry_name), '/admin(/|$)'
             ))
             THEN 'admin'
-        WHEN any_value(instance.entry_kind) = 'SERVER' THEN 'user'
-        WHEN any_value(instance.entry_kind) = 'CONSUMER' THEN 'queue'
-        WHEN any_value(instance.entry_kind) = 'INTERNAL' THEN 'cron'
+        WHEN arg_min(instance.entry_kind, instance.instance_no) = 'SERVER' THEN 'user'
+        WHEN arg_min(instance.entry_kind, instance.instance_no) = 'CONSUMER' THEN 'queue'
+        WHEN arg_min(instance.entry_kind, instance.instance_no) = 'INTERNAL' THEN 'cron'
         ELSE 'unclassified'
     END AS trigger,
     count(*) AS instances,

@@ -1,0 +1,51 @@
+"""What an audit says depends on what happened, not on how it was delivered."""
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.scorecard.generated_runs import runs
+from tests.workflow.drawn import Record, stored
+
+from tracejury.config import Config
+from tracejury.report.json import audit_document
+from tracejury.scorecard.audit import audit
+
+DECLARED = Config(sampling="none")
+
+
+def said(*requests: list[Record]) -> Any:
+    """Everything but when it was said, how often records came, and which of them are shown.
+
+    Findings show the first few records in the order of arrival.
+    """
+    with stored(*requests) as reader:
+        document: Any = json.loads(json.dumps(audit_document(audit(reader, DECLARED))))
+    document.pop("judged_at")
+    document["trust"].pop("duplicates", None)
+    return _without_evidence(document)
+
+
+def _without_evidence(document: Any) -> Any:
+    match document:
+        case dict():
+            return {
+                key: _without_evidence(value)
+                for key, value in document.items()
+                if key != "evidence"
+            }
+        case list():
+            return [_without_evidence(value) for value in document]
+    return document
+
+
+@given(runs(), st.randoms(use_true_random=False), st.data())
+@settings(max_examples=8, deadline=None)
+def test_neither_order_nor_duplicates_change_what_is_said(
+    run: list[Record], order: Any, data: st.DataObject
+) -> None:
+    shuffled = order.sample(run, len(run))
+    again = data.draw(st.lists(st.sampled_from(run), max_size=4))
+    cut = data.draw(st.integers(0, len(run)))
+    assert said(shuffled[:cut], shuffled[cut:], again) == said(run)
