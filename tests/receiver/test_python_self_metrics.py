@@ -72,8 +72,8 @@ def test_a_queue_that_overflows_is_seen_in_the_self_metrics(receiver: Running) -
         )
     assert (counted["service"], counted["instance_id"]) == ("shop", "one")
     assert (counted["started"], counted["live"]) == (1001, 1)
-    # The SDK counts a drop when it finds the queue full, though its exporter may then make room: its
-    # word that spans were dropped is good, and their number is started - live - stored.
+    # The SDK counts a drop when it finds the queue full, though its exporter may then make room:
+    # its word that spans were dropped is good; their number is started - live - stored.
     assert counted["dropped"] > 0
     assert counted["stored"] == counted["processed"]
     assert 0 < counted["stored"] < counted["started"] - counted["live"]

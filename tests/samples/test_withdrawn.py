@@ -68,10 +68,14 @@ def delivered(name: str, *, seed: int, again: float) -> Reader:
 
 
 def said(judgement: Audit) -> Any:
-    """Everything but when it was said, how often records came, and their row numbers."""
+    """Everything but when it was said, how often records came, and their row numbers.
+
+    A record that comes twice is redacted twice.
+    """
     document: Any = json.loads(json.dumps(audit_document(judgement)))
     document.pop("judged_at")
     document["trust"].pop("duplicates")
+    document["trust"].pop("redacted", None)
     return _without_rows(document)
 
 

@@ -56,7 +56,7 @@ _PAUSES: Final = """
         SELECT
             attempt.how,
             attempt.group_no,
-            node.span_no,
+            attempt.number,
             node.service,
             node.name,
             node.start_ns - lag(coalesce(node.end_ns, node.start_ns)) OVER attempts AS pause_ns
@@ -70,7 +70,7 @@ _PAUSES: Final = """
             *,
             pause_ns >= $jitter * lag(pause_ns) OVER (
                 PARTITION BY how, group_no
-                ORDER BY span_no
+                ORDER BY number
             ) AS has_grown
         FROM pause
     ),
@@ -84,7 +84,7 @@ _PAUSES: Final = """
             max(pause_ns) AS longest_ns,
             min(pause_ns) >= $long_ns
                 OR (bool_and(coalesce(has_grown, true))
-                    AND arg_max(pause_ns, span_no) > arg_min(pause_ns, span_no)) AS is_patient,
+                    AND arg_max(pause_ns, number) > arg_min(pause_ns, number)) AS is_patient,
             count(*) FILTER (pause_ns < $short_ns) >= 3 AS is_hasty
         FROM compared
         GROUP BY how, group_no

@@ -114,7 +114,7 @@ _REPEATED: Final = """
         coalesce(
             list(
                 {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY judged.done DESC, node.span_no
+                ORDER BY judged.done DESC, node.start_ns, node.span_id
             ) FILTER (judged.is_doubled)[:$shown],
             []
         ) AS evidence

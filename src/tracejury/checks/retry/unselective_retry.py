@@ -51,7 +51,12 @@ _RETRIED: Final = """
             ON again.instance_no = failure.instance_no
             AND again.number > 1
             AND again.start_ns >= coalesce(failure.end_ns, failure.start_ns)
-        WHERE failure.failed
+        JOIN item_run AS earlier
+            ON earlier.instance_no = again.instance_no
+            AND earlier.item = again.item
+            AND earlier.number < again.number
+        -- What is left of one lost run looks like a second one.
+        WHERE failure.failed AND NOT again.is_fragment AND NOT earlier.is_fragment
         GROUP BY failure.instance_no
     ),
     crashed AS (
