@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -15,6 +16,7 @@ from tests.workflow import drawn
 from tests.workflow.drawn import Event, Log, Record, Span
 
 from tracejury.otlp.decode import Encoding, Signal, decode
+from tracejury.store.content_hash import ContentHashes
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Committed, Store
 from tracejury.telemetry.batch import Batch
@@ -251,3 +253,10 @@ def test_points_that_differ_in_anything_are_different() -> None:
     [committed] = commit(store, decode(Signal.METRICS, Encoding.PROTOBUF, bodies))
     assert committed == Committed(len(changes), len(changes), 0, 0)
     store.close()
+
+
+def test_values_that_are_all_missing_have_a_hash() -> None:
+    nothing = pa.array([None, None], pa.string()).dictionary_encode()
+    assert not len(nothing.dictionary)
+    hashes = ContentHashes({"values": pa.table({"value": nothing})}).rows("values")
+    assert hashes[0] == hashes[1]

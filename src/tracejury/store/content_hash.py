@@ -42,7 +42,8 @@ class ContentHashes:
         for at, column in columns.items():
             found = _numbers(column) if texts[at] is None else next(of_text)
             if pa.types.is_dictionary(column.type):
-                found = found[_filled(column.indices)]
+                # Where every value is missing, the dictionary may be empty.
+                found = np.append(found, _NULL)[_filled(column.indices)]
             if column.null_count:
                 found[column.is_null().to_numpy(zero_copy_only=False)] = _NULL
             self._hashes[at[0]].append(found)
