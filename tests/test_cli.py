@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -26,6 +27,7 @@ from tests.workflow import drawn
 from tests.workflow.drawn import Log, Record, Span
 from tracejury.cli import main
 from tracejury.otlp.signals import Signal
+from tracejury.receiver.import_files import Loaded, import_file
 from tracejury.store.reader import Reader
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
@@ -465,3 +467,17 @@ def test_hostile_names_reach_no_terminal(tmp_path: Path) -> None:
         ran = called(tmp_path, "audit", "run.jsonl", "--format", form)
         assert ran.stdout
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", ran.stdout)
+
+
+def test_what_an_interrupted_import_has_stored_is_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any) -> Loaded:
+        import_file(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tracejury.receiver.import_files.import_file", interrupted)
+    ran = called(tmp_path, "import", folder / "run.jsonl", "--store", "new.duckdb")
+    assert ran.returncode == 130
+    with Reader.open(tmp_path / "new.duckdb") as reader:
+        assert reader.value("SELECT count(*) FROM stored.span") == len(RUN)

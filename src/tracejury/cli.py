@@ -307,19 +307,23 @@ def _import(options: argparse.Namespace) -> int:
     loads: list[Loaded] = []
     config = _config(options)
     path = _store_path(config)
-    is_new = not path.exists()
+    is_new, is_bare = not path.exists(), False
     try:
         with (
             Store.open(path, kind="import", keeping=config.keeping) as store,
             reading() as progress,
         ):
-            for file in options.files:
-                loaded = import_file(store, file, progress(file))
-                print(_loaded_line(file, loaded))
-                _tell(file, loaded)
-                loads.append(loaded)
+            try:
+                for file in options.files:
+                    loaded = import_file(store, file, progress(file))
+                    print(_loaded_line(file, loaded))
+                    _tell(file, loaded)
+                    loads.append(loaded)
+            finally:
+                # Asked of the store: a file that was interrupted may have been stored in part.
+                is_bare = not store.has_deliveries
     finally:
-        if is_new and not any(loaded.stored for loaded in loads):
+        if is_new and is_bare:
             path.unlink(missing_ok=True)  # a store that nothing was loaded into is no store
     if not any(loaded.refused or loaded.rejected for loaded in loads):
         return DONE

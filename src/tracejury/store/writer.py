@@ -183,6 +183,13 @@ class Store:
         redacted = [self._redactor.redact(batch) for batch in batches]
         return [batch for batch, _ in redacted], sum(count for _, count in redacted)
 
+    @property
+    def has_deliveries(self) -> bool:
+        """Whether anything was ever committed."""
+        with self._lock, self._writing():
+            found = self._connection.execute("SELECT 1 FROM stored.delivery LIMIT 1").fetchone()
+        return found is not None
+
     def checkpoint(self) -> None:
         """Move what the log holds into the file itself."""
         with self._checkpointing, self._lock, self._writing():
