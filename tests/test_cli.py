@@ -185,6 +185,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("serve --grpc-port 0 --http-port 0 --store .", ["folder"]),
         ("serve --grpc-port 0 --http-port 0 --store notes.txt", ["notes.txt"]),
         ("serve", ["No store is named"]),
+        ("live", ["No store is named"]),
+        ("live run.jsonl --store new.duckdb", ["`live` takes no files"]),
+        ("live --grpc-port 0 --http-port 0 --store .", ["folder"]),
+        ("live --grpc-port 0 --http-port 0 --store absent/new.duckdb", ["absent"]),
+        ("live --grpc-port 0 --http-port 0 --store notes.txt", ["notes.txt", "not a DuckDB file"]),
+        ("live --grpc-port 0 --http-port 0 --store theirs.duckdb", ["not a tracejury store"]),
+        ("live --store new.duckdb --tls-cert absent.pem", ["TLS needs both"]),
         ("", ["COMMAND"]),
         ("judge", ["judge"]),
     ],
@@ -280,6 +287,33 @@ def test_a_port_in_use_is_named(folder: Path, tmp_path: Path, option: str) -> No
             folder, "serve", "--store", tmp_path / "new.duckdb", option, port, other, "0"
         )
     refused(ran, port, option)
+
+
+def test_a_query_that_is_interrupted_ends_at_once(folder: Path) -> None:
+    """Whatever it works at just then: Python, or DuckDB, which says it in words of its own."""
+    endless = "SELECT count(*) FROM range(100000000000) a, range(100000) b"
+    for seconds in (0.5, 5):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _ASKED, "run.duckdb", endless],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=seconds)
+        process.send_signal(signal.SIGINT)
+        said, errors = process.communicate(timeout=20)
+        assert (process.returncode, said, errors) == (130, "", "tracejury: interrupted.\n")
+
+
+# Where a test run ignores SIGINT, as one in the background does, its children would as well.
+_ASKED = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from tracejury.cli import main
+sys.exit(main(["sql", "--store", *sys.argv[1:]]))
+"""
 
 
 def test_an_audit_is_told_by_its_status(folder: Path) -> None:

@@ -28,6 +28,9 @@ NOT_DONE: Final = 2
 
 _SAMPLE: Final = "provider-hang"
 
+# DuckDB's words for a Ctrl-C while it works.
+_INTERRUPTED_QUERY: Final = "Query interrupted"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
@@ -41,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TracejuryError as error:
         print(f"tracejury: {error}", file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and str(error) != _INTERRUPTED_QUERY:
+            raise
         print("tracejury: interrupted.", file=sys.stderr)
         return 130
     except BrokenPipeError:

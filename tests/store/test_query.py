@@ -102,3 +102,9 @@ def test_a_query_ends_with_its_time() -> None:
     )
     with stored([Span(1)]) as reader, pytest.raises(QueryError, match=r"longer than 0\.2 s"):
         ask(reader, endless, time_limit_s=0.2)
+
+
+def test_duckdb_draws_no_progress_between_results(tmp_path: Path) -> None:
+    with Reader.open(written(tmp_path / "run.duckdb")) as reader, stored([Span(1, "a")]) as memory:
+        for each in (reader, memory):
+            assert each.value("SELECT current_setting('enable_progress_bar')") is False

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from tracejury.config import Config
 from tracejury.errors import ReceiverError
+from tracejury.store.connection import refuse_what_is_no_place
 
 _START_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 30.0
@@ -24,16 +25,28 @@ _LAST_WORDS: Final = "Ctrl-C stops."
 def receiving(store: Path, config: Config) -> Iterator[str]:
     """Receive into `store` until the block ends; yields what it announced: where it listens.
 
-    Raises `ReceiverError`, with what the child said, when it does not start.
+    Its log stands beside the store. Raises `StoreError` when no store can stand there and
+    `ReceiverError` when the child does not start, with what it said; then no log is left.
     """
+    refuse_what_is_no_place(store)
     log = store.with_name(f"{store.name}.log")
     command = [sys.executable, "-m", "tracejury.cli", "serve", *_options(store, config)]
-    with log.open("wb") as sink:
+    with _written(log) as sink:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)  # noqa: S603 - our own interpreter and arguments
         try:
             yield _announced(child, log)
         finally:
             _stop(child)
+
+
+def _written(log: Path) -> BinaryIO:
+    try:
+        return log.open("wb")
+    except OSError as error:
+        raise ReceiverError(
+            f"The receiver's log {log} cannot be written: {error.strerror}.",
+            next_step="Name a --store in a folder that can be written.",
+        ) from error
 
 
 def _options(store: Path, config: Config) -> Iterator[str]:
@@ -52,9 +65,9 @@ def _announced(child: "subprocess.Popen[bytes]", log: Path) -> str:
     while _LAST_WORDS not in log.read_text(errors="replace"):
         if child.poll() is not None or time.monotonic() > deadline:
             said = log.read_text(errors="replace").strip().removeprefix("tracejury: ")
-            raise ReceiverError(
-                said or "The receiver did not start.", next_step=f"Its log is {log}."
-            )
+            log.unlink()
+            # What the child said ends with its own next step.
+            raise ReceiverError(said or "The receiver did not start.", next_step="")
         time.sleep(_POLL_S)
     said = log.read_text(errors="replace")
     return said[said.index("Listening") : said.index(_LAST_WORDS)]

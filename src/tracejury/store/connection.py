@@ -23,17 +23,14 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     Raises `StoreHeldError` when a writer holds it, `StoreError` when it is no DuckDB file or
     cannot be reached.
     """
-    if path.is_dir():
-        raise StoreError(f"{path} is a folder.", next_step="Name a file for the store.")
     if read_only and not path.exists():
         raise StoreError(
             f"There is no store at {path}.",
             next_step="Record one with `tracejury serve --store` or `tracejury import`.",
         )
-    if not path.parent.is_dir():
-        raise StoreError(f"The folder {path.parent} does not exist.", next_step="Create it first.")
+    refuse_what_is_no_place(path)
     try:
-        return duckdb.connect(
+        connection = duckdb.connect(
             str(path),
             read_only=read_only,
             config={
@@ -43,6 +40,20 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         )
     except duckdb.Error as error:
         raise _explain(path, str(error)) from error
+    return quiet(connection)
+
+
+def quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """`connection`, without the progress bar that DuckDB draws on stdout, between the results."""
+    return connection.execute("SET enable_progress_bar = false")
+
+
+def refuse_what_is_no_place(path: Path) -> None:
+    """Raise `StoreError` where no store can stand: at a folder, or in one that is not there."""
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder.", next_step="Name a file for the store.")
+    if not path.parent.is_dir():
+        raise StoreError(f"The folder {path.parent} does not exist.", next_step="Create it first.")
 
 
 def format_of(connection: duckdb.DuckDBPyConnection, path: Path) -> int:

@@ -5,7 +5,7 @@ COPY inside of a CTE for a SELECT. So the query runs on a read-only open, withou
 with the configuration locked, and with bounds on time and memory.
 """
 
-import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from tracejury.errors import QueryError
 from tracejury.store.reader import Reader
 
 _TIME_LIMIT_S: Final = 60.0
+_INTERRUPT_AGAIN_S: Final = 0.1
 _MEMORY_LIMIT: Final = "4GB"
 _ONE_SELECT: Final = "Ask with one SELECT over the views that docs/views.md lists."
 
@@ -36,23 +37,33 @@ def ask(reader: Reader, sql: str, *, time_limit_s: float = _TIME_LIMIT_S) -> Ans
     connection = reader.connection()
     _one_select(connection, sql)
     _lock(connection)
-    watchdog = threading.Timer(time_limit_s, connection.interrupt)
-    watchdog.start()
+    # In a thread of its own: DuckDB swallows a Ctrl-C that arrives while it plans.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        answer = thread.submit(_answer, connection, sql)
+        try:
+            wait([answer], timeout=time_limit_s)
+        finally:
+            is_late = not answer.done()
+            while not answer.done():
+                connection.interrupt()
+                wait([answer], timeout=_INTERRUPT_AGAIN_S)
+    if is_late:
+        raise QueryError(
+            f"The query took longer than {time_limit_s:g} s.", next_step="Narrow it, or aggregate."
+        )
+    return answer.result()
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
     try:
         cursor = connection.execute(sql)
         columns = tuple(column[0] for column in cursor.description or ())
         return Answer(columns, cursor.fetchall())
-    except duckdb.InterruptException as error:
-        raise QueryError(
-            f"The query took longer than {time_limit_s:g} s.", next_step="Narrow it, or aggregate."
-        ) from error
     except duckdb.Error as error:
         raise QueryError(
             f"The query failed: {str(error).splitlines()[0].removesuffix('.')}.",
             next_step="The views and their columns are listed in docs/views.md.",
         ) from error
-    finally:
-        watchdog.cancel()
 
 
 def _lock(connection: duckdb.DuckDBPyConnection) -> None:

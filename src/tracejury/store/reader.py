@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from tracejury.errors import StoreError
 from tracejury.store.acknowledged import missing_records
-from tracejury.store.connection import FORMAT_VERSION, StoreHeldError, connect, format_of
+from tracejury.store.connection import FORMAT_VERSION, StoreHeldError, connect, format_of, quiet
 from tracejury.store.migration import migrate_file
 from tracejury.store.snapshot import discard_snapshot, request_snapshot
 from tracejury.store.writer import Store
@@ -108,7 +108,7 @@ class Reader:
     @classmethod
     def of(cls, store: Store) -> Self:
         """Read a store in memory through its own connection."""
-        return cls(store.connection().cursor())
+        return cls(quiet(store.connection().cursor()))
 
     @property
     def is_snapshot(self) -> bool:
