@@ -16,6 +16,7 @@ VIEWS = (
     "resource_attribute",
     "log_record",
     "metric_point",
+    "alert",
 )
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from aiohttp import web
 
 from tracejury.otlp.signals import Encoding, Signal
+from tracejury.receiver.alert_webhook import Content
 from tracejury.receiver.answers import Accepted, Code, Refused
 from tracejury.receiver.responses import export_response, rpc_status
 
@@ -21,10 +22,11 @@ _STATUSES: Final = {
 }
 
 
-def acceptance(signal: Signal, encoding: Encoding, accepted: Accepted) -> web.Response:
-    return web.Response(
-        body=export_response(signal, encoding, accepted), content_type=CONTENT_TYPES[encoding]
-    )
+def acceptance(signal: Content, encoding: Encoding, accepted: Accepted) -> web.Response:
+    body = b"{}"
+    if isinstance(signal, Signal):
+        body = export_response(signal, encoding, accepted)
+    return web.Response(body=body, content_type=CONTENT_TYPES[encoding])
 
 
 def refusal(

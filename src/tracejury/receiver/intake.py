@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tracejury.config import REQUEST_LIMIT
-from tracejury.otlp.signals import Encoding, Signal
+from tracejury.otlp.signals import Encoding
 from tracejury.receiver.access import Access
 from tracejury.receiver.admission import Admission, Hold, OverloadError
+from tracejury.receiver.alert_webhook import Content
 from tracejury.receiver.answers import Answer, overloaded
 from tracejury.receiver.meter import Meter
 from tracejury.receiver.pipeline import Pipeline
@@ -24,7 +25,7 @@ class Intake:
     request_limit: int = REQUEST_LIMIT
 
     async def take(
-        self, signal: Signal, encoding: Encoding, read: Callable[[Hold], Awaitable[bytes]]
+        self, signal: Content, encoding: Encoding, read: Callable[[Hold], Awaitable[bytes]]
     ) -> Answer:
         """The answer to the request whose body `read` gives; too many of them are turned away."""
         try:

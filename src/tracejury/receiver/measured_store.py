@@ -30,6 +30,8 @@ class MeasuredStore(Store):
 
 def _kind(batch: Batch) -> str:
     """What a batch holds; it is of one signal."""
+    if batch.alerts.num_rows:
+        return "alerts"
     if batch.points.num_rows:
         return "points"
     return "logs" if batch.logs.num_rows else "spans"

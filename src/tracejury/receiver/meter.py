@@ -53,7 +53,7 @@ class Meter:
             ),
             *_counter(
                 "records",
-                "Spans, log records and data points, by what became of them.",
+                "Spans, log records, data points and alerts, by what became of them.",
                 ("kind", "outcome"),
                 self._records,
             ),

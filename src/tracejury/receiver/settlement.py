@@ -10,6 +10,7 @@ from tracejury.errors import StoreError
 from tracejury.otlp.decode import decode
 from tracejury.otlp.json_spelling import odd_spelling
 from tracejury.otlp.signals import Encoding, MalformedRequest, Signal
+from tracejury.receiver.alert_webhook import Content, alerts_of
 from tracejury.receiver.answers import RETRY_AFTER_FAILURE_S, Accepted, Answer, Code, Refused
 from tracejury.store.writer import Store
 from tracejury.telemetry.batch import Batch
@@ -19,9 +20,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One OTLP request as it came, decompressed."""
+    """One request as it came, decompressed."""
 
-    signal: Signal
+    signal: Content
     encoding: Encoding
     body: bytes
 
@@ -41,7 +42,7 @@ def read(requests: Sequence[Request]) -> Reading:
     for (signal, encoding), positions in _groups(requests).items():
         bodies = [requests[position].body for position in positions]
         outcomes = _decode(signal, encoding, bodies, reading.batches)
-        if encoding is Encoding.JSON:
+        if encoding is Encoding.JSON and isinstance(signal, Signal):
             outcomes = [
                 _warned(outcome, body) for outcome, body in zip(outcomes, bodies, strict=True)
             ]
@@ -101,19 +102,22 @@ def _write(store: Store, reading: Reading) -> list[Answer]:
     return reading.answers
 
 
-def _groups(requests: Sequence[Request]) -> dict[tuple[Signal, Encoding], list[int]]:
-    groups: dict[tuple[Signal, Encoding], list[int]] = defaultdict(list)
+def _groups(requests: Sequence[Request]) -> dict[tuple[Content, Encoding], list[int]]:
+    groups: dict[tuple[Content, Encoding], list[int]] = defaultdict(list)
     for position, request in enumerate(requests):
         groups[request.signal, request.encoding].append(position)
     return groups
 
 
 def _decode(
-    signal: Signal, encoding: Encoding, bodies: Sequence[bytes], batches: list[Batch]
+    signal: Content, encoding: Encoding, bodies: Sequence[bytes], batches: list[Batch]
 ) -> list[Answer]:
     """Add the batches of `bodies` to `batches`; the answers hold once those are committed."""
     try:
-        batch = decode(signal, encoding, bodies)
+        if isinstance(signal, Signal):
+            batch = decode(signal, encoding, bodies)
+        else:
+            batch = alerts_of(bodies)
     except MalformedRequest as error:
         if len(bodies) == 1:
             return [Refused(Code.INVALID_ARGUMENT, str(error))]

@@ -10,7 +10,8 @@ def trust(reader: Reader, checks: tuple[CheckResult, ...]) -> Trust:
         WITH delivered AS (
             SELECT
                 coalesce(sum(received) FILTER (signal = 'metrics'), 0)::BIGINT AS metric_points,
-                coalesce(sum(duplicates), 0)::BIGINT AS duplicates,
+                -- Alertmanager repeats what fires; that says nothing of the exporters.
+                coalesce(sum(duplicates) FILTER (signal <> 'alerts'), 0)::BIGINT AS duplicates,
                 coalesce(sum(rejected), 0)::BIGINT AS rejected
             FROM stored.delivery
         ),

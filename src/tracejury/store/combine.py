@@ -62,6 +62,7 @@ def combine(batches: Sequence[Batch]) -> Batch:
         point_attributes=joined("point_attributes", owner=offsets["points"]),
         exemplars=joined("exemplars", owner=offsets["points"]),
         exemplar_attributes=joined("exemplar_attributes", owner=offsets["exemplars"]),
+        alerts=joined("alerts", request=requests),
     )
 
 

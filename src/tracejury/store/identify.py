@@ -19,6 +19,9 @@ _TABLES: Final = [
     field.name for field in fields(Batch) if field.name not in {"requests", "rejections"}
 ]
 
+# Alertmanager repeats an alert while it fires; the rest of what it says may change meanwhile.
+_SAME_ALERT: Final = ["fingerprint", "starts_ns", "status", "ends_ns"]
+
 # Where a record stands in its batch says nothing about what it is.
 _PLACES: Final = frozenset({"request", "resource", "scope", "metric", "owner"})
 
@@ -28,7 +31,7 @@ class Incoming:
     """A batch whose tables have more columns.
 
     All have `row`; resources, scopes and metrics `id`; spans, log records and points `resource_id`,
-    `scope_id` and `identity`; points `metric_id`.
+    `scope_id` and `identity`; points `metric_id`; alerts `identity`.
     """
 
     batch: Batch
@@ -38,6 +41,7 @@ def identify(batch: Batch) -> Incoming:
     """The batch with its identities. Safe to call from several threads at once."""
     lists = {f"points.{name}": items for name, items in items_of_lists(batch.points)}
     tables = {name: getattr(batch, name) for name in _TABLES} | lists
+    tables["alerts"] = batch.alerts.select(_SAME_ALERT)
     content = ContentHashes({name: _content(rows) for name, rows in tables.items()})
 
     def digests(owners: pa.Table, parts: str, *inner: Hashes) -> Hashes:
@@ -81,6 +85,9 @@ def identify(batch: Batch) -> Incoming:
             metrics=_numbered(metrics).append_column("id", pa.array(metric_ids)),
             points=points.append_column("identity", pa.array(point_hashes)),
             exemplars=_numbered(batch.exemplars),
+            alerts=_numbered(batch.alerts).append_column(
+                "identity", pa.array(content.rows("alerts"))
+            ),
         )
     )
 

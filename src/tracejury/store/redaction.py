@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tracejury.config import Redaction
 from tracejury.errors import UsageError
+from tracejury.store.alert_redaction import redact_alerts
 from tracejury.telemetry.batch import ATTRIBUTES, Batch
 from tracejury.telemetry.secrets import HINT, MARK, RULES, is_secret_key
 
@@ -72,6 +73,9 @@ class Redactor:
             redacted += count
         for name, columns in _TEXTS.items():
             changed[name], count = self._texts(getattr(batch, name), columns)
+            redacted += count
+        if batch.alerts.num_rows:
+            changed["alerts"], count = redact_alerts(batch.alerts, self._attributes)
             redacted += count
         return (replace(batch, **changed) if redacted else batch), redacted
 

@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What became of one batch. Counts are of spans, log records and data points together."""
+    """What became of one batch. Counts are of spans, log records, points and alerts together."""
 
     received: int
     stored: int
@@ -114,15 +114,22 @@ class Store:
                 ("log_record", "log_no"),
                 ("metric_point", "point_no"),
                 ("exemplar", "exemplar_no"),
+                ("alert", "alert_no"),
             )
         }
         self._next_request = max(
-            _next_number(connection, table, "request_no")
-            for table in ("span", "log_record", "metric_point")
+            _next_number(connection, table, column)
+            for table, column in (
+                ("span", "request_no"),
+                ("log_record", "request_no"),
+                ("metric_point", "request_no"),
+                ("alert", "notification_no"),
+            )
         )
         self._spans = Identities(_column(connection, "span", "identity"))
         self._logs = Identities(_column(connection, "log_record", "identity"))
         self._points = Identities(_column(connection, "metric_point", "identity"))
+        self._alerts = Identities(_column(connection, "alert", "identity"))
         self._metrics = set(_column(connection, "metric", "metric_id").tolist())
         self._resources = set(_column(connection, "resource", "resource_id").tolist())
         self._scopes = set(_column(connection, "scope", "scope_id").tolist())
@@ -168,11 +175,13 @@ class Store:
                 spans=_first_of_their_kind(batch.spans, self._spans),
                 logs=_new_to_earlier_requests(batch.logs, self._logs),
                 points=_new_to_earlier_requests(batch.points, self._points),
+                alerts=_first_of_their_kind(batch.alerts, self._alerts),
             )
             self._insert_origins(incoming)
             self._insert_spans(batch, kept.spans, received_ns)
             self._insert_logs(batch, kept.logs, received_ns)
             self._insert_points(batch, kept.points, received_ns)
+            self._insert_alerts(batch, kept.alerts, received_ns)
             self._append("attribute_key", self._keys.added())
             committed = self._record_delivery(batches, kept, received_ns, source)
             self._record_redaction(redacted, received_ns)
@@ -408,6 +417,23 @@ class Store:
         self._append("exemplar", exemplars.add_column(0, "exemplar_no", numbers))
         self._append_attributes("exemplar", batch.exemplar_attributes, of_kept)
 
+    def _insert_alerts(self, batch: Batch, is_kept: Mask, received_ns: int) -> None:
+        alerts = batch.alerts.filter(pa.array(is_kept))
+        if not alerts.num_rows:
+            return
+        self._connection.register("incoming", alerts)
+        self._connection.execute(
+            """
+            INSERT INTO stored.alert
+            SELECT
+                ? + row, ? + request, ?, status, starts_ns, ends_ns, fingerprint, generator_url,
+                labels, annotations, receiver, group_key, notification, identity
+            FROM incoming
+            """,
+            [self._next["alert_no"], self._next_request, received_ns],
+        )
+        self._connection.unregister("incoming")
+
     def _append_attributes(self, kind: str, attributes: pa.Table, is_kept: Mask) -> None:
         """Store the attributes of the rows of one kind that are kept."""
         if not attributes.num_rows:
@@ -429,7 +455,7 @@ class Store:
         self, batches: Sequence[Batch], kept: "_Kept", received_ns: int, source: str
     ) -> list[Committed]:
         committed = []
-        ends = {"traces": 0, "logs": 0, "metrics": 0}
+        ends = {"traces": 0, "logs": 0, "metrics": 0, "alerts": 0}
         for batch in batches:
             outcomes = []
             for signal, rows, is_kept in kept.by_signal(batch):
@@ -470,6 +496,7 @@ class Store:
         self._spans.add(batch.spans["identity"].to_numpy()[kept.spans])
         self._logs.add(batch.logs["identity"].to_numpy()[kept.logs])
         self._points.add(batch.points["identity"].to_numpy()[kept.points])
+        self._alerts.add(batch.alerts["identity"].to_numpy()[kept.alerts])
         self._resources.update(batch.resources["id"].to_pylist())
         self._scopes.update(batch.scopes["id"].to_pylist())
         self._metrics.update(batch.metrics["id"].to_pylist())
@@ -479,8 +506,9 @@ class Store:
         self._next["log_no"] += batch.logs.num_rows
         self._next["point_no"] += batch.points.num_rows
         self._next["exemplar_no"] += batch.exemplars.num_rows
+        self._next["alert_no"] += batch.alerts.num_rows
         self._next_request += batch.requests
-        self._records += sum(int(mask.sum()) for mask in (kept.spans, kept.logs, kept.points))
+        self._records += kept.records
         self._acknowledge()
 
 
@@ -491,6 +519,12 @@ class _Kept:
     spans: Mask
     logs: Mask
     points: Mask
+    alerts: Mask
+
+    @property
+    def records(self) -> int:
+        masks = (self.spans, self.logs, self.points, self.alerts)
+        return sum(int(mask.sum()) for mask in masks)
 
     def by_signal(self, batch: Batch) -> tuple[tuple[str, pa.Table, Mask], ...]:
         """Each signal with its records in `batch`, and which of the whole commit are kept."""
@@ -498,12 +532,13 @@ class _Kept:
             ("traces", batch.spans, self.spans),
             ("logs", batch.logs, self.logs),
             ("metrics", batch.points, self.points),
+            ("alerts", batch.alerts, self.alerts),
         )
 
 
-def _first_of_their_kind(spans: pa.Table, known: Identities) -> Mask:
-    """Which spans are stored neither already nor earlier in this commit."""
-    identity = spans["identity"].to_numpy()
+def _first_of_their_kind(records: pa.Table, known: Identities) -> Mask:
+    """Which spans or alerts are stored neither already nor earlier in this commit."""
+    identity = records["identity"].to_numpy()
     is_first = np.zeros(len(identity), dtype=bool)
     is_first[np.unique(identity, return_index=True)[1]] = True
     return is_first & ~known.among(identity)

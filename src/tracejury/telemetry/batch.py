@@ -126,6 +126,23 @@ EXEMPLARS: Final = pa.schema(
     ]
 )
 
+# What one alert of an Alertmanager webhook says, and what is said of all alerts of the webhook.
+ALERTS: Final = pa.schema(
+    [
+        ("request", pa.uint32()),  # position of the webhook in the batch
+        ("status", pa.string()),  # firing or resolved
+        ("starts_ns", pa.uint64()),  # null: none was sent
+        ("ends_ns", pa.uint64()),  # null: not known yet, so it still fires
+        ("fingerprint", pa.string()),
+        ("generator_url", pa.string()),
+        ("labels", pa.string()),  # a JSON object of texts
+        ("annotations", pa.string()),  # a JSON object of texts
+        ("receiver", pa.string()),
+        ("group_key", pa.string()),
+        ("notification", pa.string()),  # a JSON object: the rest of the webhook's fields
+    ]
+)
+
 RESOURCES: Final = pa.schema([("schema_url", pa.string()), ("dropped_attributes", pa.uint32())])
 
 SCOPES: Final = pa.schema(
@@ -192,3 +209,26 @@ class Batch:
     point_attributes: pa.Table = field(default_factory=_empty(ATTRIBUTES))
     exemplars: pa.Table = field(default_factory=_empty(EXEMPLARS))
     exemplar_attributes: pa.Table = field(default_factory=_empty(ATTRIBUTES))
+    alerts: pa.Table = field(default_factory=_empty(ALERTS))
+
+
+def batch_of_alerts(requests: int, alerts: pa.Table) -> Batch:
+    """A batch of webhooks, which bring alerts and nothing else."""
+    attributes = ATTRIBUTES.empty_table()
+    return Batch(
+        requests=requests,
+        resources=RESOURCES.empty_table(),
+        resource_attributes=attributes,
+        scopes=SCOPES.empty_table(),
+        scope_attributes=attributes,
+        spans=SPANS.empty_table(),
+        span_attributes=attributes,
+        events=EVENTS.empty_table(),
+        event_attributes=attributes,
+        links=LINKS.empty_table(),
+        link_attributes=attributes,
+        logs=LOGS.empty_table(),
+        log_attributes=attributes,
+        rejections=REJECTIONS.empty_table(),
+        alerts=alerts,
+    )
