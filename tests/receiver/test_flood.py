@@ -1,0 +1,162 @@
+"""More than the receiver can take: it says so, to everybody, in bounded memory, and goes on."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace.export import SpanExportResult
+from tests.receiver.exported import one_span
+from tests.receiver.requests import TRACES, call, failure, post, traces
+from tests.receiver.running import ROOT, Running
+from tests.receiver.stored import rows, span_names
+
+from tracejury.receiver.admission import BYTES_LIMIT, REQUEST_LIMIT
+from tracejury.receiver.grpc_endpoint import STREAM_LIMIT
+
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads a process' memory from /proc"),
+]
+
+FLOOD = 2 * REQUEST_LIMIT
+SPANS_A_REQUEST = 10
+
+# Sends all of its requests at once, on as many connections as that takes. One line of JSON: the
+# traces that were acknowledged, and every other answer with its trailers.
+CLIENT = """
+import asyncio, json, sys
+import grpc
+from tests.receiver.requests import TRACES, traces
+target, calls, streams = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+body = traces(*map(str, range(10)), trace_id=b"T" * 16)
+acknowledged, refused = [], []
+
+async def one(export, number):
+    trace_id = b"%016d" % number
+    try:
+        await export(body.replace(b"T" * 16, trace_id), timeout=120)
+        acknowledged.append(trace_id.hex())
+    except grpc.aio.AioRpcError as error:
+        trailers = {name: value.hex() for name, value in error.trailing_metadata() or ()}
+        refused.append([error.code().name, error.details(), trailers])
+
+async def main():
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    channels = [grpc.aio.insecure_channel(target, options) for _ in range(-(-calls // streams))]
+    exports = [channel.unary_unary(TRACES) for channel in channels]
+    await asyncio.gather(*(one(exports[n % len(exports)], n) for n in range(calls)))
+    for channel in channels:
+        await channel.close()
+
+asyncio.run(main())
+print(json.dumps([acknowledged, refused]))
+"""
+
+
+class Neighbour:
+    """A service that goes on exporting, one span after another, while the block runs."""
+
+    def __init__(self, target: str) -> None:
+        self.results = Counter[SpanExportResult]()
+        self._exporter = OTLPSpanExporter(target, insecure=True)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+
+    def __enter__(self) -> "Neighbour":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._exporter.shutdown()
+
+    def _send(self) -> None:
+        while not self._ended.is_set():
+            self.results[self._exporter.export(one_span("neighbour"))] += 1
+
+
+def flood(target: str) -> tuple[list[str], list[Any]]:
+    ended = subprocess.run(
+        [sys.executable, "-c", CLIENT, target, str(FLOOD), str(STREAM_LIMIT)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=240,
+    )
+    acknowledged, refused = json.loads(ended.stdout)
+    return acknowledged, refused
+
+
+def check_refusal(trailers: dict[str, Any]) -> None:
+    """Both trailers say when to come again: the specification's, and the Python exporter's."""
+    wait = RetryInfo()
+    status = Status.FromString(trailers["grpc-status-details-bin"])
+    assert status.code == grpc.StatusCode.UNAVAILABLE.value[0]
+    assert status.details[0].Unpack(wait)
+    assert 1 <= wait.retry_delay.seconds <= 3
+    assert RetryInfo.FromString(trailers["google.rpc.retryinfo-bin"]) == wait
+
+
+def test_a_flood_is_taken_or_turned_away_in_bounded_memory(receiver: Running) -> None:
+    call(receiver.grpc_target, TRACES, traces("first"))
+    before = receiver.memory()
+    with Neighbour(receiver.grpc_target) as neighbour:
+        acknowledged, refused = flood(receiver.grpc_target)
+    assert receiver.peak_memory() - before < BYTES_LIMIT
+    assert set(neighbour.results) == {SpanExportResult.SUCCESS}
+    assert {code for code, _, _ in refused} <= {"UNAVAILABLE"}
+    for _, _, trailers in refused:
+        check_refusal({name: bytes.fromhex(value) for name, value in trailers.items()})
+    assert len(acknowledged) + len(refused) == FLOOD
+    receiver.terminate()
+    stored = rows(
+        receiver.store,
+        "SELECT trace_id, count(*) AS spans FROM span WHERE name <> 'neighbour' GROUP BY trace_id",
+    )
+    complete = {row["trace_id"] for row in stored if row["spans"] == SPANS_A_REQUEST}
+    assert complete == set(acknowledged)
+    [row] = rows(receiver.store, "SELECT count(*) AS spans FROM span WHERE name = 'neighbour'")
+    assert row["spans"] == neighbour.results[SpanExportResult.SUCCESS]
+
+
+async def test_whoever_comes_while_the_queue_is_full_is_told_when_to_come_again(
+    receiver: Running,
+) -> None:
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with AsyncExitStack() as opened:
+        for begun in range(0, REQUEST_LIMIT, STREAM_LIMIT):
+            channel = grpc.aio.insecure_channel(receiver.grpc_target, options)
+            await opened.enter_async_context(channel)
+            for _ in range(min(STREAM_LIMIT, REQUEST_LIMIT - begun)):
+                await channel.stream_unary(TRACES)().wait_for_connection()
+        while waiting_requests(receiver) < REQUEST_LIMIT:
+            await asyncio.sleep(0)
+        reply = post(receiver.http_port, "/v1/traces", traces("a"))
+        failed = failure(receiver.grpc_target, TRACES, traces("b"))
+    assert (reply.status, reply.headers["Retry-After"]) == (503, "1")
+    assert failed.code() is grpc.StatusCode.UNAVAILABLE
+    check_refusal(dict(failed.trailing_metadata()))
+    # Those who held the queue are gone, and nothing is left of them.
+    while waiting_requests(receiver):
+        await asyncio.sleep(0)
+    assert post(receiver.http_port, "/v1/traces", traces("c")).status == 200
+    receiver.terminate()
+    assert span_names(receiver.store) == ["c"]
+
+
+def waiting_requests(receiver: Running) -> int:
+    text = post(receiver.http_port, "/metrics", b"", None, method="GET").body.decode()
+    [line] = [line for line in text.splitlines() if line.startswith("tracejury_waiting_requests ")]
+    return int(line.split()[1])
