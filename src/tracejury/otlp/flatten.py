@@ -32,6 +32,19 @@ _NAMES: Final = {
     Signal.METRICS: ("scope_metrics", "metrics"),
 }
 
+# A signal has its own tables, and of the others none has a row.
+_NOTHING: Final = {
+    "spans": batch.SPANS.empty_table(),
+    "span_attributes": batch.ATTRIBUTES.empty_table(),
+    "events": batch.EVENTS.empty_table(),
+    "event_attributes": batch.ATTRIBUTES.empty_table(),
+    "links": batch.LINKS.empty_table(),
+    "link_attributes": batch.ATTRIBUTES.empty_table(),
+    "logs": batch.LOGS.empty_table(),
+    "log_attributes": batch.ATTRIBUTES.empty_table(),
+    "rejections": batch.REJECTIONS.empty_table(),
+}
+
 
 def flatten(signal: Signal, requests: pa.Array, columns: Columns) -> Batch:
     """The tables of some requests, each given as the list of its resources."""
@@ -42,7 +55,7 @@ def flatten(signal: Signal, requests: pa.Array, columns: Columns) -> Batch:
     records = inner(read(scopes.rows, record_list))
     request = resources.parents.take(scopes.parents).take(records.parents)
     origin = [request, scopes.parents.take(records.parents), records.parents]
-    tables = _empty_tables() | _TABLES[signal](records.rows, origin, columns)
+    tables = _NOTHING | _TABLES[signal](records.rows, origin, columns)
     resource = read(resources.rows, "resource")
     scope = read(scopes.rows, "scope")
     return Batch(
@@ -53,20 +66,6 @@ def flatten(signal: Signal, requests: pa.Array, columns: Columns) -> Batch:
         scope_attributes=attributes(scope, columns),
         **tables,
     )
-
-
-def _empty_tables() -> dict[str, pa.Table]:
-    return {
-        "spans": batch.SPANS.empty_table(),
-        "span_attributes": batch.ATTRIBUTES.empty_table(),
-        "events": batch.EVENTS.empty_table(),
-        "event_attributes": batch.ATTRIBUTES.empty_table(),
-        "links": batch.LINKS.empty_table(),
-        "link_attributes": batch.ATTRIBUTES.empty_table(),
-        "logs": batch.LOGS.empty_table(),
-        "log_attributes": batch.ATTRIBUTES.empty_table(),
-        "rejections": batch.REJECTIONS.empty_table(),
-    }
 
 
 def _resources(holders: pa.Array, resources: pa.Array, read: Read) -> pa.Table:

@@ -49,7 +49,12 @@ class ContentHashes:
             self._hashes[at[0]].append(found)
 
     def rows(self, table: str, *digests: Hashes) -> Hashes:
-        """A hash of each row of a table, and of the digests of what else belongs to it."""
+        """A hash of each row of a table, and of the digests of what else belongs to it.
+
+        None of a table that was not given.
+        """
+        if table not in self._hashes:
+            return np.empty(0, np.uint64)
         first, *others = [*self._hashes[table], *digests]
         hashes = first.copy()
         _mix(hashes)
@@ -85,15 +90,14 @@ def _filled(numbers: pa.Array) -> NDArray[Any]:
 
 def _text_hashes(columns: list[pa.Array]) -> Iterator[Hashes]:
     """The hash of each value, column by column."""
+    if not columns:
+        return iter(())
     if not hasattr(_local, "connection"):
         # With one thread, rows come out as they went in.
         _local.connection = duckdb.connect(":memory:", config={"threads": 1})
-    _local.connection.register("texts", pa.table({"text": pa.chunked_array(columns, pa.binary())}))
-    try:
-        query = "SELECT hash(text) AS hash FROM texts"
-        hashes = np.asarray(_local.connection.execute(query).fetchnumpy()["hash"], np.uint64)
-    finally:
-        _local.connection.unregister("texts")
+    texts = pa.table({"text": pa.chunked_array(columns, pa.binary())})
+    answer = _local.connection.from_arrow(texts).project("hash(text) AS hash").fetchnumpy()
+    hashes = np.asarray(answer["hash"], np.uint64)
     ends = np.cumsum([len(column) for column in columns])
     return iter(np.split(hashes, ends[:-1]))
 

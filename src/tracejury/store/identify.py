@@ -42,7 +42,9 @@ def identify(batch: Batch) -> Incoming:
     lists = {f"points.{name}": items for name, items in items_of_lists(batch.points)}
     tables = {name: getattr(batch, name) for name in _TABLES} | lists
     tables["alerts"] = batch.alerts.select(_SAME_ALERT)
-    content = ContentHashes({name: _content(rows) for name, rows in tables.items()})
+    content = ContentHashes(
+        {name: _content(rows) for name, rows in tables.items() if rows.num_rows}
+    )
 
     def digests(owners: pa.Table, parts: str, *inner: Hashes) -> Hashes:
         return _sums(owners, tables[parts], content.rows(parts, *inner))
@@ -115,5 +117,6 @@ def _origins(records: pa.Table) -> list[Hashes]:
 def _sums(owners: pa.Table, parts: pa.Table, hashes: Hashes) -> Hashes:
     """For each owner the sum of the hashes of its parts, which may overflow."""
     sums = np.zeros(owners.num_rows, dtype=np.uint64)
-    np.add.at(sums, parts["owner"].to_numpy(), hashes)
+    if parts.num_rows:
+        np.add.at(sums, parts["owner"].to_numpy(), hashes)
     return sums

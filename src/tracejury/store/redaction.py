@@ -8,6 +8,7 @@ again is still recognised.
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -68,31 +69,44 @@ class Redactor:
         """The batch without its secrets, and how many values were changed."""
         changed = {}
         redacted = 0
+        may_match = bool(self._hint) and not (
+            self._may_search_at_once and not _any_match(_all_texts(batch), self._hint)
+        )
         for name in _ATTRIBUTES:
-            changed[name], count = self._attributes(getattr(batch, name))
+            changed[name], count = self._attributes(getattr(batch, name), may_match=may_match)
             redacted += count
-        for name, columns in _TEXTS.items():
+        for name, columns in _TEXTS.items() if may_match else ():
             changed[name], count = self._texts(getattr(batch, name), columns)
             redacted += count
         if batch.alerts.num_rows:
-            changed["alerts"], count = redact_alerts(batch.alerts, self._attributes)
+            changed["alerts"], count = redact_alerts(
+                batch.alerts, partial(self._attributes, may_match=bool(self._hint))
+            )
             redacted += count
         return (replace(batch, **changed) if redacted else batch), redacted
 
-    def _attributes(self, table: pa.Table) -> tuple[pa.Table, int]:
+    def _attributes(self, table: pa.Table, *, may_match: bool) -> tuple[pa.Table, int]:
+        if not table.num_rows:
+            return table, 0
         chunks, redacted = [], 0
         for chunk in table.to_batches():
-            cleaned, count = self._attribute_chunk(chunk)
+            cleaned, count = self._attribute_chunk(chunk, may_match=may_match)
             chunks.append(cleaned)
             redacted += count
         return (pa.Table.from_batches(chunks, table.schema) if redacted else table), redacted
 
-    def _attribute_chunk(self, chunk: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
+    def _attribute_chunk(
+        self, chunk: pa.RecordBatch, *, may_match: bool
+    ) -> tuple[pa.RecordBatch, int]:
         owners, keys, types, values = chunk.columns
         kinds = np.array([self._kind(key) for key in keys.dictionary.to_pylist()], np.int8)
         kind = kinds[keys.indices.to_numpy()]
-        values, cleaned = self._clean(values, kind == _PLAIN)
         is_secret = kind == _SECRET
+        cleaned = 0
+        if may_match:
+            values, cleaned = self._clean(values, kind == _PLAIN)
+        elif not is_secret.any():
+            return chunk, 0
         if is_secret.any():
             is_secret &= _has_content(types)
             values = values.cast(pa.string())
@@ -136,7 +150,7 @@ class Redactor:
 
     def _clean(self, values: pa.Array, may_change: _Mask) -> tuple[pa.Array, int]:
         """The texts without what the patterns find, where they may change, and how many did."""
-        if not self._hint or not len(values):
+        if not len(values):
             return values, 0
         is_encoded = pa.types.is_dictionary(values.type)
         if self._may_search_at_once and not _any_match(
@@ -178,6 +192,18 @@ def _check(pattern: str) -> None:
 
 def _is_among(key: str, globs: Sequence[str]) -> bool:
     return any(fnmatchcase(key.lower(), glob.lower()) for glob in globs)
+
+
+def _all_texts(batch: Batch) -> pa.Array:
+    """Every text of a batch but for keys; those of attributes once for each distinct one."""
+    columns = [getattr(batch, name)["value"] for name in _ATTRIBUTES]
+    columns += [getattr(batch, name)[column] for name in _TEXTS for column in _TEXTS[name]]
+    chunks = [chunk for column in columns for chunk in column.chunks if len(chunk)]
+    texts = [
+        (chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk).cast(pa.string())
+        for chunk in chunks
+    ]
+    return pa.concat_arrays(texts) if texts else pa.array([], pa.string())
 
 
 def _any_match(values: pa.Array, pattern: str) -> bool:

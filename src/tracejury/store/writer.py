@@ -43,6 +43,12 @@ _CHECKPOINT_THRESHOLD: Final = "256MB"
 # A log that a reader of a snapshot reads in well under a second.
 _LOG_A_READER_REPLAYS: Final = 32 * 2**20
 
+# Where a record stands in its batch.
+_PLACES: Final = dict.fromkeys(["row", "request", "resource", "scope", "metric"])
+
+# Where it comes from, in the order of the tables' columns.
+_ORIGIN: Final = dict.fromkeys(["resource_id", "scope_id", "metric_id"])
+
 _log = logging.getLogger(__name__)
 
 
@@ -338,24 +344,11 @@ class Store:
         self._append(f"{kind}_attribute", kept.set_column(0, "id", pa.array(owner_ids)))
 
     def _insert_spans(self, batch: Batch, is_kept: Mask, received_ns: int) -> None:
-        spans = batch.spans.filter(pa.array(is_kept))
-        if spans.num_rows:
-            self._connection.register("incoming", spans)
-            self._connection.execute(
-                """
-                INSERT INTO stored.span
-                SELECT
-                    ? + row, ? + request, ?, resource_id, scope_id, trace_id, span_id,
-                    parent_span_id, trace_state, flags, name, kind, start_ns, end_ns, status_code,
-                    status_message, dropped_attributes, dropped_events, dropped_links, identity
-                FROM incoming
-                """,
-                [self._next["span_no"], self._next_request, received_ns],
-            )
-            self._connection.unregister("incoming")
-        again = batch.spans.filter(pa.array(~is_kept)).select(["identity"])
-        received = pa.array(np.full(again.num_rows, received_ns, dtype=np.uint64))
-        self._append("duplicate_span", again.append_column("received_ns", received))
+        self._append_records("span", "span_no", batch.spans, is_kept, received_ns)
+        if not is_kept.all():
+            again = batch.spans.filter(pa.array(~is_kept)).select(["identity"])
+            received = pa.array(np.full(again.num_rows, received_ns, dtype=np.uint64))
+            self._append("duplicate_span", again.append_column("received_ns", received))
         self._append_attributes("span", batch.span_attributes, is_kept)
         self._insert_parts("event", batch.events, batch.event_attributes, is_kept)
         self._insert_parts("link", batch.links, batch.link_attributes, is_kept)
@@ -374,42 +367,13 @@ class Store:
         self._append_attributes(kind, attributes, of_kept)
 
     def _insert_logs(self, batch: Batch, is_kept: Mask, received_ns: int) -> None:
-        logs = batch.logs.filter(pa.array(is_kept))
-        if not logs.num_rows:
-            return
-        self._connection.register("incoming", logs)
-        self._connection.execute(
-            """
-            INSERT INTO stored.log_record
-            SELECT
-                ? + row, ? + request, ?, resource_id, scope_id, time_ns, observed_ns,
-                severity_number, severity_text, event_name, body_type, body, trace_id, span_id,
-                flags, dropped_attributes, identity
-            FROM incoming
-            """,
-            [self._next["log_no"], self._next_request, received_ns],
-        )
-        self._connection.unregister("incoming")
+        self._append_records("log_record", "log_no", batch.logs, is_kept, received_ns)
         self._append_attributes("log", batch.log_attributes, is_kept)
 
     def _insert_points(self, batch: Batch, is_kept: Mask, received_ns: int) -> None:
-        points = batch.points.filter(pa.array(is_kept))
-        if not points.num_rows:
+        if not batch.points.num_rows:
             return
-        self._connection.register("incoming", points)
-        self._connection.execute(
-            """
-            INSERT INTO stored.metric_point
-            SELECT
-                ? + row, ? + request, ?, resource_id, scope_id, metric_id, start_ns, time_ns, flags,
-                int_value, double_value, count, sum, min, max, bucket_counts, bounds, scale,
-                zero_count, zero_threshold, positive_offset, positive_counts, negative_offset,
-                negative_counts, quantiles, quantile_values, identity
-            FROM incoming
-            """,
-            [self._next["point_no"], self._next_request, received_ns],
-        )
-        self._connection.unregister("incoming")
+        self._append_records("metric_point", "point_no", batch.points, is_kept, received_ns)
         self._append_attributes("point", batch.point_attributes, is_kept)
         of_kept = is_kept[batch.exemplars["owner"].to_numpy()]
         exemplars = _owned(batch.exemplars.drop_columns("row"), is_kept, self._next["point_no"])
@@ -443,13 +407,27 @@ class Store:
         columns = [kept["owner"], numbers, kept["value"]]
         self._append(f"{kind}_value", pa.table(columns, ["owner", "key_no", "value"]))
 
+    def _append_records(
+        self, table: str, number: str, records: pa.Table, is_kept: Mask, received_ns: int
+    ) -> None:
+        """Store the spans, log records or data points that are kept."""
+        kept = records if is_kept.all() else records.filter(pa.array(is_kept))
+        if not kept.num_rows:
+            return
+        placed = {
+            number: kept["row"].to_numpy() + self._next[number],
+            "request_no": kept["request"].to_numpy() + np.int64(self._next_request),
+            "received_ns": np.full(kept.num_rows, received_ns, dtype=np.uint64),
+        }
+        origin = [name for name in _ORIGIN if name in kept.column_names]
+        content = [name for name in kept.column_names if name not in _ORIGIN | _PLACES]
+        named = {name: kept[name] for name in [*origin, *content]}
+        self._append(table, pa.table(placed | named))
+
     def _append(self, table: str, rows: pa.Table) -> None:
         """Insert `rows` by position."""
-        if not rows.num_rows:
-            return
-        self._connection.register("incoming", rows)
-        self._connection.execute(f"INSERT INTO stored.{table} FROM incoming")
-        self._connection.unregister("incoming")
+        if rows.num_rows:
+            self._connection.from_arrow(rows).insert_into(f"stored.{table}")
 
     def _record_delivery(
         self, batches: Sequence[Batch], kept: "_Kept", received_ns: int, source: str
