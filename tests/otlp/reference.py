@@ -29,6 +29,7 @@ TABLES = (
     "point_attributes",
     "exemplars",
     "exemplar_attributes",
+    "alerts",
 )
 
 

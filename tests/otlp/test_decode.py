@@ -30,6 +30,7 @@ SCHEMAS = {
     "metrics": batch.METRICS,
     "points": batch.POINTS,
     "exemplars": batch.EXEMPLARS,
+    "alerts": batch.ALERTS,
 }
 
 
