@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from tests.otlp import reference, requests
+from tests.otlp.by_hand import nested_json, nested_protobuf
 from tests.otlp.tables import rows
 
 from tracejury.otlp.decode import Encoding, MalformedRequest, Signal, decode
+from tracejury.otlp.json_columns import OBJECT_LIMIT
 from tracejury.telemetry.batch import Batch
 
 SPAN = {"traceId": "0" * 31 + "1", "spanId": "0" * 15 + "1"}
@@ -38,27 +39,6 @@ def attribute(value: Any) -> bytes:
 def attribute_of(body: bytes) -> tuple[str, str]:
     (row,) = from_json(body).span_attributes.to_pylist()
     return row["type"], row["value"]
-
-
-def nested_protobuf(levels: int) -> bytes:
-    """A span with an attribute in so many arrays; by hand, as protobuf would not build them all."""
-    body = AnyValue(int_value=1).SerializeToString()
-    for _ in range(levels):
-        body = _field(5, _field(1, body))
-    attributes = _field(9, _field(1, b"deep") + _field(2, body))
-    span = _field(1, b"\1" * 16) + _field(2, b"\1" * 8) + attributes
-    return _field(1, _field(2, _field(2, span)))
-
-
-def _field(number: int, content: bytes) -> bytes:
-    size = len(content)
-    varint = bytes([size]) if size < 128 else bytes([size & 0x7F | 0x80, size >> 7])
-    return bytes([number << 3 | 2]) + varint + content
-
-
-def nested_json(levels: int) -> bytes:
-    value = '{"arrayValue":{"values":[' * levels + '{"intValue":1}' + "]}}" * levels
-    return attribute("deep").replace(b'"deep"', value.encode())
 
 
 @pytest.mark.parametrize(
@@ -182,7 +162,7 @@ def test_a_value_may_be_nested_as_deep_as_protobuf_reads(levels: int) -> None:
         assert decoded.span_attributes["value"].to_pylist() == [expected]
 
 
-@pytest.mark.parametrize("levels", [48, 49, 50, 51, 60])
+@pytest.mark.parametrize("levels", [48, 49, 50, 51, 60, 200, 2000])
 def test_a_protobuf_value_nested_deeper_is_refused(levels: int) -> None:
     with pytest.raises(DecodeError):
         ExportTraceServiceRequest.FromString(nested_protobuf(levels))
@@ -190,10 +170,16 @@ def test_a_protobuf_value_nested_deeper_is_refused(levels: int) -> None:
         decode(Signal.TRACES, Encoding.PROTOBUF, [nested_protobuf(levels)])
 
 
-@pytest.mark.parametrize("levels", [48, 60, 2000, 100_000])
+@pytest.mark.parametrize("levels", [48, 60, 200, 2000, 100_000])
 def test_a_json_value_nested_deeper_is_refused(levels: int) -> None:
     with pytest.raises(MalformedRequest, match="nested deeper than 47 levels"):
         from_json(nested_json(levels))
+
+
+def test_a_body_of_nothing_but_objects_is_refused_before_it_fills_the_memory() -> None:
+    objects = b"{}," * OBJECT_LIMIT
+    with pytest.raises(MalformedRequest, match="more than 4,194,304 objects"):
+        from_json(b'{"resourceSpans":[' + objects + b"{}]}")
 
 
 def test_depth_outside_of_what_is_read_is_no_matter() -> None:

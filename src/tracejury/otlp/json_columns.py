@@ -31,6 +31,10 @@ _SNAKE_CASE_KEY: Final = r'"[a-z]+(_[a-z]+)+"\s*:'
 
 _SYNTAX_ERROR: Final = re.compile(r"Malformed JSON at byte (\d+) of input: (.*?)\.\s+Input: ", re.S)
 
+# Each takes some three hundred bytes of memory, however few it has in the body. Telemetry of the
+# largest size that is taken by default has about half as many.
+OBJECT_LIMIT: Final = 2**22
+
 _local: Final = threading.local()
 
 
@@ -117,6 +121,8 @@ def _connection() -> duckdb.DuckDBPyConnection:
 
 
 def _texts(bodies: Sequence[bytes]) -> pa.Array:
+    if any(body.count(b"{") > OBJECT_LIMIT for body in bodies):
+        raise MalformedRequest(f"The body has more than {OBJECT_LIMIT:,} objects.")
     marked = [body.removeprefix(b"\xef\xbb\xbf") for body in bodies]
     try:
         return pa.array(marked, pa.binary()).cast(pa.string())

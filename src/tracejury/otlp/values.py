@@ -7,8 +7,9 @@ column can hold them: each *distinct* one is read in Python, without recursion.
 import base64
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,7 @@ MAX_DEPTH: Final = 47
 KINDS: Final = ("string", "bool", "int", "double", "bytes", "array", "kvlist")
 EMPTY: Final = len(KINDS)
 _NAMES: Final = pa.array([*KINDS, "empty"])
+_EMPTY_JSON: Final = {"$empty": True}
 
 Read = Callable[[pa.Array, str], pa.Array]
 Kinds = NDArray[np.int8]
@@ -103,15 +105,17 @@ def nested_text(kind: str, raw: bytes | str) -> str:
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
 
+# The values are looked at one after another, and may be millions: protobuf makes an object of each
+# that is looked at, so none is kept.
 @dataclass(frozen=True, slots=True)
 class _Items:
-    values: list[Any]
+    values: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
     keys: list[str]
-    values: list[Any]
+    values: Iterable[Any]
 
 
 def _plain(root: _Items | _Pairs, read: Callable[[Any], Any]) -> Any:
@@ -132,16 +136,16 @@ def _plain(root: _Items | _Pairs, read: Callable[[Any], Any]) -> Any:
     return done[0]
 
 
-def _container(node: _Items | _Pairs) -> tuple[Any, list[tuple[Any, Any]]]:
+def _container(node: _Items | _Pairs) -> tuple[Any, Iterable[tuple[Any, Any]]]:
     """An empty JSON container for a list, and the place in it of each of the list's values."""
     if isinstance(node, _Items):
         items = [None] * len(node.values)
-        return items, [(items, index) for index in range(len(items))]
+        return items, ((items, index) for index in range(len(items)))
     if len(set(node.keys)) == len(node.keys) and not any(k.startswith("$") for k in node.keys):
         members = dict.fromkeys(node.keys)
-        return members, [(members, key) for key in node.keys]
+        return members, ((members, key) for key in node.keys)
     pairs = [[key, None] for key in node.keys]
-    return {"$kvlist": pairs}, [(pair, 1) for pair in pairs]
+    return {"$kvlist": pairs}, ((pair, 1) for pair in pairs)
 
 
 def _plain_double(number: float) -> Any:
@@ -160,8 +164,8 @@ def _protobuf_list(kind: str, raw: bytes) -> _Items | _Pairs:
 
 def _protobuf_values(kind: str, values: Sequence[Any]) -> _Items | _Pairs:
     if kind.startswith("kvlist"):
-        return _Pairs([entry.key for entry in values], [entry.value for entry in values])
-    return _Items(list(values))
+        return _Pairs([entry.key for entry in values], (entry.value for entry in values))
+    return _Items(values)
 
 
 def _protobuf_node(value: AnyValue) -> Any:
@@ -176,7 +180,7 @@ def _protobuf_node(value: AnyValue) -> Any:
         case "array_value" | "kvlist_value":
             return _protobuf_values(field, getattr(value, field).values)
         case _:
-            return {"$empty": True}
+            return _EMPTY_JSON
 
 
 def _json_list(kind: str, raw: str) -> _Items | _Pairs:
@@ -205,7 +209,7 @@ def _list_of(kind: str, content: Any) -> _Items | _Pairs:
     entries = [_object(entry) for entry in values]
     return _Pairs(
         [_scalar_text(entry.get("key") or "") for entry in entries],
-        [entry.get("value") for entry in entries],
+        (entry.get("value") for entry in entries),
     )
 
 
@@ -215,7 +219,7 @@ def _json_node(value: Any) -> Any:
         content = _member(members, f"{kind}_value")
         if content is not None:
             return _json_content(kind, content)
-    return {"$empty": True}
+    return _EMPTY_JSON
 
 
 def _json_content(kind: str, content: Any) -> Any:
@@ -244,9 +248,14 @@ def _object(content: Any) -> dict[str, Any]:
 
 
 def _member(members: dict[str, Any], name: str) -> Any:
-    first, *rest = name.split("_")
-    camel = members.get(first + "".join(word.title() for word in rest))
+    camel = members.get(_camel(name))
     return members.get(name) if camel is None else camel
+
+
+@cache
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
 
 
 def _scalar_text(content: Any) -> str:
