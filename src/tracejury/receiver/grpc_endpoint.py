@@ -54,10 +54,6 @@ def bind_grpc(
             ("grpc.server.max_pending_requests_hard_limit", _PENDING_LIMIT),
             # Else a fast client is let send megabytes of a message that nobody has asked for.
             ("grpc.http2.bdp_probe", 0),
-            ("grpc.max_concurrent_streams", 100),
-            ("grpc.server.max_pending_requests", 16384),
-            ("grpc.server.max_pending_requests_hard_limit", 16384),
-            ("grpc.http2.bdp_probe", int(__import__("os").environ.get("BDP", "1"))),
             # A client that vanished without a word is noticed, and one that asks for signs of life
             # as often as every ten seconds gets them.
             ("grpc.keepalive_time_ms", 60_000),
