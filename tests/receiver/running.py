@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+from urllib.request import urlopen
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +38,13 @@ class Running:
     def memory(self) -> int:
         """The memory it holds, in bytes."""
         return self._memory("VmRSS")
+
+    def waiting_requests(self) -> int:
+        """The requests that it has not answered yet, as it says itself."""
+        with urlopen(self.url("/metrics"), timeout=60) as response:
+            lines = response.read().decode().splitlines()
+        [line] = [line for line in lines if line.startswith("tracejury_waiting_requests ")]
+        return int(line.split()[1])
 
     def _memory(self, measure: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()

@@ -141,7 +141,7 @@ async def test_whoever_comes_while_the_queue_is_full_is_told_when_to_come_again(
             await opened.enter_async_context(channel)
             for _ in range(min(STREAM_LIMIT, REQUEST_LIMIT - begun)):
                 await channel.stream_unary(TRACES)().wait_for_connection()
-        while waiting_requests(receiver) < REQUEST_LIMIT:
+        while receiver.waiting_requests() < REQUEST_LIMIT:
             await asyncio.sleep(0)
         reply = post(receiver.http_port, "/v1/traces", traces("a"))
         failed = failure(receiver.grpc_target, TRACES, traces("b"))
@@ -149,14 +149,8 @@ async def test_whoever_comes_while_the_queue_is_full_is_told_when_to_come_again(
     assert failed.code() is grpc.StatusCode.UNAVAILABLE
     check_refusal(dict(failed.trailing_metadata()))
     # Those who held the queue are gone, and nothing is left of them.
-    while waiting_requests(receiver):
+    while receiver.waiting_requests():
         await asyncio.sleep(0)
     assert post(receiver.http_port, "/v1/traces", traces("c")).status == 200
     receiver.terminate()
     assert span_names(receiver.store) == ["c"]
-
-
-def waiting_requests(receiver: Running) -> int:
-    text = post(receiver.http_port, "/metrics", b"", None, method="GET").body.decode()
-    [line] = [line for line in text.splitlines() if line.startswith("tracejury_waiting_requests ")]
-    return int(line.split()[1])

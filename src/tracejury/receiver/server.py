@@ -29,6 +29,7 @@ from tracejury.receiver.listening import (
     resolve,
 )
 from tracejury.receiver.measured_store import MeasuredStore
+from tracejury.receiver.open_files import allow_open_files
 from tracejury.receiver.pipeline import Pipeline
 from tracejury.receiver.snapshot_socket import offer_snapshots
 from tracejury.receiver.tls import read_tls
@@ -61,6 +62,7 @@ def run_receiver(
 async def _receive(
     path: Path, serve: Serve, keeping: Keeping | None, announce: Callable[[Addresses], None]
 ) -> None:
+    allow_open_files()
     tls = read_tls(serve.tls_cert, serve.tls_key, serve.tls_client_ca)
     access = read_access(serve.token_file)
     address = resolve(serve.host)
