@@ -39,7 +39,9 @@ class Incoming:
 
 def identify(batch: Batch) -> Incoming:
     """The batch with its identities. Safe to call from several threads at once."""
-    lists = {f"points.{name}": items for name, items in items_of_lists(batch.points)}
+    lists: dict[str, pa.Table] = {}
+    if batch.points.num_rows:
+        lists = {f"points.{name}": items for name, items in items_of_lists(batch.points)}
     tables = {name: getattr(batch, name) for name in _TABLES} | lists
     tables["alerts"] = batch.alerts.select(_SAME_ALERT)
     content = ContentHashes(

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
 
-# The recent ones are merged into the rest when they are this many: sorting everything at every
-# commit would cost more than looking twice.
+# The recent ones are merged into the rest when they are this many, or this part of it: sorting
+# everything at every commit would cost more than looking twice.
 _RECENT_LIMIT: Final = 131_072
+_RECENT_PART: Final = 16
 
 
 class Identities:
@@ -21,12 +22,17 @@ class Identities:
 
     def among(self, hashes: Hashes) -> NDArray[np.bool_]:
         """Which of `hashes` are in the set."""
-        return _is_in(hashes, self._settled) | _is_in(hashes, self._recent)
+        # Sorted, they walk through memory in one direction.
+        order = np.argsort(hashes)
+        ascending = hashes[order]
+        found = np.empty(len(hashes), dtype=bool)
+        found[order] = _is_in(ascending, self._settled) | _is_in(ascending, self._recent)
+        return found
 
     def add(self, hashes: Hashes) -> None:
         """Put `hashes` into the set."""
         self._recent = np.sort(np.concatenate((self._recent, hashes)))
-        if len(self._recent) > _RECENT_LIMIT:
+        if len(self._recent) > max(_RECENT_LIMIT, len(self._settled) // _RECENT_PART):
             self._settled = np.sort(np.concatenate((self._settled, self._recent)), kind="stable")
             self._recent = self._recent[:0]
 
