@@ -301,7 +301,7 @@ def _span_request(drawn: DrawnSpan, links: list[DrawnSpan]) -> tuple[Signal, byt
         status=_status(drawn.notes),
     )
     request = ExportTraceServiceRequest()
-    resource = request.resource_spans.add(resource=_resource(drawn.service, drawn.notes))
+    resource = request.resource_spans.add(resource=resource_of(drawn.service, drawn.notes))
     resource.scope_spans.add(scope=_scope(drawn.notes), spans=[span])
     return Signal.TRACES, request.SerializeToString()
 
@@ -321,7 +321,7 @@ def _log_request(drawn: DrawnLog, trace_id: bytes, span_id: bytes) -> tuple[Sign
         span_id=span_id,
     )
     request = ExportLogsServiceRequest()
-    resource = request.resource_logs.add(resource=_resource(drawn.service, drawn.notes))
+    resource = request.resource_logs.add(resource=resource_of(drawn.service, drawn.notes))
     resource.scope_logs.add(scope=_scope(drawn.notes), log_records=[record])
     return Signal.LOGS, request.SerializeToString()
 
@@ -355,7 +355,7 @@ def _events(name: str, notes: dict[str, str], drawn: DrawnSpan) -> Iterator[Span
         yield Span.Event(name=name, time_unix_nano=time_ns, attributes=_pairs(attributes))
 
 
-def _resource(service: str, notes: Notes) -> Resource:
+def resource_of(service: str, notes: Notes) -> Resource:
     """Who sent it: by default one process a service, all of them on one host."""
     named = {
         "service.name": service,

@@ -4,11 +4,13 @@ import importlib
 import json
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
+from tests.checks.counting import counts
 from tests.checks.drawing import BASE_NS, Drawing, draw, nanoseconds
 from tests.checks.pages import Example
 
@@ -54,18 +56,18 @@ def evidence_of(blocks: dict[str, str], folder: Path) -> Evidence:
         reader = _store(draw(blocks["baseline"]))
         rebuild(reader, config)
         clean = Baseline.learn(reader)
-    reader = _store(drawing)
+    reader = _store(drawing, counts(blocks.get("counts", "")))
     injected = _faults(blocks["faults"], folder) if "faults" in blocks else ()
     with patch("time.time_ns", return_value=_NOW_NS):
         rebuild(reader, config, injected=injected, baseline=clean)
     return Evidence(reader, config, has_baseline=clean.exists)
 
 
-def _store(drawing: Drawing) -> Reader:
+def _store(drawing: Drawing, counted: Sequence[bytes] = ()) -> Reader:
     store = Store.in_memory()
     received_ns = _NOW_NS - round((drawing.seconds_ago or 0) * 1e9)
-    requests = drawing.requests()
-    for signal in (Signal.TRACES, Signal.LOGS):
+    requests = drawing.requests() + [(Signal.METRICS, body) for body in counted]
+    for signal in (Signal.TRACES, Signal.LOGS, Signal.METRICS):
         if bodies := [body for of, body in requests if of is signal]:
             batch = decode(signal, Encoding.PROTOBUF, bodies)
             store.commit([batch], received_ns=received_ns, source="drawing")

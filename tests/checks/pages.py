@@ -8,7 +8,7 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).parent
 
-_BLOCKS: Final = ("trace", "logs", "faults", "config", "baseline", "findings")
+_BLOCKS: Final = ("trace", "logs", "counts", "faults", "config", "baseline", "findings")
 _PART: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

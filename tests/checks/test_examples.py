@@ -11,7 +11,6 @@ from tracejury.checks.catalogue import check_modules
 PAGES = sorted(path for path in FOLDER.rglob("*.md") if path.parent != FOLDER)
 # An outcome that a check cannot come to, and why.
 IMPOSSIBLE = {
-    ("ingest/dropped_records", "pass"): "a loss can be found, and never be excluded",
     ("ingest/open_window", "fail"): "waiting closes every window",
     ("resume/unnoticed_crash", "fail"): "a crash that nothing tells of is none that it knows",
 }

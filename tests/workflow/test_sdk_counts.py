@@ -99,6 +99,7 @@ def test_every_count_has_its_column(store: Store) -> None:
         "processed": 2,
         "dropped": 7,
         "stored": 0,
+        "missing": 9,
     }
 
 

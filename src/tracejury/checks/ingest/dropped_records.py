@@ -1,49 +1,102 @@
 """Telemetry that the services threw away before it was sent.
 
 What: No SDK reports attributes, events, links or resource attributes that it dropped, none counts
-spans that it dropped in its self-metrics, and no log record speaks of a full export queue. A loss
-can be found so, and never be excluded.
+spans that it dropped in its self-metrics, no log record speaks of a full export queue, and the
+store lacks nothing that it had acknowledged. So a loss is found; it is excluded only where every
+process counts the spans that it starts, and exactly those that ended are stored.
 
 Why: What was dropped looks exactly like what never happened. Where something was, no check may
 conclude anything from the absence of a span.
 
-Fix: Raise OTEL_BSP_MAX_QUEUE_SIZE (2048) and OTEL_BLRP_MAX_QUEUE_SIZE where queues overflow, and
-the limits OTEL_SPAN_LINK_COUNT_LIMIT, OTEL_SPAN_EVENT_COUNT_LIMIT and
+Fix: Let the SDKs count (OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true, and
+OTEL_METRIC_EXPORT_INTERVAL=5000). Raise OTEL_BSP_MAX_QUEUE_SIZE (2048) and OTEL_BLRP_MAX_QUEUE_SIZE
+where queues overflow, and the limits OTEL_SPAN_LINK_COUNT_LIMIT, OTEL_SPAN_EVENT_COUNT_LIMIT and
 OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT (128 each) where counts are reported.
 
 Source: OTLP (dropped_attributes_count, dropped_events_count, dropped_links_count); OpenTelemetry
 specification, trace/sdk.md (BatchSpanProcessor, span limits); semantic conventions, SDK metrics
-(otel.sdk.processor.span.processed).
+(otel.sdk.span.started, otel.sdk.span.live, otel.sdk.processor.span.processed).
 """
 
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 
 _SHOWN = 5
+_STORE = "the store itself"
 _LIMIT = 128  # of links and of events a span, where nobody set another
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service: its spans and log records."""
     found = [*_counted(evidence), *_dropped_by_sdk(evidence), *_said(evidence)]
-    units = tuple(
-        Unit(
-            row["service"] or "(no service name)",
-            row["records"],
-            tuple(finding for finding in found if finding.subject == row["service"]),
+    found += [*_never_arrived(evidence), *_lost_here(evidence)]
+    senders = evidence.rows("""
+        WITH process AS (
+            SELECT service, instance_id, count(*) AS records, true AS has_spans
+            FROM span
+            GROUP BY service, instance_id
+            UNION ALL
+            SELECT service, NULL, count(*), false FROM log_record GROUP BY service
+            UNION ALL
+            SELECT service, instance_id, 1, coalesce(started, 0) > 0 FROM sdk_instance
         )
-        for row in evidence.rows("""
-            SELECT service, count(*) AS records
-            FROM (
-                SELECT service FROM span
-                UNION ALL SELECT service FROM log_record
-                UNION ALL SELECT service FROM sdk_instance
-            )
-            GROUP BY service
-            ORDER BY service
-        """)
+        SELECT
+            process.service,
+            sum(process.records)::BIGINT AS records,
+            bool_and(NOT process.has_spans OR counted.missing IS NOT NULL) AS is_counted
+        FROM process
+        LEFT JOIN sdk_instance AS counted
+            ON counted.service = process.service
+            AND counted.instance_id IS NOT DISTINCT FROM process.instance_id
+        GROUP BY process.service
+        ORDER BY process.service
+    """)
+    units = [_unit(row["service"], row["records"], found) for row in senders]
+    if any(finding.subject == _STORE for finding in found):
+        units.append(_unit(_STORE, 1, found))
+    is_counted = all(row["is_counted"] for row in senders) and _has_spans(evidence)
+    return Judgement(
+        tuple(units),
+        note=_at_the_limit(evidence),
+        reason="" if is_counted or not units else "uninstrumented",
     )
-    return Judgement(units, note=_at_the_limit(evidence), reason="uninstrumented" if units else "")
+
+
+def _unit(service: str, records: int, found: list[Finding]) -> Unit:
+    own = tuple(finding for finding in found if finding.subject == service)
+    return Unit(service or "(no service name)", records, own)
+
+
+def _has_spans(evidence: Evidence) -> bool:
+    return bool(evidence.rows("SELECT count(*) > 0 AS some FROM span")[0]["some"])
+
+
+def _never_arrived(evidence: Evidence) -> list[Finding]:
+    """Spans that a process started and ended by its own count, and that are not here."""
+    rows = evidence.rows("""
+        SELECT service, sum(missing)::BIGINT AS missing, sum(started - live)::BIGINT AS ended
+        FROM sdk_instance
+        WHERE missing > 0
+        GROUP BY service
+        ORDER BY service
+    """)
+    return [
+        Finding(
+            message=f"{row['service'] or 'A nameless service'} ended {row['ended']} spans by its"
+            f" SDK's own count, of which {row['missing']} never arrived.",
+            subject=row["service"],
+        )
+        for row in rows
+    ]
+
+
+def _lost_here(evidence: Evidence) -> list[Finding]:
+    """Records that were acknowledged and then went with a damaged or removed log of the store."""
+    [row] = evidence.rows("SELECT coalesce(sum(records), 0)::BIGINT AS lost FROM stored.loss")
+    lost = row["lost"] + evidence.reader.missing
+    if not lost:
+        return []
+    return [Finding(f"The store lacks {lost} records that it had acknowledged.", subject=_STORE)]
 
 
 def _counted(evidence: Evidence) -> list[Finding]:

@@ -1,9 +1,11 @@
 """Traces of which nobody can say whether they are all there.
 
-What: It is known that every trace was kept, because the configuration declares it. That each span
-says so in its tracestate (`ot=th:0`) is not enough: it speaks of the SDK, and a tail sampler behind
-it leaves no mark. The run fails where sampling is proven: by a threshold above zero, by the marks
-of a tail sampler, or by log records whose unsampled trace never arrived.
+What: It is known that every trace was kept: because the configuration declares it, or because every
+process counts the spans that it starts, sampled all of them, and all that ended are stored. That
+each span says so in its tracestate (`ot=th:0`) is not enough: it speaks of the SDK, and a tail
+sampler behind it leaves no mark. The run fails where sampling is proven: by a threshold above zero,
+by an SDK's count of spans that it did not sample, by the marks of a tail sampler, or by log records
+whose unsampled trace never arrived.
 
 Why: A span that was sampled away looks exactly like one that was never made. Without this knowledge
 a pass would only say that what was looked at was fine.
@@ -12,7 +14,7 @@ Fix: Chaos runs are short: keep everything (OTEL_TRACES_SAMPLER=parentbased_alwa
 sampling in the collector) and say so: `[evidence] sampling = "none"`, or `audit --sampling none`.
 
 Source: OpenTelemetry specification, trace/tracestate-handling.md and
-tracestate-probability-sampling.md.
+tracestate-probability-sampling.md; semantic conventions, SDK metrics (otel.sdk.span.started).
 """
 
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
@@ -42,12 +44,48 @@ def judge(evidence: Evidence) -> Judgement:
     traces = counted["traces"]
     errors_only = traces >= _FEW and counted["with_error"] == traces
     declared = evidence.config.sampling == "none"
-    findings = (*_sampled(evidence), *_unseen(evidence))
+    findings = (*_sampled(evidence), *_unsampled(evidence), *_unseen(evidence))
+    is_known = declared or _all_counted(evidence)
     return Judgement(
         (Unit("the traces of the run", traces, findings),) if traces or findings else (),
-        note=_note(traces, errors_only=errors_only, head_alone=counted["says_so"] and not declared),
-        reason="" if declared or not traces else "sampled",
+        note=_note(traces, errors_only=errors_only, head_alone=counted["says_so"] and not is_known),
+        reason="" if is_known or not traces else "sampled",
     )
+
+
+def _all_counted(evidence: Evidence) -> bool:
+    """Whether each process that sent spans counted them, and each that ended is here."""
+    [row] = evidence.rows("""
+        SELECT
+            coalesce(bool_and(coalesce(counted.missing = 0, false)), false)
+                AS all_here
+        FROM (SELECT DISTINCT service, instance_id FROM span) AS process
+        FULL JOIN sdk_instance AS counted
+            ON counted.service = process.service
+            AND counted.instance_id IS NOT DISTINCT FROM process.instance_id
+    """)
+    return bool(row["all_here"])
+
+
+def _unsampled(evidence: Evidence) -> list[Finding]:
+    """What a process says itself that it did not sample."""
+    rows = evidence.rows("""
+        SELECT
+            service, sum(unsampled)::BIGINT AS unsampled,
+            sum(unsampled + coalesce(started, 0))::BIGINT AS spans
+        FROM sdk_instance
+        WHERE unsampled > 0
+        GROUP BY service
+        ORDER BY service
+    """)
+    return [
+        Finding(
+            f"{row['service'] or 'A nameless service'} did not sample {row['unsampled']} of"
+            f" {row['spans']} spans by its SDK's own count.",
+            subject=row["service"],
+        )
+        for row in rows
+    ]
 
 
 def _note(traces: int, *, errors_only: bool, head_alone: bool) -> str:

@@ -5,6 +5,8 @@
 --   metric       VARCHAR  otel.sdk.span.started, otel.sdk.span.live or otel.sdk.processor.span.processed
 --   reason       VARCHAR  otel.span.sampling_result of started, error.type of processed; '' where none was sent
 --   spans        BIGINT   the sum over all that it counted, of live the last count
+--   counted_ns   UBIGINT  when it was counted last
+--   series       BIGINT   how often the counting began; more than once: by several processes, or again
 WITH point AS (
     SELECT
         sent.point_no,
@@ -15,6 +17,7 @@ WITH point AS (
         metric.temporality,
         sent.start_ns,
         sent.time_ns,
+        CASE WHEN metric.temporality = 1 THEN 0 ELSE sent.start_ns END AS series,
         coalesce(sent.int_value, sent.double_value)::DOUBLE AS value
     FROM stored.metric_point AS sent
     JOIN stored.metric AS metric USING (metric_id)
@@ -38,6 +41,7 @@ step AS (
     SELECT
         point.*,
         coalesce(attribute.reason, '') AS reason,
+        attribute.stream,
         point.temporality = 1 AS is_delta,
         lag(point.value) OVER stream AS before,
         row_number() OVER (stream ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
@@ -48,23 +52,38 @@ step AS (
     WHERE isfinite(point.value) AND abs(point.value) < 9e15
     WINDOW stream AS (
         PARTITION BY
-            point.resource_id, point.metric, point.temporality, attribute.stream,
-            CASE WHEN point.temporality = 1 THEN 0 ELSE point.start_ns END
+            point.resource_id, point.metric, point.temporality, attribute.stream, point.series
         ORDER BY point.time_ns, point.point_no
     )
+),
+counted AS (
+    SELECT
+        service,
+        instance_id,
+        metric,
+        reason,
+        sum(
+            CASE
+                WHEN is_delta THEN value
+                WHEN metric = 'otel.sdk.span.live' THEN CASE WHEN is_last THEN value ELSE 0 END
+                WHEN before IS NULL OR value < before THEN value
+                ELSE value - before
+            END
+        ) AS spans,
+        max(time_ns) AS counted_ns,
+        count(DISTINCT (resource_id, series)) + count(*) FILTER (
+            NOT is_delta AND value < before AND metric != 'otel.sdk.span.live'
+        ) AS series
+    FROM step
+    GROUP BY service, instance_id, metric, reason, stream
 )
 SELECT
     service,
     instance_id,
     metric,
     reason,
-    sum(
-        CASE
-            WHEN is_delta THEN value
-            WHEN metric = 'otel.sdk.span.live' THEN CASE WHEN is_last THEN value ELSE 0 END
-            WHEN before IS NULL OR value < before THEN value
-            ELSE value - before
-        END
-    )::BIGINT AS spans
-FROM step
+    sum(spans)::BIGINT AS spans,
+    max(counted_ns) AS counted_ns,
+    max(series) AS series
+FROM counted
 GROUP BY service, instance_id, metric, reason

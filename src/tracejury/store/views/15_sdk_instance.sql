@@ -8,6 +8,8 @@
 --   processed    BIGINT   spans that a processor passed on; NULL where that was not counted
 --   dropped      BIGINT   spans that a processor dropped, by its own word; NULL where nothing was counted
 --   stored       BIGINT   distinct spans of it that are stored
+--   missing      BIGINT   spans that it started, ended and sampled, and that are not stored; NULL where the
+--                         counts do not tell: spans came after the last one, or the counting began anew
 WITH counted AS (
     SELECT
         service,
@@ -24,19 +26,30 @@ WITH counted AS (
         )::BIGINT AS processed,
         sum(CASE WHEN reason != '' THEN spans ELSE 0 END) FILTER (
             metric = 'otel.sdk.processor.span.processed'
-        )::BIGINT AS dropped
+        )::BIGINT AS dropped,
+        max(counted_ns) FILTER (metric = 'otel.sdk.span.started') AS counted_ns,
+        max(series) AS series
     FROM sdk_span_count
     GROUP BY service, instance_id
 ),
 stored_span AS (
-    SELECT resource.service, resource.instance_id, count(*) AS stored
+    SELECT
+        resource.service, resource.instance_id, count(*) AS stored,
+        max(greatest(span.start_ns, span.end_ns)) AS last_ns
     FROM stored.span AS span
     JOIN resource USING (resource_id)
     GROUP BY resource.service, resource.instance_id
 )
 SELECT
-    counted.*,
-    coalesce(stored_span.stored, 0) AS stored
+    counted.* EXCLUDE (counted_ns, series),
+    coalesce(stored_span.stored, 0) AS stored,
+    CASE
+        WHEN counted.live IS NOT NULL
+            AND counted.series = 1
+            AND coalesce(stored_span.last_ns <= counted.counted_ns, true)
+            AND counted.started - counted.live >= coalesce(stored_span.stored, 0)
+        THEN counted.started - counted.live - coalesce(stored_span.stored, 0)
+    END AS missing
 FROM counted
 LEFT JOIN stored_span
     ON stored_span.service = counted.service
