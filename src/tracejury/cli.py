@@ -488,7 +488,8 @@ def _live(options: argparse.Namespace) -> int:
 
 def _diagnose(options: argparse.Namespace) -> int:
     from tracejury.report.diagnosis import render_diagnosis
-    from tracejury.scorecard.fault_results import fault_results
+    from tracejury.scorecard.fault_results import VIEWS, fault_results
+    from tracejury.store.reader import needed_for
     from tracejury.workflow.rebuild import rebuild
 
     config = _config(options)
@@ -498,7 +499,8 @@ def _diagnose(options: argparse.Namespace) -> int:
             "No fault window is named.", next_step="Use --faults FILE, or [run] faults."
         )
     with _open(options, config) as reader:
-        rebuild(reader, config, injected=injected, baseline=_learn(config))
+        wanted = needed_for(*VIEWS)
+        rebuild(reader, config, injected=injected, baseline=_learn(config), wanted=wanted)
         _write(render_diagnosis(fault_results(reader, injected), options.format), None)
     return DONE
 

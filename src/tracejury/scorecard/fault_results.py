@@ -1,18 +1,25 @@
 """What happened around each injected fault: who failed, for how long, and who looks guilty."""
 
+from functools import partial
+from typing import Final
+
+from tracejury.scorecard import suspects
 from tracejury.scorecard.result import FaultResult
-from tracejury.scorecard.suspects import rank
+from tracejury.scorecard.suspects import Ranking, rank
 from tracejury.store.reader import Reader
 from tracejury.workflow.faults import Fault
+
+# The views that this reads, at any remove.
+VIEWS: Final = (*suspects.VIEWS, "alert")
 
 
 def fault_results(reader: Reader, injected: tuple[Fault, ...]) -> tuple[FaultResult, ...]:
     """One result a fault, in the order of the fault file."""
-    return tuple(_result(reader, fault) for fault in injected)
+    rankings = rank(reader, [(fault.start_ns, fault.end_ns) for fault in injected])
+    return tuple(map(partial(_result, reader), injected, rankings))
 
 
-def _result(reader: Reader, fault: Fault) -> FaultResult:
-    ranking = rank(reader, fault.start_ns, fault.end_ns)
+def _result(reader: Reader, fault: Fault, ranking: Ranking) -> FaultResult:
     shares = reader.rows(
         """
         SELECT

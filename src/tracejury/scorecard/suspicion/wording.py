@@ -1,0 +1,55 @@
+"""Say in a sentence what a change was."""
+
+import math
+from typing import Final
+
+from tracejury.scorecard.suspicion.change import Change
+from tracejury.scorecard.suspicion.observed import (
+    ANSWERED,
+    CALLS,
+    FAILS,
+    FLOOR_NS,
+    LOGS,
+    Item,
+    Step,
+)
+
+_LONGEST: Final = 100
+
+
+def sentence(change: Change) -> str:
+    """What changed, in the window and outside, and on how many spans that rests."""
+    if change.item is None:
+        what, inside, outside = _time(change.step), _ms(change.inside), _ms(change.outside)
+    else:
+        what = _shown(change.step, change.item)
+        inside, outside = f"{change.inside:.0%}", f"{change.outside:.0%}"
+    return (
+        f"{what}: {inside} in the window ({change.spans} spans),"
+        f" {outside} outside ({change.spans_outside})"
+    )
+
+
+def _time(step: Step) -> str:
+    what = f"waiting for {step.callee} in" if step.callee else "own time of"
+    return f"{what} `{step.name}` of {step.service}"
+
+
+def _shown(step: Step, item: Item) -> str:
+    where = f"`{step.name}` of {step.service}"
+    text = item.text if len(item.text) <= _LONGEST else f"{item.text[:_LONGEST]}…"
+    if item.kind == CALLS:
+        whom = f" of {item.callee}" if item.callee else ""
+        return f"{where} calls `{text}`{whom}"
+    if item.kind == LOGS:
+        return f"{where} logs `{text}`"
+    if item.kind == FAILS:
+        return f"{where} fails ({text})" if text else f"{where} fails"
+    if item.kind == ANSWERED:
+        return f"{where} is answered by {item.callee}"
+    return f"a span `{text}` of {item.callee} never arrived, in traces of {where}"
+
+
+def _ms(logarithm: float) -> str:
+    milliseconds = max(math.exp(logarithm) - FLOOR_NS, 0.0) / 1e6
+    return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.2g} ms"

@@ -1,0 +1,172 @@
+"""Who is suspected in drawn runs: pages that ask two services and a database, and what fails."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+import pytest
+from tests.workflow.drawn import START_NS, Log, Record, Span, Value, stored
+
+from tracejury.config import Config
+from tracejury.scorecard.suspects import VIEWS, Ranking, rank
+from tracejury.store.reader import needed_for
+from tracejury.workflow.rebuild import rebuild
+
+TRACES = 300
+EVERY_MS = 2_000.0
+FIRST, LAST = 150, 179  # the traces of the window
+
+Page = list[Record]
+Fault = Callable[[Page, int], Page]
+
+HTTP: dict[str, Value] = {"http.request.method": "GET", "http.response.status_code": 200}
+
+
+def page(trace: int) -> Page:
+    """A page that asks `api`, which computes, and then `stock`; times vary from page to page."""
+    chance = Random(trace)
+    at = trace * EVERY_MS
+
+    def span(number: int, parent: int, name: str, service: str, *, kind: str = "SERVER") -> Span:
+        return Span(number, name, trace=trace, parent=parent, service=service, kind=kind)
+
+    compute, wait, count = (chance.uniform(4, 8) for _ in range(3))
+    api_at, api_ends = at + 3 + wait, at + 4 + wait + compute
+    stock_at = api_ends + wait + 3
+    stock_ends = stock_at + count
+    asks_api: dict[str, Value] = {**HTTP, "server.address": "api", "url.path": "/price"}
+    asks_stock: dict[str, Value] = {**HTTP, "server.address": "stock", "url.path": "/left"}
+    inserts: dict[str, Value] = {
+        "db.system.name": "mysql",
+        "db.operation.name": "INSERT",
+        "server.address": "db",
+    }
+    drawn: list[tuple[Span, float, float]] = [
+        (span(1, 0, "GET /order", "web"), at, stock_ends + 2 * wait + 4),
+        (
+            replace(span(2, 1, "GET", "web", kind="CLIENT"), attributes=asks_api),
+            at + 2,
+            api_ends + wait,
+        ),
+        (span(3, 2, "GET /price", "api"), api_at, api_ends),
+        (span(4, 3, "compute", "api", kind="INTERNAL"), api_at + 0.5, api_at + 0.5 + compute),
+        (
+            replace(span(5, 1, "GET", "web", kind="CLIENT"), attributes=asks_stock),
+            api_ends + wait + 1,
+            stock_ends + wait,
+        ),
+        (span(6, 5, "GET /left", "stock"), stock_at, stock_ends),
+        (
+            replace(span(7, 1, "INSERT", "web", kind="CLIENT"), attributes=inserts),
+            stock_ends + wait + 1,
+            stock_ends + 2 * wait + 1,
+        ),
+    ]
+    spans = [replace(one, start_ms=start, end_ms=end) for one, start, end in drawn]
+    log = Log(f"price of {trace} found", api_at + 1, trace=trace, span=4, service="api")
+    return [*spans, log]
+
+
+def judged(fault: Fault, *, also: range = range(0), until: int = TRACES) -> Ranking:
+    """The ranking of the window in which `fault` changes every page; `also` names other pages."""
+    records: list[Record] = []
+    for trace in range(1, until + 1):
+        is_hit = FIRST <= trace <= LAST or trace in also
+        records += fault(page(trace), trace) if is_hit else page(trace)
+    window = [START_NS + round(trace * EVERY_MS * 1e6) for trace in (FIRST, LAST)]
+    with stored(records) as reader:
+        rebuild(reader, Config(), wanted=needed_for(*VIEWS))
+        (ranking,) = rank(reader, [(window[0], window[1])])
+    return ranking
+
+
+def nothing(records: Page, _trace: int) -> Page:
+    return records
+
+
+def stretched(records: Page, number: int, by_ms: float) -> Page:
+    """Span `number` takes `by_ms` more, and with it what waits for it; what follows comes later."""
+    spans = {one.id: one for one in records if isinstance(one, Span)}
+    end = spans[number].end_ms
+    above = {number}
+    while (parent := spans[min(above)].parent) and parent not in above:
+        above.add(parent)
+    return [
+        replace(
+            one,
+            start_ms=one.start_ms + (by_ms if one.start_ms >= end else 0),
+            end_ms=one.end_ms + (by_ms if one.id in above or one.start_ms >= end else 0),
+        )
+        if isinstance(one, Span)
+        else one
+        for one in records
+    ]
+
+
+def changed(records: Page, numbers: set[int], **to: object) -> Page:
+    return [
+        replace(one, **to) if isinstance(one, Span) and one.id in numbers else one  # type: ignore[arg-type]
+        for one in records
+    ]
+
+
+def without(records: Page, numbers: set[int]) -> Page:
+    return [one for one in records if (one.span if isinstance(one, Log) else one.id) not in numbers]
+
+
+def slow_compute(records: Page, _trace: int) -> Page:
+    return stretched(records, 4, 85)
+
+
+def slow_network_of_api(records: Page, _trace: int) -> Page:
+    return stretched(records, 2, 85)
+
+
+def slow_network_of_web(records: Page, _trace: int) -> Page:
+    return stretched(stretched(stretched(records, 2, 85), 5, 85), 7, 85)
+
+
+def api_fails(records: Page, trace: int) -> Page:
+    """Two prices in three cannot be told, and everything above says so."""
+    return records if trace % 3 == 0 else changed(records, {1, 2, 3}, status="ERROR", message="no")
+
+
+def api_says_something_else(records: Page, _trace: int) -> Page:
+    """The code of `api` takes another way, and the page gives up before it asks for the stock."""
+    said = [
+        replace(one, body="no price, take the default") if isinstance(one, Log) else one
+        for one in records
+    ]
+    return without(said, {5, 6, 7})
+
+
+def web_stops_asking_stock(records: Page, _trace: int) -> Page:
+    return without(records, {5, 6, 7})
+
+
+def api_is_not_heard(records: Page, _trace: int) -> Page:
+    return without(records, {3, 4})
+
+
+@pytest.mark.parametrize(
+    ("fault", "service", "said"),
+    [
+        (slow_compute, "api", "own time of `compute` of api"),
+        (slow_network_of_api, "api", "waiting for api in `GET` of web"),
+        (slow_network_of_web, "web", "waiting for"),
+        (api_fails, "api", "`GET /price` of api fails"),
+        (api_says_something_else, "api", "`compute` of api logs `no price, take the default`"),
+        (web_stops_asking_stock, "web", "`GET /order` of web calls `GET` of stock"),
+        (api_is_not_heard, "api", "`GET` of web is answered by api"),
+    ],
+)
+def test_the_service_with_the_fault_is_first(fault: Fault, service: str, said: str) -> None:
+    ranking = judged(fault)
+    assert ranking.stands_out
+    first = ranking.suspects[0]
+    assert first.service == service
+    assert any(said in sentence for sentence in first.evidence), first.evidence
+
+
+def test_nothing_stands_out_where_nothing_happened() -> None:
+    assert not judged(nothing).stands_out
