@@ -11,8 +11,10 @@ from tests.receiver.requests import TRACES, call, post, traces
 from tests.receiver.running import Running, running
 from tests.receiver.stored import reading, span_names
 
-from tracejury.errors import StoreError
+from tracejury.errors import QueryError, StoreError
 from tracejury.store.connection import StoreHeldError
+from tracejury.store.query import ask
+from tracejury.store.reader import Reader
 from tracejury.store.snapshot import request_snapshot, socket_addresses
 from tracejury.store.writer import Store
 
@@ -69,6 +71,20 @@ def test_snapshots_under_writes_are_whole(receiver: Running) -> None:
     finally:
         stopped.set()
         writer.join()
+
+
+def test_a_question_cannot_harm_a_store_that_is_written(receiver: Running) -> None:
+    call(receiver.grpc_target, TRACES, traces("a"))
+    log = receiver.store.with_name("run.duckdb.wal")
+    with Reader.open(receiver.store) as reader:
+        for target in (receiver.store, log):
+            harm = f"COPY (SELECT 'gone') TO '{target}' (FORMAT csv, USE_TMP_FILE false)"
+            for sql in (harm, f"WITH x AS ({harm}) SELECT * FROM x", f"EXPLAIN ANALYZE {harm}"):
+                with pytest.raises(QueryError):
+                    ask(reader, sql)
+    call(receiver.grpc_target, TRACES, traces("b"))
+    assert receiver.terminate() == ""
+    assert span_names(receiver.store) == ["a", "b"]
 
 
 def test_a_store_that_nobody_writes_has_no_snapshots(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A user's query answers one SELECT, and can do nothing else, least of all to the store."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ ATTACKS = {
     "copy in a CTE": f"WITH x AS ({COPY}) SELECT * FROM x",
     "copy to the log in a CTE": f"WITH x AS ({COPY_WAL}) SELECT * FROM x",
     "copy explained": f"EXPLAIN ANALYZE {COPY}",
+    "copy to the log explained": f"EXPLAIN ANALYZE {COPY_WAL}",
+    "copy in a CTE explained": f"EXPLAIN ANALYZE WITH x AS ({COPY}) SELECT * FROM x",
+    "copy in a CTE in a subquery": f"SELECT (WITH x AS ({COPY}) SELECT count(*) FROM x)",
+    "copy to a spilled file": "WITH x AS (COPY (SELECT 1) TO '{store}.tmp/a.csv') SELECT * FROM x",
+    "delete explained": "EXPLAIN ANALYZE DELETE FROM stored.span",
+    "delete as text": "SELECT * FROM query('DELETE FROM stored.span')",
+    "delete prepared": "PREPARE p AS DELETE FROM stored.span",
+    "begin": "BEGIN TRANSACTION",
     "copy elsewhere": "COPY (SELECT 1) TO '{folder}/out.csv'",
     "copy elsewhere in a CTE": "WITH x AS (COPY (SELECT 1) TO '{folder}/out.csv') SELECT * FROM x",
     "export": "EXPORT DATABASE '{folder}/out'",
@@ -96,12 +105,44 @@ def test_a_question_that_fails_is_explained() -> None:
     assert "docs/views.md" in refusal.value.next_step
 
 
-def test_a_query_ends_with_its_time() -> None:
-    endless = (
-        "SELECT count(*) FROM range(100000000) AS a, range(100000) AS b WHERE a.range < b.range"
-    )
+ENDLESS = {
+    "join": "SELECT count(*) FROM range(100000000) AS a, range(100000) AS b"
+    " WHERE a.range < b.range",
+    "recursion": "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n)"
+    " SELECT count(*) FROM n",
+    "sleep": "SELECT sleep_ms(60000)",
+    "few rows of it": "SELECT a.range FROM range(100000000) AS a, range(100000) AS b"
+    " WHERE a.range % 10000000 = 0 AND b.range % 1000 = 0",
+}
+
+
+@pytest.mark.parametrize("endless", ENDLESS)
+def test_a_query_ends_with_its_time(endless: str) -> None:
+    begun = time.monotonic()
     with stored([Span(1)]) as reader, pytest.raises(QueryError, match=r"longer than 0\.2 s"):
-        ask(reader, endless, time_limit_s=0.2)
+        ask(reader, ENDLESS[endless], time_limit_s=0.2)
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM range(1000000000)",
+        "SELECT repeat('x', 10000) FROM range(100000)",
+        "SELECT {'inner': [repeat('x', 10000)::BLOB]} FROM range(100000)",
+    ],
+    ids=["rows", "texts", "nested"],
+)
+def test_an_answer_too_large_to_hold_is_none(sql: str) -> None:
+    with stored([Span(1)]) as reader, pytest.raises(QueryError, match="1,000,000 rows") as refusal:
+        ask(reader, sql)
+    assert "LIMIT" in refusal.value.next_step
+
+
+def test_an_answer_of_many_rows_is_whole() -> None:
+    with stored([Span(1)]) as reader:
+        answer = ask(reader, "SELECT * FROM range(1000000)")
+    assert answer.rows == [(number,) for number in range(1_000_000)]
 
 
 def test_duckdb_draws_no_progress_between_results(tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ from tracejury.store.reader import Reader
 _TIME_LIMIT_S: Final = 60.0
 _INTERRUPT_AGAIN_S: Final = 0.1
 _MEMORY_LIMIT: Final = "4GB"
+# An answer is written as a whole, and its rows are Python's by then.
+_ROW_LIMIT: Final = 1_000_000
+_BYTES_LIMIT: Final = 256 * 2**20
+_FETCHED: Final = 2048
 _ONE_SELECT: Final = "Ask with one SELECT over the views that docs/views.md lists."
 
 
@@ -32,7 +36,8 @@ def ask(reader: Reader, sql: str, *, time_limit_s: float = _TIME_LIMIT_S) -> Ans
     """The answer to exactly one SELECT over the views of `reader`.
 
     The reader is locked afterwards and only good for more of the same. Raises `QueryError` for
-    anything else than one SELECT, for a query that fails, and for one that takes too long.
+    anything else than one SELECT, for a query that fails, and for one that takes too long or gives
+    too much.
     """
     connection = reader.connection()
     _one_select(connection, sql)
@@ -58,12 +63,39 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
     try:
         cursor = connection.execute(sql)
         columns = tuple(column[0] for column in cursor.description or ())
-        return Answer(columns, cursor.fetchall())
+        return Answer(columns, _rows(cursor))
     except duckdb.Error as error:
         raise QueryError(
-            f"The query failed: {str(error).splitlines()[0].removesuffix('.')}.",
+            f"The query failed: {_first_line(error)}.",
             next_step="The views and their columns are listed in docs/views.md.",
         ) from error
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    while fetched := cursor.fetchmany(_FETCHED):
+        rows += fetched
+        size += sum(_size(row) for row in fetched)
+        if len(rows) > _ROW_LIMIT or size > _BYTES_LIMIT:
+            raise QueryError(
+                f"The answer has more than {_ROW_LIMIT:,} rows or {_BYTES_LIMIT >> 20} MiB.",
+                next_step="Aggregate, or add a LIMIT; `export` writes all that is stored.",
+            )
+    return rows
+
+
+def _size(cell: object) -> int:
+    """About the bytes of a value as it is written; values may hold values, but few levels deep."""
+    match cell:
+        case str() | bytes():
+            return len(cell)
+        case list() | tuple():
+            return sum(map(_size, cell))
+        case dict():
+            return sum(map(_size, cell.values()))
+        case _:
+            return 8
 
 
 def _lock(connection: duckdb.DuckDBPyConnection) -> None:
@@ -83,7 +115,11 @@ def _one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         statements = connection.extract_statements(sql)
     except duckdb.Error as error:
         raise QueryError(
-            f"The query is not SQL: {str(error).splitlines()[0]}.", next_step=_ONE_SELECT
+            f"The query is not SQL: {_first_line(error)}.", next_step=_ONE_SELECT
         ) from error
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("The query is not exactly one SELECT.", next_step=_ONE_SELECT)
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).splitlines()[0].removesuffix(".")
