@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from tracejury import __version__
-from tracejury.config import Config, Serve, byte_count, load_config
+from tracejury.config import (
+    SMALLEST_STORE,
+    Config,
+    Retention,
+    Serve,
+    byte_count,
+    duration_seconds,
+    load_config,
+)
 from tracejury.errors import InputError, TracejuryError, UsageError
 
 if TYPE_CHECKING:
@@ -144,7 +152,23 @@ def _size(text: str) -> int:
     return size
 
 
+def _store_size(text: str) -> int:
+    size = byte_count(text)
+    if size < SMALLEST_STORE:
+        raise ValueError
+    return size
+
+
+def _duration(text: str) -> float:
+    seconds = duration_seconds(text)
+    if not seconds:
+        raise ValueError
+    return seconds
+
+
 _port.__name__ = "port"
+_store_size.__name__ = f"size of at least {SMALLEST_STORE >> 20} MiB"
+_duration.__name__ = "duration such as 36h or 7d"
 _size.__name__ = "size"
 _share.__name__ = "share between 0 and 1"
 
@@ -167,6 +191,18 @@ def _receiver_options(parser: argparse.ArgumentParser) -> None:
         type=_size,
         metavar="SIZE",
         help="of one request after decompression (default: 64MiB)",
+    )
+    add(
+        "--max-size",
+        type=_store_size,
+        metavar="SIZE",
+        help="of the store: beyond it the oldest workflow instances are removed (default: none)",
+    )
+    add(
+        "--max-age",
+        type=_duration,
+        metavar="DURATION",
+        help="such as 36h or 7d: what has been silent for longer is removed (default: none)",
     )
     add("--tls-cert", **file, help="certificate chain as PEM: encrypts both ports")
     add("--tls-key", **file, help="its private key as PEM")
@@ -267,7 +303,21 @@ def _config(options: argparse.Namespace) -> Config:
     }
     if getattr(options, "baseline", []):
         changes["baseline"] = tuple(options.baseline)
-    return replace(config, serve=_serving(options, config.serve), **changes)
+    return replace(
+        config,
+        serve=_serving(options, config.serve),
+        retention=_keeping(options, config.retention),
+        **changes,
+    )
+
+
+def _keeping(options: argparse.Namespace, configured: Retention) -> Retention:
+    max_size, max_age = (getattr(options, name, None) for name in ("max_size", "max_age"))
+    return replace(
+        configured,
+        max_size=configured.max_size if max_size is None else max_size,
+        max_age_seconds=configured.max_age_seconds if max_age is None else max_age,
+    )
 
 
 def _serving(options: argparse.Namespace, configured: Serve) -> Serve:
@@ -296,6 +346,7 @@ def _serve(options: argparse.Namespace) -> int:
         store=_store_path(config),
         serve=config.serve,
         keeping=config.keeping,
+        retention=config.retention,
         announce=lambda addresses: print(announcement(addresses), flush=True),
     )
     return DONE

@@ -92,6 +92,22 @@ class Keeping:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How much `serve` keeps: `max_size` in bytes; None: there is no such bound.
+
+    Traces that have one of the `keys` in common, or a well-known one, go together.
+    """
+
+    max_size: int | None = None
+    max_age_seconds: float | None = None
+    keys: tuple[str, ...] = ()
+
+    @property
+    def is_bounded(self) -> bool:
+        return self.max_size is not None or self.max_age_seconds is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What tracejury.toml and the command line say, with defaults for the rest.
 
@@ -108,6 +124,7 @@ class Config:
     workflows: tuple[DeclaredWorkflow, ...] = ()
     serve: Serve = field(default_factory=Serve)
     keeping: Keeping = field(default_factory=Keeping)
+    retention: Retention = field(default_factory=Retention)
     path: Path | None = None
 
 
@@ -121,6 +138,7 @@ _SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "serve": tuple(f.name for f in fields(Serve)),
     "workflow": (),
     "redaction": tuple(f.name for f in fields(Redaction)),
+    "retention": ("max_size", "max_age"),
 }
 
 
@@ -137,6 +155,20 @@ def byte_count(text: str) -> int:
     if found is None:
         raise ValueError(f"{text!r} is no size")
     return int(found[1]) * _UNITS[found[2] or ""]
+
+
+# The least that `serve` can hold itself to: what is written between two looks at the size.
+SMALLEST_STORE: Final = 16 * 2**20
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def duration_seconds(text: str) -> float:
+    """The seconds that a duration like `90m`, `36h` or `7d` means; raises `ValueError`."""
+    found = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([smhdw])\s*", text)
+    if found is None:
+        raise ValueError(f"{text!r} is no duration")
+    return float(found[1]) * _SECONDS[found[2]]
 
 
 def load_config(path: Path | None, *, start: Path) -> Config:
@@ -175,6 +207,7 @@ def _parse(document: Mapping[str, Any], path: Path) -> Config:
         if section != "workflow":
             _known(table, keys, section, path)
     run = document.get("run", {})
+    keys = _texts(document.get("correlation", {}).get("keys", []), "correlation.keys", path)
     sampling = _text(document.get("evidence", {}).get("sampling", ""), "evidence.sampling", path)
     if sampling not in ("", "none"):
         raise UsageError(
@@ -185,9 +218,7 @@ def _parse(document: Mapping[str, Any], path: Path) -> Config:
         store=_path(run, "store", path),
         faults=_path(run, "faults", path),
         baseline=_paths(run, "baseline", path),
-        correlation_keys=_texts(
-            document.get("correlation", {}).get("keys", []), "correlation.keys", path
-        ),
+        correlation_keys=keys,
         sampling=sampling,
         absent_components=_absent(document.get("components", {}), path),
         policy=_policy(document.get("policy", {}), path),
@@ -199,6 +230,7 @@ def _parse(document: Mapping[str, Any], path: Path) -> Config:
         keeping=Keeping(
             redaction=_redaction(document.get("redaction", {}), path),
         ),
+        retention=_retention(document.get("retention", {}), keys, path),
         path=path,
     )
 
@@ -308,6 +340,33 @@ def _size(value: object, where: str, path: Path) -> int:
             f"{path}: {where} must be a size, not {value!r}.", next_step='Write it as "64MiB".'
         )
     return size
+
+
+def _retention(table: Mapping[str, Any], keys: tuple[str, ...], path: Path) -> Retention:
+    max_size = max_age = None
+    if "max_size" in table:
+        max_size = _size(table["max_size"], "retention.max_size", path)
+        if max_size < SMALLEST_STORE:
+            raise UsageError(
+                f"{path}: retention.max_size must be at least {SMALLEST_STORE >> 20} MiB.",
+                next_step="A store takes some megabytes before it holds anything.",
+            )
+    if "max_age" in table:
+        max_age = _duration(table["max_age"], "retention.max_age", path)
+    return Retention(max_size, max_age, keys)
+
+
+def _duration(value: object, where: str, path: Path) -> float:
+    try:
+        seconds = duration_seconds(str(value))
+    except ValueError:
+        seconds = 0
+    if not seconds:
+        raise UsageError(
+            f"{path}: {where} must be a duration, not {value!r}.",
+            next_step='Write it as "36h" or "7d".',
+        )
+    return seconds
 
 
 def _redaction(table: Mapping[str, Any], path: Path) -> Redaction:

@@ -1,6 +1,7 @@
 """Run a receiver until it is terminated; its first line says where it listens.
 
-Arguments: the store, then whatever of `Serve` is to differ, as `name=value`; lists comma-separated.
+Arguments: the store, then whatever of `Serve` and `Retention` is to differ, as `name=value`; lists
+comma-separated.
 """
 
 import json
@@ -9,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tracejury.config import Serve
+from tracejury.config import Retention, Serve
 from tracejury.errors import TracejuryError
 from tracejury.receiver.listening import Addresses
 from tracejury.receiver.server import run_receiver
@@ -22,8 +23,10 @@ def announce(addresses: Addresses) -> None:
 
 
 def value_of(name: str, text: str) -> Any:
-    if name in {"grpc_port", "http_port", "max_request_size"}:
+    if name in {"grpc_port", "http_port", "max_request_size", "max_size"}:
         return int(text)
+    if name == "max_age_seconds":
+        return float(text)
     if name == "cors_origin":
         return tuple(text.split(","))
     return text if name == "host" else Path(text)
@@ -33,8 +36,14 @@ def main() -> None:
     store, *settings = sys.argv[1:]
     differences = dict(setting.split("=", 1) for setting in settings)
     values = {name: value_of(name, text) for name, text in differences.items()}
+    kept = {name: values.pop(name, None) for name in ("max_size", "max_age_seconds")}
     try:
-        run_receiver(store=Path(store), serve=replace(Serve(), **values), announce=announce)
+        run_receiver(
+            store=Path(store),
+            serve=replace(Serve(), **values),
+            retention=Retention(**kept),
+            announce=announce,
+        )
     except TracejuryError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_status)

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 ROOT = Path(__file__).parents[2]
 
 Process: TypeAlias = "subprocess.Popen[str]"
-Settings: TypeAlias = Mapping[str, str | Path]  # of `Serve`, by their names
+Settings: TypeAlias = Mapping[str, str | Path]  # of `Serve` and `Retention`, by their names
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from tracejury.checks.ingest import dropped_records
 from tracejury.config import Config
 from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.scorecard.trust import trust
+from tracejury.store.pruning import plan
 from tracejury.store.reader import Reader, Row
 from tracejury.store.writer import Store
 from tracejury.workflow.rebuild import rebuild
@@ -101,6 +102,17 @@ def test_every_count_has_its_column(store: Store) -> None:
         "stored": 0,
         "missing": 9,
     }
+
+
+def test_what_was_pruned_does_not_count_as_missing(store: Store) -> None:
+    send(store, STARTED, CUMULATIVE, [(1, 2, 10, SAMPLED)])
+    send(store, LIVE, CUMULATIVE, [(1, 2, 1, "")])
+    drawn.deliver(store, [drawn.Span(1)])
+    assert counted(store)[0]["missing"] == 9
+    with Reader.of(store) as reader:
+        [doomed] = [part for part in plan(reader, (), until_ns=2**63) if part.instances]
+    assert store.prune(doomed, now_ns=1) is not None
+    assert counted(store)[0]["missing"] is None
 
 
 def test_without_self_metrics_nothing_is_counted_and_nothing_is_zero(store: Store) -> None:

@@ -53,6 +53,10 @@ def _options(store: Path, config: Config) -> Iterator[str]:
     yield f"--store={store}"
     if config.path is not None:
         yield f"--config={config.path}"
+    if config.retention.max_size is not None:
+        yield f"--max-size={config.retention.max_size}"
+    if config.retention.max_age_seconds is not None:
+        yield f"--max-age={config.retention.max_age_seconds:.9f}s"
     for option in fields(config.serve):
         value = getattr(config.serve, option.name)
         for each in value if isinstance(value, tuple) else (value,):

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from tracejury.config import REQUEST_LIMIT
+from tracejury.config import REQUEST_LIMIT, Retention
 from tracejury.otlp.signals import Encoding
 from tracejury.receiver.access import Access
 from tracejury.receiver.admission import Admission, Hold, OverloadError
@@ -23,6 +23,7 @@ class Intake:
     access: Access = field(default_factory=Access)
     meter: Meter = field(default_factory=Meter)
     request_limit: int = REQUEST_LIMIT
+    retention: Retention = field(default_factory=Retention)
 
     async def take(
         self, signal: Content, encoding: Encoding, read: Callable[[Hold], Awaitable[bytes]]
@@ -49,5 +50,14 @@ class Intake:
                     "Whether the last commit was possible.",
                     int(self.pipeline.failure is None),
                 ),
+                **self._bounds(),
             }
         )
+
+    def _bounds(self) -> dict[str, tuple[str, float]]:
+        """What the store is kept within, as far as it is configured."""
+        bounds = {
+            "retention_max_bytes": ("--max-size.", self.retention.max_size),
+            "retention_max_age_seconds": ("--max-age.", self.retention.max_age_seconds),
+        }
+        return {name: (text, bound) for name, (text, bound) in bounds.items() if bound is not None}

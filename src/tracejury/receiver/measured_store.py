@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from tracejury.receiver.meter import Meter
+from tracejury.store.removal import Removed, Slice
 from tracejury.store.writer import Committed, Store
 from tracejury.telemetry.batch import Batch
 
 
 class MeasuredStore(Store):
-    """Tells its `meter` of every commit."""
+    """Tells its `meter` of every commit, and of what is pruned."""
 
     @cached_property
     def meter(self) -> Meter:
@@ -26,6 +27,12 @@ class MeasuredStore(Store):
             self.meter.settled(kind, "duplicate", part.duplicates)
             self.meter.settled(kind, "rejected", part.rejected)
         return committed
+
+    def prune(self, doomed: Slice, *, now_ns: int) -> Removed | None:
+        removed = super().prune(doomed, now_ns=now_ns)
+        if removed is not None:
+            self.meter.pruned(removed.counts())
+        return removed
 
 
 def _kind(batch: Batch) -> str:

@@ -14,14 +14,16 @@ _COMMIT_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 class Meter:
     """Counts since the start.
 
-    The event loop counts requests, the thread that commits counts records and commits, so that
-    each number has one writer. Labels are the receiver's own words, never a client's.
+    The event loop counts requests, the thread that commits counts records and commits, the one that
+    prunes counts what it removed, so that each number has one writer. Labels are the receiver's own
+    words, never a client's.
     """
 
     def __init__(self) -> None:
         self._requests = Counter[tuple[str, ...]]()
         self._bytes = Counter[tuple[str, ...]]()
         self._records = Counter[tuple[str, ...]]()
+        self._pruned = Counter[tuple[str, ...]]()
         self._commits = Counter[float]()
         self._commit_seconds = 0.0
 
@@ -33,6 +35,10 @@ class Meter:
 
     def settled(self, kind: str, outcome: str, records: int) -> None:
         self._records[kind, outcome] += records
+
+    def pruned(self, counts: Mapping[str, int]) -> None:
+        for kind, count in counts.items():
+            self._pruned[kind,] += count
 
     def committed(self, seconds: float) -> None:
         bucket = next((bound for bound in _COMMIT_BUCKETS_S if seconds <= bound), float("inf"))
@@ -57,6 +63,7 @@ class Meter:
                 ("kind", "outcome"),
                 self._records,
             ),
+            *_counter("pruned", "What was removed to keep within bounds.", ("kind",), self._pruned),
             *self._commit_duration(),
             *_gauge("info", "The version that runs.", 1, f'{{version="{__version__}"}}'),
         ]

@@ -13,7 +13,7 @@ from typing import Final
 import grpc
 from aiohttp import web
 
-from tracejury.config import Keeping, Serve
+from tracejury.config import Keeping, Retention, Serve
 from tracejury.receiver.access import read_access
 from tracejury.receiver.grpc_endpoint import answer_exports
 from tracejury.receiver.http_connection import HEADER_DEADLINE_S
@@ -31,6 +31,7 @@ from tracejury.receiver.listening import (
 from tracejury.receiver.measured_store import MeasuredStore
 from tracejury.receiver.open_files import allow_open_files
 from tracejury.receiver.pipeline import Pipeline
+from tracejury.receiver.retention import pruning
 from tracejury.receiver.snapshot_socket import offer_snapshots
 from tracejury.receiver.tls import read_tls
 
@@ -46,21 +47,26 @@ def run_receiver(
     store: Path,
     serve: Serve,
     keeping: Keeping | None = None,
+    retention: Retention | None = None,
     announce: Callable[[Addresses], None],
 ) -> None:
     """Receive into `store` until SIGTERM or SIGINT, then commit what arrived and return.
 
-    `keeping` says what of it is stored; None: the defaults.
+    `keeping` says what of it is stored, `retention` for how long; None: the defaults.
     Port 0 is any free one; `announce` is told the real ones once both are answered. Raises
     `ReceiverError` when a port or a file of `serve` cannot be used and `StoreError` when the store
     cannot; then nothing was started. A second SIGINT ends the process at once. Runs in the main
     thread only.
     """
-    asyncio.run(_receive(store, serve, keeping, announce))
+    asyncio.run(_receive(store, serve, keeping, retention or Retention(), announce))
 
 
 async def _receive(
-    path: Path, serve: Serve, keeping: Keeping | None, announce: Callable[[Addresses], None]
+    path: Path,
+    serve: Serve,
+    keeping: Keeping | None,
+    retention: Retention,
+    announce: Callable[[Addresses], None],
 ) -> None:
     allow_open_files()
     tls = read_tls(serve.tls_cert, serve.tls_key, serve.tls_client_ca)
@@ -74,10 +80,15 @@ async def _receive(
         )
         store = running.enter_context(MeasuredStore.open(path, keeping=keeping))
         await running.enter_async_context(offer_snapshots(store, path))
+        await running.enter_async_context(pruning(store, retention))
         pipeline = Pipeline(store)
         running.push_async_callback(pipeline.stop)
         intake = Intake(
-            pipeline, access=access, meter=store.meter, request_limit=serve.max_request_size
+            pipeline,
+            access=access,
+            meter=store.meter,
+            request_limit=serve.max_request_size,
+            retention=retention,
         )
         answer_exports(grpc_server, intake)
         await running.enter_async_context(_serving(grpc_server))

@@ -112,8 +112,11 @@ def _interventions(trust: Trust) -> tuple[str, ...]:
         parts.append(f"{counted(trust.started_by_sdk, 'span')} started by the SDKs' own count")
     if trust.redacted:
         parts.append(f"{counted(trust.redacted, 'value')} redacted")
-    if trust.pruned:
-        parts.append(f"{counted(trust.pruned, 'workflow instance')} pruned")
+    if trust.pruned_until is not None:
+        parts.append(
+            f"pruned: {counted(trust.pruned, 'workflow instance')}, "
+            f"{counted(trust.pruned_spans, 'span')}, until {trust.pruned_until}"
+        )
     if trust.lost:
         parts.append(f"{counted(trust.lost, 'acknowledged record')} LOST from a damaged store")
     return tuple(parts)

@@ -215,6 +215,8 @@ class Trust:
     background: int
     redacted: int = 0  # values from which secrets were taken out
     pruned: int = 0  # workflow instances that were removed to keep the store within its bounds
+    pruned_spans: int = 0  # their spans
+    pruned_until: str | None = None  # RFC 3339: none of them came later; None: none was pruned
     lost: int = 0  # records that were acknowledged and are not in the file any more
     started_by_sdk: int | None = None  # sampled spans; None where no SDK counted its own
 

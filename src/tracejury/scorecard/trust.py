@@ -32,6 +32,13 @@ def trust(reader: Reader, checks: tuple[CheckResult, ...]) -> Trust:
             dropped.dropped,
             (SELECT coalesce(sum(redacted), 0)::BIGINT FROM stored.redaction) AS redacted,
             (SELECT coalesce(sum(instances), 0)::BIGINT FROM stored.pruning) AS pruned,
+            (SELECT coalesce(sum(spans), 0)::BIGINT FROM stored.pruning) AS pruned_spans,
+            (
+                SELECT strftime(
+                    make_timestamp((max(until_ns) // 1000)::BIGINT), '%Y-%m-%dT%H:%M:%SZ'
+                )
+                FROM stored.pruning
+            ) AS pruned_until,
             (SELECT coalesce(sum(records), 0)::BIGINT FROM stored.loss) AS lost,
             (SELECT count(*) FROM stored.span) AS spans,
             (SELECT count(*) FROM stored.log_record) AS logs,
@@ -64,5 +71,7 @@ def trust(reader: Reader, checks: tuple[CheckResult, ...]) -> Trust:
         started_by_sdk=counted["started_by_sdk"],
         redacted=counted["redacted"],
         pruned=counted["pruned"],
+        pruned_spans=counted["pruned_spans"],
+        pruned_until=counted["pruned_until"],
         lost=counted["lost"] + reader.missing,
     )

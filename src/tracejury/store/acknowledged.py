@@ -21,7 +21,7 @@ _STORED: Final = """
         + (SELECT count(*) FROM stored.log_record)
         + (SELECT count(*) FROM stored.metric_point)
         + (SELECT count(*) FROM stored.alert)
-        + (SELECT coalesce(sum(spans + logs), 0)::BIGINT FROM stored.pruning)
+        + (SELECT coalesce(sum(spans + logs + points + alerts), 0)::BIGINT FROM stored.pruning)
         + (SELECT coalesce(sum(records), 0)::BIGINT FROM stored.loss)
 """
 

@@ -1,5 +1,6 @@
 """Which records are stored already: their identities, in memory, sorted."""
 
+import threading
 from typing import Final
 
 import numpy as np
@@ -14,9 +15,10 @@ _RECENT_PART: Final = 16
 
 
 class Identities:
-    """A set of 64-bit hashes that grows, eight bytes each."""
+    """Some 64-bit hashes, eight bytes each. Two threads may change it, only one may ask."""
 
     def __init__(self, stored: Hashes) -> None:
+        self._changing = threading.Lock()
         self._settled = np.sort(stored)
         self._recent = np.empty(0, dtype=np.uint64)
 
@@ -31,10 +33,18 @@ class Identities:
 
     def add(self, hashes: Hashes) -> None:
         """Put `hashes` into the set."""
-        self._recent = np.sort(np.concatenate((self._recent, hashes)))
-        if len(self._recent) > max(_RECENT_LIMIT, len(self._settled) // _RECENT_PART):
-            self._settled = np.sort(np.concatenate((self._settled, self._recent)), kind="stable")
-            self._recent = self._recent[:0]
+        with self._changing:
+            self._recent = np.sort(np.concatenate((self._recent, hashes)))
+            if len(self._recent) > max(_RECENT_LIMIT, len(self._settled) // _RECENT_PART):
+                everything = np.concatenate((self._settled, self._recent))
+                self._settled = np.sort(everything, kind="stable")
+                self._recent = self._recent[:0]
+
+    def remove(self, hashes: Hashes) -> None:
+        """Take `hashes` out of the set."""
+        with self._changing:
+            self._settled = _without(self._settled, hashes)
+            self._recent = _without(self._recent, hashes)
 
 
 def _is_in(hashes: Hashes, ordered: Hashes) -> NDArray[np.bool_]:
@@ -43,3 +53,11 @@ def _is_in(hashes: Hashes, ordered: Hashes) -> NDArray[np.bool_]:
     at = np.minimum(np.searchsorted(ordered, hashes), len(ordered) - 1)
     found: NDArray[np.bool_] = ordered[at] == hashes
     return found
+
+
+def _without(ordered: Hashes, hashes: Hashes) -> Hashes:
+    wanted = np.unique(hashes)
+    starts = np.searchsorted(ordered, wanted)
+    counts = np.searchsorted(ordered, wanted, side="right") - starts
+    before = np.cumsum(counts) - counts
+    return np.delete(ordered, np.arange(counts.sum()) + np.repeat(starts - before, counts))

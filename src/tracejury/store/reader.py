@@ -107,8 +107,11 @@ class Reader:
 
     @classmethod
     def of(cls, store: Store) -> Self:
-        """Read a store in memory through its own connection."""
-        return cls(quiet(store.connection().cursor()))
+        """Read a store through its writer's connection."""
+        try:
+            return cls(quiet(store.connection().cursor()))
+        except duckdb.Error as error:
+            raise _read_error(error) from error
 
     @property
     def is_snapshot(self) -> bool:
@@ -119,12 +122,12 @@ class Reader:
         """Make the view or table `name` of views/; what it builds on must be there."""
         definition = definitions()[name]
         kind = "TABLE" if definition.is_table else "VIEW"
-        self._connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS\n{definition.select}")
+        self._run(f"CREATE OR REPLACE TEMP {kind} {name} AS\n{definition.select}", ())
 
     def register(self, name: str, table: pa.Table) -> None:
         """Keep `table` as the table `name`."""
         self._connection.register(f"registered_{name}", table)
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM registered_{name}")
+        self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM registered_{name}", ())
         self._connection.unregister(f"registered_{name}")
 
     def arrow(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:

@@ -32,6 +32,7 @@ from tracejury.store.identify import Incoming, identify
 from tracejury.store.identities import Hashes, Identities
 from tracejury.store.migration import migrate
 from tracejury.store.redaction import Redactor
+from tracejury.store.removal import Removed, Slice, forget_old_traces, remove
 from tracejury.telemetry.batch import Batch
 
 Mask = NDArray[np.bool_]
@@ -210,6 +211,31 @@ class Store:
         with self._checkpointing, self._lock, self._writing():
             self._connection.execute("CHECKPOINT")
 
+    def used_size(self) -> int:
+        """The bytes in use: of the file without its free blocks, and of its log."""
+        with self._lock, self._writing():
+            [(in_file,)] = self._connection.execute(
+                "SELECT (block_size * used_blocks)::BIGINT FROM pragma_database_size()"
+            ).fetchall()
+        log = 0 if self.path is None else _size(self.path.with_name(f"{self.path.name}.wal"))
+        return int(in_file) + log
+
+    def prune(self, doomed: Slice, *, now_ns: int) -> Removed | None:
+        """Remove what a `Slice` says in one transaction; None, and nothing: it has grown since."""
+        with self._lock, self._transaction():
+            removed = remove(self._connection, doomed, now_ns)
+        if removed is not None:
+            self._spans.remove(removed.spans)
+            self._logs.remove(removed.logs)
+            self._points.remove(removed.points)
+            self._alerts.remove(removed.alerts)
+        return removed
+
+    def forget_old_traces(self) -> None:
+        """Keep in mind only the last of the traces that were pruned."""
+        with self._lock, self._transaction():
+            forget_old_traces(self._connection)
+
     @contextmanager
     def frozen(self) -> Iterator["Frozen"]:
         """The store as it is now, in files that stay so until the block ends; commits go on.
@@ -245,7 +271,7 @@ class Store:
                 )
 
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """The connection itself, to read a store in memory."""
+        """The connection itself, to read a store that is open for writing."""
         return self._connection
 
     def close(self) -> None:

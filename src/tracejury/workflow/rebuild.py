@@ -9,11 +9,11 @@ from collections.abc import Collection
 from dataclasses import fields
 from typing import Final
 
-import networkx as nx
 import numpy as np
 import pyarrow as pa
 
 from tracejury.config import Config, Policy
+from tracejury.store.instances import register_components, register_correlation_keys
 from tracejury.store.reader import Reader, definitions
 from tracejury.telemetry import lexicon, semconv
 from tracejury.workflow import faults
@@ -46,7 +46,12 @@ def rebuild(
     `injected` are the faults of the run, `baseline` what a clean run taught.
     """
     _register_inputs(reader, config, injected, baseline or Baseline.empty())
-    stages = {"forest": _forest, "fields": _fields, "components": _components, "paths": _paths}
+    stages = {
+        "forest": _forest,
+        "fields": _fields,
+        "components": register_components,
+        "paths": _paths,
+    }
     for name in definitions():
         if wanted is not None and name not in wanted:
             continue
@@ -60,7 +65,7 @@ def _register_inputs(
     reader: Reader, config: Config, injected: tuple[Fault, ...], baseline: Baseline
 ) -> None:
     reader.register("field_key", _field_keys())
-    reader.register("correlation_key", _correlation_keys(config.correlation_keys))
+    register_correlation_keys(reader, config.correlation_keys)
     for name, table in _lexicons().items():
         reader.register(name, table)
     reader.register("bound", _bounds(config.policy))
@@ -75,16 +80,6 @@ def _field_keys() -> pa.Table:
         {"key": key, "field": field, "priority": priority}
         for field, keys in semconv.FIELD_KEYS.items()
         for priority, key in enumerate(keys)
-    ]
-    return pa.Table.from_pylist(rows)
-
-
-def _correlation_keys(configured: tuple[str, ...]) -> pa.Table:
-    keys = dict.fromkeys((*configured, *semconv.CORRELATION_KEYS))
-    rows = [
-        {"sent_as": prefix + key, "key": key, "rank": rank, "configured": key in configured}
-        for rank, key in enumerate(keys)
-        for prefix in ("", semconv.BAGGAGE_PREFIX)
     ]
     return pa.Table.from_pylist(rows)
 
@@ -161,39 +156,6 @@ def _numbers(positions: Ints, numbers: Ints) -> pa.Array:
     if not len(numbers):
         return pa.array([], pa.int64())
     return pa.array(numbers[np.maximum(positions, 0)], mask=positions < 0)
-
-
-def _components(reader: Reader) -> None:
-    """Traces that are joined by links alone: each with the smallest row number of its group."""
-    links = reader.arrow("""
-        SELECT trace_no, linked_no
-        FROM trace_link
-        WHERE trace_no NOT IN (SELECT correlation.trace_no FROM trace_correlation AS correlation)
-            AND linked_no NOT IN (SELECT correlation.trace_no FROM trace_correlation AS correlation)
-    """)
-    single = reader.arrow("""
-        SELECT trace_no FROM trace_link
-        UNION
-        SELECT linked_no FROM trace_link
-    """)
-    graph: nx.Graph[int] = nx.Graph()
-    graph.add_nodes_from(single["trace_no"].to_pylist())
-    graph.add_edges_from(
-        zip(links["trace_no"].to_pylist(), links["linked_no"].to_pylist(), strict=True)
-    )
-    members: list[tuple[int, int]] = []
-    for component in nx.connected_components(graph):
-        first = min(component)
-        members.extend((trace, first) for trace in component)
-    reader.register(
-        "trace_component",
-        pa.table(
-            {
-                "trace_no": pa.array([trace for trace, _ in members], pa.int64()),
-                "component": pa.array([first for _, first in members], pa.int64()),
-            }
-        ),
-    )
 
 
 def _paths(reader: Reader) -> None:

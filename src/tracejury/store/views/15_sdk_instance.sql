@@ -9,7 +9,8 @@
 --   dropped      BIGINT   spans that a processor dropped, by its own word; NULL where nothing was counted
 --   stored       BIGINT   distinct spans of it that are stored
 --   missing      BIGINT   spans that it started, ended and sampled, and that are not stored; NULL where the
---                         counts do not tell: spans came after the last one, or the counting began anew
+--                         counts do not tell: spans came after the last one, the counting began anew, or
+--                         spans were pruned
 WITH counted AS (
     SELECT
         service,
@@ -48,6 +49,8 @@ SELECT
             AND counted.series = 1
             AND coalesce(stored_span.last_ns <= counted.counted_ns, true)
             AND counted.started - counted.live >= coalesce(stored_span.stored, 0)
+            -- Of which process what was pruned had been, nobody knows.
+            AND NOT EXISTS (FROM stored.pruning WHERE pruning.spans > 0)
         THEN counted.started - counted.live - coalesce(stored_span.stored, 0)
     END AS missing
 FROM counted

@@ -1,0 +1,174 @@
+"""Keep the store within its bounds while it is written: the oldest workflow instances go.
+
+A thread looks every second. It plans over a connection of its own, removes slice by slice between
+the commits, and rests after each slice for as long as it took, so that commits get their turn.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from tracejury.config import Retention
+from tracejury.errors import StoreError
+from tracejury.store.pruning import late_parts, not_free_yet, plan
+from tracejury.store.reader import Reader
+from tracejury.store.removal import Slice
+from tracejury.store.writer import Store
+
+_EVERY_S: Final = 1.0
+# What has received something since then is never removed to make space, however old it is.
+_STILL_RECEIVING_S: Final = 60.0
+# Removing begins before the bound is reached, and ends a little below, so that it is not begun
+# again at once. What is written between two looks must fit in between.
+_BEGIN: Final = 0.9
+_END: Final = 0.8
+# Planning takes no more than so much of the time where there was nothing to remove.
+_SHARE_OF_TIME: Final = 0.05
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def pruning(store: Store, retention: Retention) -> AsyncIterator[None]:
+    """Keep `store` within the bounds of `retention` while the block runs, where it has any."""
+    if not retention.is_bounded:
+        yield
+        return
+    stopped = threading.Event()
+    pruner = Pruner(store, retention, stopped)
+    thread = threading.Thread(target=pruner.run, name="prune")
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        await asyncio.to_thread(thread.join)
+
+
+class Pruner:
+    """Removes what is too old, or too much, from a store that is being written."""
+
+    def __init__(
+        self,
+        store: Store,
+        retention: Retention,
+        stopped: threading.Event,
+        *,
+        still_receiving_s: float = _STILL_RECEIVING_S,
+    ) -> None:
+        self._store = store
+        self._retention = retention
+        self._stopped = stopped
+        self._still_receiving_s = still_receiving_s
+        self._swept = {"spans": 0, "logs": 0}  # the numbers below which nothing came late
+        self._rests_until = 0.0
+        self._is_too_large = False
+        self._failure = ""  # what was said of it last
+
+    def run(self) -> None:
+        """Look again and again until `stopped` is set."""
+        while not self._stopped.wait(_EVERY_S):
+            self._try()
+        self._try()  # what came late meanwhile
+
+    def _try(self) -> None:
+        try:
+            self.look(time.time_ns())
+        except StoreError as error:
+            if str(error) != self._failure:
+                _log.warning("Nothing could be pruned: %s", error)
+            self._failure = str(error)
+        else:
+            self._failure = ""
+
+    def look(self, now_ns: int) -> None:
+        """Remove what is beyond the bounds now. Raises `StoreError`."""
+        self._sweep(now_ns)
+        if self._stopped.is_set() or time.monotonic() < self._rests_until:
+            return
+        begun = time.monotonic()
+        pruned = self._by_age(now_ns) + self._by_size(now_ns)
+        if not pruned:
+            self._rests_until = begun + (time.monotonic() - begun) / _SHARE_OF_TIME
+
+    def _sweep(self, now_ns: int) -> None:
+        """Remove what came of instances that had been removed: nothing shall be there in part."""
+        with Reader.of(self._store) as reader:
+            [ends] = reader.rows("""
+                SELECT
+                    (SELECT coalesce(max(span_no) + 1, 0) FROM stored.span) AS spans,
+                    (SELECT coalesce(max(log_no) + 1, 0) FROM stored.log_record) AS logs
+            """)
+            if ends == self._swept:
+                return
+            late = late_parts(reader, **self._swept)
+        if late is not None:
+            self._store.prune(late, now_ns=now_ns)
+        self._swept = ends
+
+    def _by_age(self, now_ns: int) -> int:
+        if self._retention.max_age_seconds is None:
+            return 0
+        until_ns = now_ns - int(self._retention.max_age_seconds * 1e9)
+        with Reader.of(self._store) as reader:
+            oldest_ns = reader.value("""
+                SELECT least(
+                    (SELECT min(received_ns) FROM stored.span),
+                    (SELECT min(received_ns) FROM stored.log_record),
+                    (SELECT min(received_ns) FROM stored.metric_point),
+                    (SELECT min(received_ns) FROM stored.alert)
+                )
+            """)
+            if oldest_ns is None or oldest_ns > until_ns:
+                return 0
+            slices = plan(reader, self._retention.keys, until_ns=until_ns)
+        return self._prune(slices, now_ns)
+
+    def _by_size(self, now_ns: int) -> int:
+        max_size = self._retention.max_size
+        if max_size is None or self._store.used_size() <= _BEGIN * max_size:
+            return 0
+        # In the file, what the log has takes a fraction of the space.
+        self._store.checkpoint()
+        with Reader.of(self._store) as reader:
+            used = self._store.used_size() - not_free_yet(reader)
+            if used <= _BEGIN * max_size:
+                return 0
+            slices = plan(
+                reader,
+                self._retention.keys,
+                until_ns=now_ns - int(self._still_receiving_s * 1e9),
+                share=1 - _END * max_size / used,
+            )
+        pruned = self._prune(slices, now_ns)
+        self._tell(used, is_too_large=not pruned and used > max_size)
+        return pruned
+
+    def _prune(self, slices: list[Slice], now_ns: int) -> int:
+        """Remove them; how many there were."""
+        pruned = 0
+        for doomed in slices:
+            if self._stopped.is_set():
+                break
+            begun = time.monotonic()
+            pruned += self._store.prune(doomed, now_ns=now_ns) is not None
+            self._stopped.wait(time.monotonic() - begun)
+        if pruned:
+            self._store.forget_old_traces()
+            # Only then are the blocks free.
+            self._store.checkpoint()
+        return pruned
+
+    def _tell(self, used: int, *, is_too_large: bool) -> None:
+        if is_too_large and not self._is_too_large:
+            _log.warning(
+                "The store takes %d MiB, more than --max-size: all of it is of workflow instances "
+                "that received something in the last %.0f seconds.",
+                used >> 20,
+                self._still_receiving_s,
+            )
+        self._is_too_large = is_too_large
