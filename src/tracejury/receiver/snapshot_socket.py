@@ -23,7 +23,10 @@ from tracejury.store.snapshot import (
 )
 from tracejury.store.writer import Store
 
+# Readers at once, those included that have not said what they want.
+READER_LIMIT: Final = 64
 _VERB_DEADLINE_S: Final = 10.0
+_LEAVE_DEADLINE_S: Final = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -40,20 +43,7 @@ async def offer_snapshots(store: Store, path: Path) -> AsyncIterator[None]:
     listener, address = bound
     copies = _Copies(store, path)
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(_VERB_DEADLINE_S):
-                verb = await reader.readline()
-            if verb == SNAPSHOT_VERB:
-                answer = await copies.next()
-                writer.write(json.dumps(answer).encode() + b"\n")
-                await writer.drain()
-        except (TimeoutError, OSError, ValueError):
-            pass  # the reader has gone, or speaks another language
-        finally:
-            writer.close()
-
-    server = await asyncio.start_unix_server(connected, sock=listener)
+    server = await asyncio.start_unix_server(copies.answer_reader, sock=listener)
     try:
         yield
     finally:
@@ -62,15 +52,55 @@ async def offer_snapshots(store: Store, path: Path) -> AsyncIterator[None]:
             address.unlink(missing_ok=True)
 
 
+async def _say(writer: asyncio.StreamWriter, answer: dict[str, str]) -> None:
+    writer.write(json.dumps(answer).encode() + b"\n")
+    await writer.drain()
+
+
+async def _hand_over(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: dict[str, str]
+) -> None:
+    """Say where the copy is, and delete it where the reader leaves without having read that."""
+    try:
+        await _say(writer, answer)
+        async with asyncio.timeout(_LEAVE_DEADLINE_S):
+            await reader.read(1)  # nothing, once it has left; an error, where something was unread
+    except TimeoutError:
+        pass  # it is still there
+    except OSError:
+        if "path" in answer:
+            discard_snapshot(Path(answer["path"]))
+        raise
+
+
 class _Copies:
     """One copy at a time; readers that ask while one is made share the next."""
 
     def __init__(self, store: Store, path: Path) -> None:
         self.turn = asyncio.Lock()
+        self._places = asyncio.Semaphore(READER_LIMIT)
         self._store = store
         self._path = path
         self._waiting = 0
         self._shared: tuple[Path, float] | None = None  # and when it was begun
+
+    async def answer_reader(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Give one reader a copy, if that is what it wants."""
+        try:
+            if self._places.locked():
+                await _say(writer, {"error": "Too many readers wait for one."})
+                return
+            async with self._places:
+                async with asyncio.timeout(_VERB_DEADLINE_S):
+                    verb = await reader.readline()
+                if verb == SNAPSHOT_VERB:
+                    await _hand_over(reader, writer, await self.next())
+        except (TimeoutError, OSError, ValueError):
+            pass  # the reader has gone, or speaks another language
+        finally:
+            writer.close()
 
     async def next(self) -> dict[str, str]:
         """The answer to a reader: a copy of the store as it is now, or was after it had asked."""

@@ -12,6 +12,7 @@ import os
 import socket
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -142,11 +143,11 @@ def _ask(address: Path) -> bytes | None:
         connection.settimeout(_ANSWER_TIMEOUT_S)
         try:
             connection.connect(str(address))
+            with suppress(BrokenPipeError):  # it may say at once that it cannot
+                connection.sendall(SNAPSHOT_VERB)
+            return connection.makefile("rb").readline()
         except (ConnectionRefusedError, FileNotFoundError):
             return None  # left by a writer that was killed
-        try:
-            connection.sendall(SNAPSHOT_VERB)
-            return connection.makefile("rb").readline()
         except OSError as error:
             raise StoreError(
                 f"The program that writes the store did not answer: {error}.",
