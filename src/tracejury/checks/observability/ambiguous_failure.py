@@ -112,5 +112,6 @@ CHECK = Check(
     task=10,
     serves=("TEST-RR-O02",),
     judge=judge,
+    judges_absence=True,
     remedy="Set the status of every span up to the top; record exceptions where they are raised.",
 )

@@ -119,5 +119,6 @@ CHECK = Check(
     task=10,
     serves=("pattern-16",),
     judge=judge,
+    judges_absence=True,
     remedy="Use the SDK's log bridge, or put trace_id and span_id into the log format.",
 )

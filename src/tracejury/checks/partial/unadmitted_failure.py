@@ -138,5 +138,6 @@ CHECK = Check(
     task=4,
     serves=("TEST-RR-P01", "MEDIUM-1"),
     judge=judge,
+    judges_absence=True,
     remedy="Give jobs a partial state, and record how many items were done and how many failed.",
 )

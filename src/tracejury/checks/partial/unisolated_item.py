@@ -164,5 +164,6 @@ CHECK = Check(
     task=4,
     serves=("pattern-3", "pattern-10", "TEST-RR-P01", "TEST-RR-SL02", "CRITICAL-3"),
     judge=judge,
+    judges_absence=True,
     remedy="Catch the error of each item inside the loop, record it, and go on with the next.",
 )

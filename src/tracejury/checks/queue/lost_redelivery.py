@@ -71,8 +71,11 @@ _CRASHED: Final = """
             UNION ALL
             SELECT delivery.creation_no, delivery.instance_no, max(crash.time_ns)
             FROM delivery
-            JOIN crash ON crash.service = delivery.service AND crash.time_ns <= delivery.start_ns
-            WHERE delivery.is_again AND delivery.number = 1 AND delivery.creation_no IS NOT NULL
+            JOIN node AS sent ON sent.span_no = delivery.creation_no
+            JOIN crash
+                ON crash.service = delivery.service
+                AND crash.time_ns BETWEEN sent.start_ns AND delivery.start_ns
+            WHERE delivery.is_again AND delivery.number = 1
             GROUP BY delivery.creation_no, delivery.instance_no
         ) AS producer
         JOIN span_field AS field USING (span_no)
@@ -135,5 +138,6 @@ CHECK = Check(
     task=8,
     serves=("TEST-RR-Q02",),
     judge=judge,
+    judges_absence=True,
     remedy="Acknowledge after the work, and let the broker return what nobody acknowledged.",
 )

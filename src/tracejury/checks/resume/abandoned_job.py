@@ -56,21 +56,8 @@ def _note(rows: list[Row]) -> str:
 
 _HIT: Final = """
     WITH hit AS (
-        SELECT ghost.instance_no, max(ghost.last_ns) AS crashed_ns, mode(ghost.service) AS service
-        FROM ghost
-        WHERE ghost.cause = 'killed'
-        GROUP BY ghost.instance_no
-        UNION
-        SELECT delivery.instance_no, max(crash.time_ns), any_value(delivery.service)
-        FROM delivery
-        JOIN crash ON crash.service = delivery.service AND crash.time_ns <= delivery.start_ns
-        WHERE delivery.is_again
-            AND delivery.instance_no NOT IN (
-                SELECT killed.instance_no
-                FROM ghost AS killed
-                WHERE killed.cause = 'killed'
-            )
-        GROUP BY delivery.instance_no
+        SELECT instance_no, service, crashed_ns
+        FROM crash_hit
     ),
     -- What the service of the crash did for the job afterwards; the first of it tells how it came.
     later AS (
@@ -144,5 +131,6 @@ CHECK = Check(
     task=6,
     serves=("pattern-8", "TEST-RR-RE01", "HIGH-1"),
     judge=judge,
+    judges_absence=True,
     remedy="Keep the message until the work is done, and take unfinished jobs up at start.",
 )

@@ -95,5 +95,6 @@ CHECK = Check(
     task=9,
     serves=("TEST-RR-S02",),
     judge=judge,
+    judges_absence=True,
     remedy="Compute the state of a job from its items when it ends.",
 )

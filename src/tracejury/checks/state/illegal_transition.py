@@ -126,5 +126,6 @@ CHECK = Check(
     task=9,
     serves=("pattern-15", "HIGH-5"),
     judge=judge,
+    judges_absence=True,
     remedy="Check transitions where the state is written, and let the database refuse the others.",
 )

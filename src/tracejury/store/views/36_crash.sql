@@ -1,10 +1,18 @@
 -- table: crash
 -- One row a crash that is proven: by the fault file, by a log record, or by a process that fell
--- silent with open spans while another took its place.
+-- silent with open spans while another took its place. A fault that lies outside of the time of
+-- which there is telemetry (and what may still have been on its way then) hit nothing of the run.
 --   service      VARCHAR  whose process died
 --   instance_id  VARCHAR  the process; NULL where nothing tells which
 --   time_ns      BIGINT   when, at the latest
 --   evidence     VARCHAR  what proves it
+WITH heard AS (
+    SELECT
+        min(life.first_ns) - any_value(bound.value) * 1e9 AS from_ns,
+        max(life.last_ns) + any_value(bound.value) * 1e9 AS until_ns
+    FROM instance_life AS life
+    JOIN bound ON bound.name = 'settle_seconds'
+)
 SELECT
     service.service,
     NULL::VARCHAR AS instance_id,
@@ -13,6 +21,7 @@ SELECT
 FROM fault
 JOIN (SELECT DISTINCT node.service FROM node) AS service
     ON lower(service.service) = lower(fault.target)
+JOIN heard ON fault.start_ns <= heard.until_ns AND fault.end_ns >= heard.from_ns
 WHERE fault.kind IN ('kill', 'restart')
 UNION ALL
 SELECT

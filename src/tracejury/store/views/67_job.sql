@@ -39,16 +39,6 @@ sent AS (
             WHERE delivery.destination <> ''
         )
 ),
-crashed AS (
-    SELECT DISTINCT instance_no
-    FROM ghost
-    WHERE cause = 'killed'
-    UNION
-    SELECT delivery.instance_no
-    FROM delivery
-    JOIN crash ON crash.service = delivery.service AND crash.time_ns <= delivery.start_ns
-    WHERE delivery.is_again
-),
 limited AS (
     SELECT DISTINCT instance.instance_no
     FROM error_class AS class
@@ -56,10 +46,36 @@ limited AS (
     JOIN trace_instance AS instance USING (trace_no)
     WHERE class.is_job_limit
 ),
+-- How long the calls of a route take while nothing holds them up.
+usual AS (
+    SELECT call.service, call.route, median(call.duration_ns) AS duration_ns
+    FROM external_call AS call
+    WHERE call.span_no NOT IN (
+        SELECT held.span_no
+        FROM fault_call AS held
+        WHERE held.fault_kind IN ('delay', 'hang', 'partition')
+    )
+    GROUP BY call.service, call.route
+),
+-- A fault that lasts is none of a call that came through it: it was given up, or waited for a
+-- second and for half of the fault, or ten times as long as usual.
 hung AS (
-    SELECT DISTINCT instance_no
+    SELECT DISTINCT fault_call.instance_no
     FROM fault_call
-    WHERE fault_kind IN ('hang', 'partition')
+    JOIN fault ON fault.id = fault_call.fault_id
+    JOIN external_call AS call USING (span_no)
+    LEFT JOIN usual ON usual.service = call.service AND usual.route = call.route
+    WHERE fault_call.fault_kind IN ('hang', 'partition')
+        AND (
+            fault_call.span_no IN (SELECT cut_off.span_no FROM cut_off)
+            OR (
+                fault_call.inside_ns >= 1000000000
+                AND (
+                    fault_call.inside_ns >= 0.5 * (fault.end_ns - fault.start_ns)
+                    OR fault_call.inside_ns >= 10 * usual.duration_ns
+                )
+            )
+        )
 )
 SELECT
     instance.instance_no,
@@ -83,7 +99,7 @@ JOIN settling USING (instance_no)
 LEFT JOIN said USING (instance_no)
 LEFT JOIN processed USING (instance_no)
 LEFT JOIN sent USING (instance_no)
-LEFT JOIN crashed USING (instance_no)
+LEFT JOIN crash_hit AS crashed USING (instance_no)
 LEFT JOIN limited USING (instance_no)
 LEFT JOIN hung USING (instance_no)
 WHERE said.instance_no IS NOT NULL OR processed.instance_no IS NOT NULL OR sent.instance_no IS NOT NULL
