@@ -10,11 +10,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet
 PYTEST_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format format-check lint types contracts docs docs-check picture lock clean python
+.PHONY: help demo test soak check format format-check lint types contracts docs docs-check picture lock clean python
 
 help:
 	@echo 'make demo    audit a recorded chaos run and print its scorecard'
 	@echo 'make test    run the whole test suite (PYTEST_FLAGS="-k store" for a part)'
+	@echo 'make soak    damage requests and kill the receiver, for ten minutes'
 	@echo 'make check   all that a change must pass: format, lint, types, import contracts, tests, docs'
 	@echo 'make format  rewrite the code as the formatter wants it'
 	@echo 'make docs    write the generated pages again'
@@ -27,6 +28,10 @@ demo: .venv/.runtime
 
 test: .venv/.dev
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST_FLAGS)
+
+soak: .venv/.dev
+	$(BIN)/python -m pytest --hypothesis-profile=soak tests/otlp/test_fuzz.py tests/otlp/test_decode.py
+	$(BIN)/python -m pytest --kills 60 tests/receiver/test_kills.py
 
 check: format-check lint types contracts test docs-check
 

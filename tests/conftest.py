@@ -1,6 +1,10 @@
 """Options of the whole suite."""
 
 import pytest
+from hypothesis import settings
+
+# `make soak` asks for it.
+settings.register_profile("soak", max_examples=2000)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

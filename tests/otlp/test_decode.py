@@ -17,7 +17,11 @@ from tracejury.otlp.decode import Encoding, MalformedRequest, Signal, decode
 from tracejury.telemetry import batch
 from tracejury.telemetry.batch import Batch
 
-slow = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=50)
+slow = settings(
+    suppress_health_check=[HealthCheck.too_slow],
+    deadline=None,
+    max_examples=settings().max_examples // 2,
+)
 
 SCHEMAS = {
     "resources": batch.RESOURCES,
