@@ -165,11 +165,80 @@ GENERIC_TYPES: Final = frozenset(
     }
 )
 
+# Types that leave open what happened: with them, any message of a timeout decides.
+OPEN_TYPES: Final = frozenset(
+    {
+        "AxiosError",
+        "ClientError",
+        "CompletionException",
+        "DatabaseError",
+        "ECONNABORTED",
+        "ExecutionException",
+        "FetchError",
+        "HTTPException",
+        "HttpRequestException",
+        "IOError",
+        "IOException",
+        "InterfaceError",
+        "OSError",
+        "OpError",
+        "OperationalError",
+        "ProcessingException",
+        "QueryCanceled",
+        "QueryCanceledError",
+        "RequestError",
+        "RequestException",
+        "ResourceAccessException",
+        "RpcError",
+        "SQLException",
+        "SocketException",
+        "StatusRuntimeException",
+        "TransportError",
+        "URLError",
+        "UncheckedIOException",
+        "WebException",
+        "_InactiveRpcError",
+        "_MultiThreadedRendezvous",
+        *GENERIC_TYPES,
+        *CANCELLATION_TYPES,
+        *CONNECTION_TYPES,
+        *EXHAUSTION_TYPES,
+    }
+)
+
+# Who waited got no connection of its own pool.
+POOL_TYPES: Final = frozenset({"PoolTimeout", "WaitQueueTimeoutError"})
+
+# A database refused to wait for a lock any longer; it answered.
+LOCK_TYPES: Final = frozenset({"1205", "55P03", "LockNotAvailable", "LockNotAvailableError"})
+
 # search
 TIMEOUT_MESSAGE: Final = re.compile(
     r"timed?[ -]?out|deadline exceeded|time limit exceeded|canceling statement due to"
     r" (statement|lock) timeout",
     re.IGNORECASE,
+)
+# search: what says of the call itself, whatever its type, that it timed out
+CALL_MESSAGE: Final = re.compile(
+    r"\b(request|read|write|response|call|operation|query|statement|socket)\b.{0,40}\btimed? ?out"
+    r"|\btimed out (after|waiting)\b|\btimeout of \d",
+    re.IGNORECASE,
+)
+# search, in the messages of timeouts: what was waited for, where it is not the answer
+CONNECT_MESSAGE: Final = re.compile(
+    r"connect ETIMEDOUT|ConnectTimeout|\bdial tcp\b"
+    r"|\b(connect|connection|connecting)( attempt)?( to \S{1,200})? timed? ?out",
+    re.IGNORECASE,
+)
+POOL_MESSAGE: Final = re.compile(
+    r"\b(QueuePool|HikariPool)|\bpool (limit|timed? ?out|(is )?exhausted)"
+    r"|from (the )?(connection )?pool\b",
+    re.IGNORECASE,
+)
+LOCK_MESSAGE: Final = re.compile(r"lock (wait )?timeout|due to user request", re.IGNORECASE)
+# search: how clients word a deadline that ran out on their own side
+DEADLINE_MESSAGE: Final = re.compile(
+    r"context deadline exceeded|deadline exceeded after|^deadline exceeded\.?$", re.IGNORECASE
 )
 BREAKER_MESSAGE: Final = re.compile(r"circuit[ -]?breaker .*open|circuit (is )?open", re.IGNORECASE)
 # search: an id that stands beside a noun of the work
@@ -213,8 +282,16 @@ TYPES: Final[dict[str, frozenset[str]]] = {
     "connection": CONNECTION_TYPES,
     "breaker": BREAKER_TYPES,
     "exhaustion": EXHAUSTION_TYPES,
+    "open": OPEN_TYPES,
+    "pool": POOL_TYPES,
+    "lock": LOCK_TYPES,
 }
 MESSAGES: Final[dict[str, re.Pattern[str]]] = {
     "timeout": TIMEOUT_MESSAGE,
+    "call": CALL_MESSAGE,
+    "connect": CONNECT_MESSAGE,
+    "pool": POOL_MESSAGE,
+    "lock": LOCK_MESSAGE,
+    "deadline": DEADLINE_MESSAGE,
     "breaker": BREAKER_MESSAGE,
 }

@@ -2,8 +2,9 @@
 
 What: After an item failed alone, the same attempt at the batch began another one and completed it.
 It fails where a batch of which more items were expected ended with the failure. Items that were
-running already when it failed prove nothing, nor does the failure of the last one. Three failures
-in a row are an outage, which a breaker may end on purpose.
+running already when it failed prove nothing, nor does another attempt at the same one, nor the
+failure of the last one. Three items that fail in a row are an outage, which a breaker may end on
+purpose.
 
 Why: One poisoned item then costs the work on all that come after it, again at every retry.
 
@@ -24,7 +25,8 @@ _SHOWN: Final = 5
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow and item step: the items that failed alone."""
-    rows = evidence.rows(_LOOPS, {"shown": _SHOWN})
+    skew_ns = int(evidence.policy.skew_seconds * 1e9)
+    rows = evidence.rows(_LOOPS, {"skew_ns": skew_ns, "shown": _SHOWN})
     return Judgement(
         tuple(
             Unit(
@@ -52,20 +54,40 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 
 _LOOPS: Final = """
-    WITH run AS (
+    -- What became of each item of a loop in the end: attempts at one item are no other items.
+    WITH ended AS (
         SELECT
-            item_run.*,
-            -- Which item of a row of failures it is, and how long the row is.
-            sum(CASE WHEN item_run.failed THEN 0 ELSE 1 END) OVER loop AS row_no
-        FROM item_run
-        WHERE item_run.loop_no IS NOT NULL
-        WINDOW loop AS (PARTITION BY item_run.loop_no ORDER BY item_run.place)
+            run.loop_no,
+            run.instance_no,
+            run.service,
+            run.name,
+            run.item,
+            arg_max(run.span_no, run.number) AS span_no,
+            min(run.start_ns) AS first_ns,
+            max(run.start_ns) AS start_ns,
+            max(coalesce(run.end_ns, run.start_ns)) AS end_ns,
+            arg_max(run.failed, run.number) AS failed,
+            arg_max(run.completed, run.number) AS completed,
+            arg_max(coalesce(node.host, node.instance_id), run.number) AS clock
+        FROM item_run AS run
+        JOIN node USING (span_no)
+        WHERE run.loop_no IS NOT NULL
+        GROUP BY run.loop_no, run.instance_no, run.service, run.name, run.item
+    ),
+    placed AS (
+        SELECT
+            *,
+            row_number() OVER loop AS place,
+            -- Which row of failures it belongs to.
+            sum(CASE WHEN failed THEN 0 ELSE 1 END) OVER loop AS row_no
+        FROM ended
+        WINDOW loop AS (PARTITION BY loop_no ORDER BY first_ns, span_no)
     ),
     alone AS (
-        SELECT run.*
-        FROM run
-        WHERE run.failed
-        QUALIFY count(*) OVER (PARTITION BY run.loop_no, run.row_no, run.failed) < 3
+        SELECT *
+        FROM placed
+        WHERE failed
+        QUALIFY count(*) OVER (PARTITION BY loop_no, row_no) < 3
     ),
     limited AS (
         SELECT DISTINCT node.span_no AS loop_no
@@ -96,17 +118,23 @@ _LOOPS: Final = """
             instance.workflow,
             instance.correlation_id,
             greatest(coalesce(counted.items, 0), coalesce(declared.items, 0)) AS expected,
+            -- Between two clocks only what lies further apart than they may differ has an order.
             EXISTS (
                 SELECT 1
-                FROM item_run AS later
+                FROM placed AS later
                 WHERE later.loop_no = alone.loop_no
-                    AND later.start_ns >= coalesce(alone.end_ns, alone.start_ns)
+                    AND later.item <> alone.item
+                    AND later.first_ns >= alone.end_ns
+                        + CASE WHEN later.clock = alone.clock THEN 0 ELSE $skew_ns END
                     AND later.completed
             ) AS has_survived,
             NOT EXISTS (
                 SELECT 1
-                FROM item_run AS later
-                WHERE later.loop_no = alone.loop_no AND later.start_ns > alone.start_ns
+                FROM placed AS later
+                WHERE later.loop_no = alone.loop_no
+                    AND later.item <> alone.item
+                    AND later.start_ns > alone.start_ns
+                        - CASE WHEN later.clock = alone.clock THEN 0 ELSE $skew_ns END
             ) AS is_last,
             limited.loop_no IS NOT NULL AS is_limited,
             loop.end_ns IS NULL AS is_lost

@@ -59,8 +59,10 @@ _CUT_OFFS: Final = """
             cut.*,
             call.trace_id,
             call.span_id,
-            CASE cut.waited_for WHEN 'connection' THEN $connect_ns ELSE waiting.bound_ns END
-                AS bound_ns,
+            CASE
+                WHEN cut.waited_for IN ('connection', 'pool') THEN $connect_ns
+                WHEN cut.waited_for = 'answer' THEN waiting.bound_ns
+            END AS bound_ns,
             cut.protocol IN ('db', 'rpc') AS covers_attempts
         FROM cut_off AS cut
         JOIN waiting_call AS waiting USING (span_no)

@@ -2,8 +2,10 @@
 
 What: To every target that somebody calls, at least one call was seen to be given up by its caller:
 a timeout that the caller raised, without an answer. A connect timeout alone bounds no call that got
-its connection. It fails where a fault held a call up for longer than the bound of its kind, and the
-caller went on waiting. Long polls, streams and blocking reads are left out.
+its connection, nor does the wait for a free one of a pool; that a deadline has passed may be the
+callee's answer. It fails where a fault held a call up for longer than the bound of its kind, and
+the caller went on waiting. Where another call to the target went on beyond its bound, and longer
+than any that was given up, it is no pass. Long polls, streams and blocking reads are left out.
 
 Why: One dependency that hangs holds every worker that calls it, and with them all work. A call that
 was never slow proves nothing, so a target that no fault touched stays untested.
@@ -22,15 +24,27 @@ from tracejury.store.reader import Row
 
 _SHOWN: Final = 5
 
+# What else somebody gave up waiting for, and nothing more.
+_OTHER_WAITS: Final = {
+    "connection": "Only while connecting",
+    "pool": "Only while waiting for a free connection of the pool",
+    "unclear": "Only by a deadline that may be the callee's",
+}
+
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service and target: calls that were cut off, or waited on and on."""
     rows = evidence.rows(_CALLS, {"shown": _SHOWN})
     units = tuple(
-        Unit(f"{row['service']} → {row['target']}", row["cut_off"] + row["endless"], _findings(row))
-        for row in rows
+        Unit(f"{row['service']} → {row['target']}", _exposures(row), _findings(row)) for row in rows
     )
     return Judgement(units, note=_note(rows))
+
+
+def _exposures(row: Row) -> int:
+    """How often a timeout was seen to work, or not to; a longer call beside takes the former."""
+    given_up = 0 if row["beside_s"] else row["cut_off"]
+    return int(given_up + row["endless"])
 
 
 def _findings(row: Row) -> tuple[Finding, ...]:
@@ -54,10 +68,18 @@ def _note(rows: list[Row]) -> str:
         for row in rows
         if row["cut_off"]
     ]
-    connecting = [f"{row['service']} → {row['target']}" for row in rows if row["connecting"]]
     parts = [f"Given up: {', '.join(seen)}."] if seen else []
-    if connecting:
-        parts.append(f"Only while connecting: {', '.join(connecting)}.")
+    for kind, words in _OTHER_WAITS.items():
+        pairs = [f"{row['service']} → {row['target']}" for row in rows if row["only"] == kind]
+        if pairs:
+            parts.append(f"{words}: {', '.join(pairs)}.")
+    longer = [
+        f"{row['service']} → {row['target']} for {row['beside_s']:.3g} s"
+        for row in rows
+        if row["beside_s"]
+    ]
+    if longer:
+        parts.append(f"Not given up beside these: {', '.join(longer)}.")
     return " ".join(parts)
 
 
@@ -65,6 +87,13 @@ _CALLS: Final = """
     WITH cut AS (
         SELECT span_no, waited_for, duration_ns
         FROM cut_off
+    ),
+    given_up AS (
+        SELECT waiting.service, waiting.target, max(cut.duration_ns) AS longest_ns
+        FROM cut
+        JOIN waiting_call AS waiting USING (span_no)
+        WHERE cut.waited_for = 'answer'
+        GROUP BY waiting.service, waiting.target
     ),
     -- Held up by a fault for longer than its kind may take, and not given up by the caller.
     endless AS (
@@ -82,8 +111,15 @@ _CALLS: Final = """
         waiting.service,
         waiting.target,
         count(*) FILTER (cut.waited_for = 'answer') AS cut_off,
-        count(cut.span_no) > 0 AND count(*) FILTER (cut.waited_for = 'answer') = 0 AS connecting,
+        CASE
+            WHEN count(*) FILTER (cut.waited_for = 'answer') = 0 THEN min(cut.waited_for)
+        END AS only,
         min(cut.duration_ns) FILTER (cut.waited_for = 'answer') / 1e9 AS shortest_s,
+        max(call.duration_ns) FILTER (
+            cut.span_no IS NULL
+            AND call.duration_ns > waiting.bound_ns
+            AND call.duration_ns > 1.02 * given_up.longest_ns
+        ) / 1e9 AS beside_s,
         count(endless.span_no) AS endless,
         max(endless.inside_ns) / 1e9 AS longest_s,
         min(waiting.bound_ns) FILTER (endless.span_no IS NOT NULL) / 1e9 AS bound_s,
@@ -96,6 +132,8 @@ _CALLS: Final = """
     FROM waiting_call AS waiting
     JOIN external_call AS call USING (span_no)
     LEFT JOIN cut USING (span_no)
+    LEFT JOIN given_up
+        ON given_up.service = waiting.service AND given_up.target = waiting.target
     LEFT JOIN endless USING (span_no)
     GROUP BY waiting.service, waiting.target
     ORDER BY waiting.service, waiting.target

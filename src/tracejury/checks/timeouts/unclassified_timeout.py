@@ -42,6 +42,7 @@ def judge(evidence: Evidence) -> Judgement:
         JOIN waiting_call USING (span_no)
         JOIN external_call AS call USING (span_no)
         JOIN span_error AS error USING (span_no)
+        WHERE cut.waited_for = 'answer'
         GROUP BY cut.service, cut.target
         ORDER BY cut.service, cut.target
         """,

@@ -67,7 +67,11 @@ hung AS (
     LEFT JOIN usual ON usual.service = call.service AND usual.route = call.route
     WHERE fault_call.fault_kind IN ('hang', 'partition')
         AND (
-            fault_call.span_no IN (SELECT cut_off.span_no FROM cut_off)
+            fault_call.span_no IN (
+                SELECT cut_off.span_no
+                FROM cut_off
+                WHERE cut_off.waited_for = 'answer'
+            )
             OR (
                 fault_call.inside_ns >= 1000000000
                 AND (
