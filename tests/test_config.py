@@ -1,10 +1,10 @@
-"""The section [serve]: what the receiver is told by file, and what it is not."""
+"""The sections [serve] and [retention]: what the receiver is told by file, and what it is not."""
 
 from pathlib import Path
 
 import pytest
 
-from tracejury.config import Serve, byte_count, load_config
+from tracejury.config import Retention, Serve, byte_count, duration_seconds, load_config
 from tracejury.errors import UsageError
 
 
@@ -75,3 +75,45 @@ def test_sizes_are_read(text: str, size: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no size"):
         byte_count(text)
+
+
+def retained(folder: Path, lines: str) -> Retention:
+    (folder / "tracejury.toml").write_text(f"{lines}\n")
+    return load_config(None, start=folder).retention
+
+
+def test_retention_knows_its_bounds_and_the_keys_of_instances(tmp_path: Path) -> None:
+    lines = '[correlation]\nkeys = ["order"]\n[retention]\nmax_size = "2GB"\nmax_age = "1.5h"'
+    assert retained(tmp_path, lines) == Retention(2 * 10**9, 5400.0, ("order",))
+    assert not retained(tmp_path, "").is_bounded
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ('max_size = "much"', "retention.max_size must be a size, not 'much'"),
+        ('max_size = "15MiB"', "retention.max_size must be at least 16 MiB"),
+        ('max_age = "7 days"', "retention.max_age must be a duration, not '7 days'"),
+        ('max_age = "0d"', "retention.max_age must be a duration"),
+        ("max_age = 7", "retention.max_age must be a duration, not 7"),
+        ('max_ages = "7d"', 'has no key "max_ages". Did you mean "max_age"?'),
+    ],
+)
+def test_what_is_no_bound_is_refused(tmp_path: Path, line: str, complaint: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        retained(tmp_path, f"[retention]\n{line}")
+    assert complaint in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("15m", 900), ("36h", 129_600), (" 7 d ", 604_800), ("2w", 1_209_600)],
+)
+def test_durations_are_read(text: str, seconds: float) -> None:
+    assert duration_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1e3s", "7D", "1d12h", "nan s"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no duration"):
+        duration_seconds(text)

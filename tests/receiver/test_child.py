@@ -1,11 +1,13 @@
 """The receiver that `live` starts serves as it was configured."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.receiver.requests import post
 
-from tracejury.config import Serve, load_config
+from tracejury.config import Retention, Serve, load_config
 from tracejury.errors import ReceiverError
 from tracejury.receiver.child import receiving
 
@@ -18,6 +20,19 @@ def test_the_child_serves_as_configured(tmp_path: Path) -> None:
     with receiving(tmp_path / "run.duckdb", replace(config, serve=serve)) as announced:
         assert "http://127.0.0.1:" in announced
         assert "OTEL_EXPORTER_OTLP_HEADERS" in announced
+
+
+def test_the_child_keeps_within_the_bounds_of_the_command_line(tmp_path: Path) -> None:
+    config = load_config(None, start=tmp_path)
+    serve = replace(config.serve, grpc_port=0, http_port=0)
+    retention = Retention(max_size=50 * 2**20, max_age_seconds=0.75)
+    config = replace(config, serve=serve, retention=retention)
+    with receiving(tmp_path / "run.duckdb", config) as announced:
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", announced)
+        assert found is not None
+        metrics = post(int(found[1]), "/metrics", b"", None, method="GET").body.decode()
+    assert "tracejury_retention_max_bytes 52428800\n" in metrics
+    assert "tracejury_retention_max_age_seconds 0.75\n" in metrics
 
 
 def test_a_child_that_cannot_serve_says_why(tmp_path: Path) -> None:
