@@ -39,6 +39,7 @@ def test_recorded_requests_decode_as_the_reference_says() -> None:
     for path in sorted(shared_data("diagnosis-data").glob("OB-0822-0[12]/*.pb.gz")):
         for record in list(read_requests(path))[:10]:
             assert isinstance(record, FileRequest)
+            assert isinstance(record.signal, Signal)
             request = _OFFICIAL[record.signal].FromString(record.body)
             expected = (
                 reference.rows_of_traces([request])

@@ -10,6 +10,9 @@ from tests.receiver.running import Running, running
 from tests.receiver.stored import delivered, rows, span_names
 from tests.receiver.test_meter import samples
 
+from tracejury.cli import main
+from tracejury.receiver.inputs import open_inputs
+
 # As Alertmanager 0.27 sends it.
 FIRING: dict[str, Any] = {
     "status": "firing",
@@ -205,3 +208,23 @@ def test_a_flood_of_alerts_in_one_webhook_is_stored(receiver: Running) -> None:
     receiver.terminate()
     [row] = rows(receiver.store, "SELECT count(*) AS n, count(DISTINCT alert_no) AS nos FROM alert")
     assert row == {"n": count, "nos": count}
+
+
+def test_alerts_are_exported_and_imported_again(tmp_path: Path) -> None:
+    store, again = tmp_path / "run.duckdb", tmp_path / "again.duckdb"
+    started = FIRING | {"fingerprint": "2", "startsAt": "0001-01-01T00:00:00Z", "annotations": {}}
+    with running(store) as receiver:
+        assert send(receiver, webhook(FIRING, started, truncatedAlerts=3)).status == 200
+        assert post(receiver.http_port, "/v1/traces", traces("a")).status == 200
+        assert send(receiver, webhook(RESOLVED, receiver="other")).status == 200
+        receiver.terminate()
+    assert main(["export", "--store", str(store), "--output", str(tmp_path / "out")]) == 0
+    files = [str(file) for file in sorted((tmp_path / "out").iterdir()) if file.stat().st_size]
+    assert main(["import", *files, "--store", str(again)]) == 0
+    everything = "SELECT * EXCLUDE (received_ns, alert_no, notification_no) FROM stored.alert"
+    assert rows(again, everything) == rows(store, everything)
+    grouped = "SELECT count(DISTINCT notification_no) AS n FROM stored.alert"
+    assert rows(again, grouped) == [{"n": 2}]
+    # Several inputs are copied into one store.
+    with open_inputs([store, again], lambda *_: None, lambda _: lambda *_: None) as reader:
+        assert reader.value("SELECT count(*) FROM stored.alert") == 3

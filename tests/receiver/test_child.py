@@ -28,9 +28,9 @@ def test_the_child_keeps_within_the_bounds_of_the_command_line(tmp_path: Path) -
     retention = Retention(max_size=50 * 2**20, max_age_seconds=0.75)
     config = replace(config, serve=serve, retention=retention)
     with receiving(tmp_path / "run.duckdb", config) as announced:
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", announced)
-        assert found is not None
-        metrics = post(int(found[1]), "/metrics", b"", None, method="GET").body.decode()
+        found = re.findall(r"http://127\.0\.0\.1:(\d+)", announced)
+        assert found
+        metrics = post(int(found[-1]), "/metrics", b"", None, method="GET").body.decode()
     assert "tracejury_retention_max_bytes 52428800\n" in metrics
     assert "tracejury_retention_max_age_seconds 0.75\n" in metrics
 

@@ -14,8 +14,8 @@ from tests.receiver.test_alerts import FIRING, webhook
 from tests.workflow.drawn import RECEIVED_NS, Event, Log, Span, deliver, requests
 
 from tracejury.config import Config, Retention
+from tracejury.otlp.alert_webhook import Content, alerts_of
 from tracejury.otlp.decode import Encoding, Signal, decode
-from tracejury.receiver.alert_webhook import Content, alerts_of
 from tracejury.receiver.retention import Pruner
 from tracejury.store.identities import Identities
 from tracejury.store.instances import connected, derive_instances

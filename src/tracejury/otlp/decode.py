@@ -1,4 +1,4 @@
-"""Bytes of OTLP requests → one columnar `Batch`.
+"""Bytes of OTLP requests, or of Alertmanager's webhooks → one columnar `Batch`.
 
 No step of it is repeated per span in Python; only what is rare and free in form (lists inside of
 values, odd numbers in JSON) is read in Python, once per distinct value.
@@ -7,6 +7,7 @@ values, odd numbers in JSON) is read in Python, once per distinct value.
 from collections.abc import Sequence
 
 from tracejury.otlp import json_columns, protobuf_columns
+from tracejury.otlp.alert_webhook import Content, alerts_of
 from tracejury.otlp.flatten import flatten
 from tracejury.otlp.signals import Encoding, MalformedRequest, Signal
 from tracejury.telemetry.batch import Batch
@@ -14,12 +15,14 @@ from tracejury.telemetry.batch import Batch
 __all__ = ["Encoding", "MalformedRequest", "Signal", "decode"]
 
 
-def decode(signal: Signal, encoding: Encoding, bodies: Sequence[bytes]) -> Batch:
+def decode(signal: Content, encoding: Encoding, bodies: Sequence[bytes]) -> Batch:
     """The requests of one signal and encoding, in order, as one batch.
 
-    Raises `MalformedRequest`, naming the first request that is no OTLP, where there is one. Safe
-    to call from several threads at once.
+    Raises `MalformedRequest`, naming the first request that cannot be read, where there is one.
+    Safe to call from several threads at once.
     """
+    if not isinstance(signal, Signal):
+        return alerts_of(bodies)
     try:
         return _decode(signal, encoding, bodies)
     except MalformedRequest:

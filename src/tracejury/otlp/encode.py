@@ -14,6 +14,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from tracejury.otlp.alert_webhook import webhooks_of
 from tracejury.otlp.encode_metrics import metrics_of, point_writer
 from tracejury.otlp.encode_values import (
     ByOwner,
@@ -34,10 +35,11 @@ _NAMES: Final = {
 
 
 def encode_json_lines(batch: Batch) -> Iterator[str]:
-    """One request a line: first those with spans, then those with log records, then metrics."""
+    """One request a line: first those with spans, then log records, metrics, and alerts."""
     yield from _lines(Signal.TRACES, batch, batch.spans, _span_writer(batch))
     yield from _lines(Signal.LOGS, batch, batch.logs, _log_writer(batch))
     yield from _lines(Signal.METRICS, batch, batch.points, point_writer(batch), metrics_of)
+    yield from webhooks_of(batch)
 
 
 def _lines(

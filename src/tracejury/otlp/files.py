@@ -1,7 +1,8 @@
 """The OTLP requests in a file, whatever OTLP format it has: told by its content, not its name.
 
 Read are OTLP/JSON (one object, also over many lines, or one object a line) and OTLP/protobuf (one
-request, or many, each after its length as a varint); each also compressed with gzip or zstd.
+request, or many, each after its length as a varint); each also compressed with gzip or zstd. Among
+the objects may be Alertmanager's webhooks, as an export has them.
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import Final
 
 from tracejury.errors import InputError
 from tracejury.otlp import wire
+from tracejury.otlp.alert_webhook import Content
 from tracejury.otlp.json_documents import documents
 from tracejury.otlp.signals import Encoding, Signal
 from tracejury.otlp.stream import Stream
@@ -31,13 +33,14 @@ _KEYS: Final = {
     Signal.LOGS: re.compile(rb'"resource_?[lL]ogs"\s*:'),
     Signal.METRICS: re.compile(rb'"resource_?[mM]etrics"\s*:'),
 }
+_ALERTS: Final = re.compile(rb'"alerts"\s*:\s*\[')
 
 
 @dataclass(frozen=True, slots=True)
 class FileRequest:
     """One request as it stands in the file; decoding it may still fail."""
 
-    signal: Signal
+    signal: Content
     encoding: Encoding
     body: bytes
     position: str  # "line 12", "byte 4711"; of the decompressed content
@@ -157,7 +160,9 @@ def _json_records(stream: Stream) -> Iterator[Record]:
         if document is None:
             yield _too_large(position)
             continue
-        signals = [signal for signal, key in _KEYS.items() if key.search(document)]
+        signals: list[Content] = [name for name, key in _KEYS.items() if key.search(document)]
+        if not signals and _ALERTS.search(document):
+            signals = ["alerts"]
         for signal in signals:
             yield FileRequest(signal, Encoding.JSON, document, position)
         if not signals and document.strip() != b"{}":

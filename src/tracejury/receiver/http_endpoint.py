@@ -8,10 +8,9 @@ from typing import Final
 
 from aiohttp import web
 
+from tracejury.otlp.alert_webhook import Content
 from tracejury.otlp.signals import Encoding, Signal
-from tracejury.receiver import alert_webhook
 from tracejury.receiver.access import unauthenticated
-from tracejury.receiver.alert_webhook import Content
 from tracejury.receiver.answers import Accepted, Code, Refused
 from tracejury.receiver.http_body import RefusedRequestError, read_body
 from tracejury.receiver.http_connection import ConnectionServer
@@ -22,7 +21,7 @@ from tracejury.receiver.meter import CONTENT_TYPE
 
 _CONTENTS: Final[dict[str, Content]] = {
     **{f"/v1/{signal}": signal for signal in Signal},
-    alert_webhook.PATH: "alerts",
+    "/api/alerts": "alerts",
 }
 _ENCODINGS: Final = {name: encoding for encoding, name in CONTENT_TYPES.items()}
 _WEBHOOK_ENCODINGS: Final = {CONTENT_TYPES[Encoding.JSON]: Encoding.JSON}

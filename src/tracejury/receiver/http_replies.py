@@ -4,8 +4,8 @@ from typing import Final
 
 from aiohttp import web
 
+from tracejury.otlp.alert_webhook import Content
 from tracejury.otlp.signals import Encoding, Signal
-from tracejury.receiver.alert_webhook import Content
 from tracejury.receiver.answers import Accepted, Code, Refused
 from tracejury.receiver.responses import export_response, rpc_status
 

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tracejury.config import REQUEST_LIMIT, Retention
+from tracejury.otlp.alert_webhook import Content
 from tracejury.otlp.signals import Encoding
 from tracejury.receiver.access import Access
 from tracejury.receiver.admission import Admission, Hold, OverloadError
-from tracejury.receiver.alert_webhook import Content
 from tracejury.receiver.answers import Answer, overloaded
 from tracejury.receiver.meter import Meter
 from tracejury.receiver.pipeline import Pipeline

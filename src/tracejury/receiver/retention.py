@@ -1,7 +1,7 @@
 """Keep the store within its bounds while it is written: the oldest workflow instances go.
 
 A thread looks every second. It plans over a connection of its own, removes slice by slice between
-the commits, and rests after each slice for as long as it took, so that commits get their turn.
+the commits, and rests after each slice, so that commits get their turn.
 """
 
 import asyncio
@@ -26,6 +26,10 @@ _STILL_RECEIVING_S: Final = 60.0
 # again at once. What is written between two looks must fit in between.
 _BEGIN: Final = 0.9
 _END: Final = 0.8
+# While slices are removed, the log may grow by such a part of the bound.
+_LOG: Final = 0.1
+# After a slice, for such a part of the time that it took, waiting for its turn included.
+_REST: Final = 0.25
 # Planning takes no more than so much of the time where there was nothing to remove.
 _SHARE_OF_TIME: Final = 0.05
 
@@ -90,10 +94,8 @@ class Pruner:
         self._sweep(now_ns)
         if self._stopped.is_set() or time.monotonic() < self._rests_until:
             return
-        begun = time.monotonic()
-        pruned = self._by_age(now_ns) + self._by_size(now_ns)
-        if not pruned:
-            self._rests_until = begun + (time.monotonic() - begun) / _SHARE_OF_TIME
+        self._by_age(now_ns)
+        self._by_size(now_ns)
 
     def _sweep(self, now_ns: int) -> None:
         """Remove what came of instances that had been removed: nothing shall be there in part."""
@@ -110,9 +112,9 @@ class Pruner:
             self._store.prune(late, now_ns=now_ns)
         self._swept = ends
 
-    def _by_age(self, now_ns: int) -> int:
+    def _by_age(self, now_ns: int) -> None:
         if self._retention.max_age_seconds is None:
-            return 0
+            return
         until_ns = now_ns - int(self._retention.max_age_seconds * 1e9)
         with Reader.of(self._store) as reader:
             oldest_ns = reader.value("""
@@ -124,44 +126,56 @@ class Pruner:
                 )
             """)
             if oldest_ns is None or oldest_ns > until_ns:
-                return 0
+                return
+            begun = time.monotonic()
             slices = plan(reader, self._retention.keys, until_ns=until_ns)
-        return self._prune(slices, now_ns)
+        self._prune(slices, now_ns, begun)
 
-    def _by_size(self, now_ns: int) -> int:
+    def _by_size(self, now_ns: int) -> None:
         max_size = self._retention.max_size
         if max_size is None or self._store.used_size() <= _BEGIN * max_size:
-            return 0
+            return
         # In the file, what the log has takes a fraction of the space.
         self._store.checkpoint()
+        if self._store.used_size() <= _BEGIN * max_size:
+            return
+        begun = time.monotonic()
         with Reader.of(self._store) as reader:
             used = self._store.used_size() - not_free_yet(reader)
-            if used <= _BEGIN * max_size:
-                return 0
-            slices = plan(
-                reader,
-                self._retention.keys,
-                until_ns=now_ns - int(self._still_receiving_s * 1e9),
-                share=1 - _END * max_size / used,
-            )
-        pruned = self._prune(slices, now_ns)
+            slices: list[Slice] = []
+            if used > _BEGIN * max_size:
+                until_ns = now_ns - int(self._still_receiving_s * 1e9)
+                share = 1 - _END * max_size / used
+                slices = plan(reader, self._retention.keys, until_ns=until_ns, share=share)
+        pruned = self._prune(slices, now_ns, begun)
         self._tell(used, is_too_large=not pruned and used > max_size)
-        return pruned
 
-    def _prune(self, slices: list[Slice], now_ns: int) -> int:
-        """Remove them; how many there were."""
+    def _prune(self, slices: list[Slice], now_ns: int, planned_s: float) -> int:
+        """Remove what was planned since `planned_s`; how many slices it was."""
+        if not slices:
+            self._rests_until = planned_s + (time.monotonic() - planned_s) / _SHARE_OF_TIME
         pruned = 0
+        used = self._store.used_size()
         for doomed in slices:
             if self._stopped.is_set():
                 break
             begun = time.monotonic()
             pruned += self._store.prune(doomed, now_ns=now_ns) is not None
-            self._stopped.wait(time.monotonic() - begun)
+            used = self._shrink_log(used)
+            self._stopped.wait(_REST * (time.monotonic() - begun))
         if pruned:
             self._store.forget_old_traces()
             # Only then are the blocks free.
             self._store.checkpoint()
         return pruned
+
+    def _shrink_log(self, used: int) -> int:
+        """Commits go on, and their log must not outgrow what is removed; the size to go on from."""
+        max_size = self._retention.max_size
+        if max_size is None or self._store.used_size() < used + _LOG * max_size:
+            return used
+        self._store.checkpoint()
+        return self._store.used_size()
 
     def _tell(self, used: int, *, is_too_large: bool) -> None:
         if is_too_large and not self._is_too_large:

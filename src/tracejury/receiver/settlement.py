@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tracejury.errors import StoreError
+from tracejury.otlp.alert_webhook import Content
 from tracejury.otlp.decode import decode
 from tracejury.otlp.json_spelling import odd_spelling
 from tracejury.otlp.signals import Encoding, MalformedRequest, Signal
-from tracejury.receiver.alert_webhook import Content, alerts_of
 from tracejury.receiver.answers import RETRY_AFTER_FAILURE_S, Accepted, Answer, Code, Refused
 from tracejury.store.writer import Store
 from tracejury.telemetry.batch import Batch
@@ -114,10 +114,7 @@ def _decode(
 ) -> list[Answer]:
     """Add the batches of `bodies` to `batches`; the answers hold once those are committed."""
     try:
-        if isinstance(signal, Signal):
-            batch = decode(signal, encoding, bodies)
-        else:
-            batch = alerts_of(bodies)
+        batch = decode(signal, encoding, bodies)
     except MalformedRequest as error:
         if len(bodies) == 1:
             return [Refused(Code.INVALID_ARGUMENT, str(error))]

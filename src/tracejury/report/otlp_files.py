@@ -1,4 +1,4 @@
-"""Write a store as OTLP/JSON lines, which load back to the same rows."""
+"""Write a store as OTLP/JSON lines and its alerts as webhooks, which load back to the same rows."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,11 +14,12 @@ _NAMES: Final = {
     '{"resourceSpans"': "traces.jsonl",
     '{"resourceLogs"': "logs.jsonl",
     '{"resourceMetrics"': "metrics.jsonl",
+    '{"version"': "alerts.jsonl",
 }
 
 
 def export_store(reader: Reader, folder: Path) -> Iterator[tuple[Path, int]]:
-    """Write traces, logs and metrics into `folder`; yields each file and its requests.
+    """Write traces, logs, metrics and alerts into `folder`; yields each file and its requests.
 
     Raises `UsageError` when the folder cannot be written or holds one of them already.
     """

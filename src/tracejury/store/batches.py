@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tracejury.store.reader import Reader
 from tracejury.telemetry import batch as layout
-from tracejury.telemetry.batch import Batch
+from tracejury.telemetry.batch import Batch, batch_of_alerts
 
 _REQUESTS_AT_ONCE: Final = 64
 _SIGNALS: Final = ("traces", "logs", "metrics")
@@ -18,20 +19,27 @@ def stored_batches(reader: Reader) -> Iterator[Batch]:
 
     Each batch has the requests of one signal, and none without a record.
     """
-    last = reader.value("""
-        SELECT max(request_no) FROM (
-            SELECT max(request_no) AS request_no FROM stored.span
+    [bounds] = reader.rows("""
+        SELECT coalesce(min(request_no), 0) AS first, coalesce(max(request_no) + 1, 0) AS end
+        FROM (
+            SELECT request_no FROM stored.span
             UNION ALL
-            SELECT max(request_no) FROM stored.log_record
+            SELECT request_no FROM stored.log_record
             UNION ALL
-            SELECT max(request_no) FROM stored.metric_point
+            SELECT request_no FROM stored.metric_point
+            UNION ALL
+            SELECT notification_no FROM stored.alert
         )
     """)
-    for first in range(0, (-1 if last is None else last) + 1, _REQUESTS_AT_ONCE):
+    for first in range(bounds["first"], bounds["end"], _REQUESTS_AT_ONCE):
         for signal in _SIGNALS:
             batch = _batch(reader, first, first + _REQUESTS_AT_ONCE, signal)
             if batch.requests:
                 yield batch
+        alerts = reader.arrow(_ALERTS, {"first": first, "end": first + _REQUESTS_AT_ONCE})
+        if alerts.num_rows:
+            webhooks = pc.max(alerts["request"]).as_py() + 1
+            yield batch_of_alerts(webhooks, alerts.cast(layout.ALERTS))
 
 
 def _batch(reader: Reader, first: int, end: int, signal: str) -> Batch:
@@ -236,6 +244,15 @@ _EXEMPLARS: Final = """
     FROM exported_exemplar
     JOIN stored.exemplar AS exemplar USING (exemplar_no)
     ORDER BY row
+"""
+
+_ALERTS: Final = """
+    SELECT
+        dense_rank() OVER (ORDER BY notification_no) - 1 AS request, status, starts_ns, ends_ns,
+        fingerprint, generator_url, labels, annotations, receiver, group_key, notification
+    FROM stored.alert
+    WHERE notification_no >= $first AND notification_no < $end
+    ORDER BY alert_no
 """
 
 

@@ -1,4 +1,4 @@
-"""Alertmanager's webhook, version 4: what it posts → a batch of alerts.
+"""Alertmanager's webhook, version 4: what it posts → a batch of alerts, and back.
 
 Its fields: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Alerts are
 few, so that each is read in Python.
@@ -7,15 +7,15 @@ few, so that each is read in Python.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, Literal, TypeAlias
 
 import pyarrow as pa
 
 from tracejury.otlp.signals import MalformedRequest, Signal
 from tracejury.telemetry.batch import ALERTS, Batch, batch_of_alerts
-
-PATH: Final = "/api/alerts"
 
 # What a request of the receiver carries.
 Content: TypeAlias = Signal | Literal["alerts"]
@@ -48,6 +48,41 @@ def alerts_of(bodies: Sequence[bytes]) -> Batch:
         except MalformedRequest as error:
             raise MalformedRequest(error.message, request=request) from error
     return batch_of_alerts(len(bodies), pa.Table.from_pylist(rows, ALERTS))
+
+
+def webhooks_of(batch: Batch) -> Iterator[str]:
+    """The alerts of a batch as lines of JSON, one a webhook: what `alerts_of` reads."""
+    rows = batch.alerts.to_pylist()
+    for _, group in groupby(rows, key=itemgetter("request")):
+        alerts = list(group)
+        first = alerts[0]
+        document = {
+            "version": _VERSION,
+            **json.loads(first["notification"]),
+            "receiver": first["receiver"],
+            "groupKey": first["group_key"],
+            "alerts": [_written(alert) for alert in alerts],
+        }
+        yield json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def _written(alert: Row) -> Row:
+    return {
+        "status": alert["status"],
+        "labels": json.loads(alert["labels"]),
+        "annotations": json.loads(alert["annotations"]),
+        "startsAt": _as_moment(alert["starts_ns"]),
+        "endsAt": _as_moment(alert["ends_ns"]),
+        "generatorURL": alert["generator_url"],
+        "fingerprint": alert["fingerprint"],
+    }
+
+
+def _as_moment(time_ns: int | None) -> str:
+    if time_ns is None:
+        return _NO_MOMENT
+    seconds, fraction = divmod(time_ns, 10**9)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09}Z"
 
 
 def _document(body: bytes) -> Row:
