@@ -118,11 +118,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "malformed.toml").write_text("[run\n")
     (folder / "misspelt.toml").write_text("[policy]\ncall_second = 5\n")
     (folder / "section.toml").write_text("[polizy]\n")
+    (folder / "huge.toml").write_text("[policy]\njob_seconds = 1e300\n")
+    (folder / "surrogate.json").write_text('{"faults": [{"id": "\\ud800", "start": 1, "end": 2}]}')
+    (folder / "list.json").write_text(
+        '{"faults": [{"id": "a", "target": ["x"], "start": 1, "end": 2}]}'
+    )
     (folder / "text.toml").write_text('[policy]\ncall_seconds = "5"\n')
     (folder / "sampling.toml").write_text('[evidence]\nsampling = "some"\n')
     (folder / "binary.toml").write_bytes(b"\xff\xfe\x00")
     written(folder / "run.duckdb", RUN)
     written(folder / "empty.duckdb")
+    whole = written(folder / "long.duckdb", [Span(n, "x" * 200) for n in range(1, 3000)])
+    (folder / "cut.duckdb").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     with duckdb.connect(str(folder / "theirs.duckdb")) as connection:
         connection.execute("CREATE TABLE theirs AS SELECT 1 AS one")
     return folder
@@ -189,6 +196,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("serve --store run.duckdb --max-age 0h", ["--max-age", "duration such as 36h or 7d"]),
         ("live --store run.duckdb --max-age 7", ["--max-age", "7"]),
         ("serve", ["No store is named"]),
+        ("serve --store new.duckdb --grpc-port 4444 --http-port 4444", ["Both ports are 4444"]),
+        ("audit run.jsonl --config huge.toml", ["policy.job_seconds", "1,000,000,000"]),
+        ("audit run.jsonl --faults surrogate.json", ["fault 1", "id", "Unicode"]),
+        ("faults check surrogate.json", ["fault 1", "id", "Unicode"]),
+        ("faults check list.json", ["fault 1", "target", "text"]),
+        ("audit --store cut.duckdb", ["cut.duckdb", "damaged"]),
+        ("sql --store cut.duckdb TABLE(span)", ["damaged"]),
+        ("export --store cut.duckdb --output out", ["damaged"]),
         ("live", ["No store is named"]),
         ("live run.jsonl --store new.duckdb", ["`live` takes no files"]),
         ("live --grpc-port 0 --http-port 0 --store .", ["folder"]),
@@ -298,7 +313,7 @@ def test_a_query_that_is_interrupted_ends_at_once(folder: Path) -> None:
     endless = "SELECT count(*) FROM range(100000000000) a, range(100000) b"
     for seconds in (0.5, 5):
         process = subprocess.Popen(
-            [sys.executable, "-c", _ASKED, "run.duckdb", endless],
+            [sys.executable, "-c", _INTERRUPTIBLE, "sql", "--store", "run.duckdb", endless],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -312,12 +327,32 @@ def test_a_query_that_is_interrupted_ends_at_once(folder: Path) -> None:
 
 
 # Where a test run ignores SIGINT, as one in the background does, its children would as well.
-_ASKED = """
+_INTERRUPTIBLE = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from tracejury.cli import main
-sys.exit(main(["sql", "--store", *sys.argv[1:]]))
+sys.exit(main(sys.argv[1:]))
 """
+
+
+def test_an_audit_that_is_interrupted_ends_at_once(folder: Path) -> None:
+    sample = Path(__file__).parents[1] / "sample-traces" / "worker-kill"
+    files = sorted(map(str, sample.glob("*.jsonl.gz")))
+    for seconds in (1.0, 1.6, 2.2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _INTERRUPTIBLE, "audit", *files],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=seconds)
+        process.send_signal(signal.SIGINT)
+        said, errors = process.communicate(timeout=20)
+        assert (process.returncode, said) == (130, "")
+        assert errors.endswith("tracejury: interrupted.\n")
+        assert "Traceback" not in errors
 
 
 def test_an_audit_is_told_by_its_status(folder: Path) -> None:
@@ -425,6 +460,24 @@ def test_export_and_import_round(folder: Path, tmp_path: Path) -> None:
     assert again.returncode == 0
     assert "2 records stored" in again.stdout
     refused(tracejury(folder, "export", "--store", "run.duckdb", "--output", out), "exists already")
+
+
+def test_an_export_has_a_file_for_what_there_is(folder: Path, tmp_path: Path) -> None:
+    """All of the folder loads back, whatever the shell expands it to."""
+    out = tmp_path / "out"
+    assert called(folder, "export", "--store", "run.duckdb", "--output", str(out)).returncode == 0
+    assert [path.name for path in out.iterdir()] == ["traces.jsonl"]
+
+
+def test_a_file_that_is_no_telemetry_costs_the_others_nothing(folder: Path, tmp_path: Path) -> None:
+    store = tmp_path / "new.duckdb"
+    ran = called(folder, "import", "empty.json", "run.jsonl", "notes.txt", "--store", str(store))
+    assert ran.returncode == 1
+    assert "2 records stored" in ran.stdout
+    assert "empty.json is empty" in ran.stderr
+    assert "notes.txt" in ran.stderr
+    with Reader.open(store) as reader:
+        assert reader.value("SELECT count(*) FROM stored.span") == 2
 
 
 COMMANDS = ["", "serve", "live", "import", "audit", "tui", "diagnose", "explain", "sql", "export"]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tracejury.receiver.import_files import Loaded
     from tracejury.scorecard.result import Audit
     from tracejury.store.reader import Reader
+    from tracejury.store.writer import Store
     from tracejury.workflow.baseline import Baseline
     from tracejury.workflow.faults import Fault
 
@@ -36,9 +37,6 @@ NOT_DONE: Final = 2
 
 _SAMPLE: Final = "provider-hang"
 
-# DuckDB's words for a Ctrl-C while it works.
-_INTERRUPTED_QUERY: Final = "Query interrupted"
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
@@ -49,18 +47,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         return int(options.run(options))
-    except TracejuryError as error:
-        print(f"tracejury: {error}", file=sys.stderr)
-        return error.exit_status
-    except (KeyboardInterrupt, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and str(error) != _INTERRUPTED_QUERY:
-            raise
-        print("tracejury: interrupted.", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         # Whoever read the output has seen enough.
         sys.stderr.close()
         return DONE
+    except (Exception, KeyboardInterrupt) as error:
+        if _is_interruption(error):
+            print("tracejury: interrupted.", file=sys.stderr)
+            return 130
+        if not isinstance(error, TracejuryError):
+            raise
+        print(f"tracejury: {error}", file=sys.stderr)
+        return error.exit_status
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Whether a Ctrl-C is behind it, which DuckDB tells in words of its own."""
+    while error is not None:
+        said = str(error)
+        if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in said:
+            return True
+        if said == "Query interrupted":
+            return True
+        error = error.__cause__
+    return False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -353,37 +363,43 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from tracejury.receiver.import_files import import_file
-    from tracejury.report.progress import reading
     from tracejury.store.writer import Store
 
     missing = next((file for file in options.files if not file.is_file()), None)
     if missing is not None:
         raise InputError(f"There is no file {missing}.", next_step="Nothing was loaded.")
-    loads: list[Loaded] = []
     config = _config(options)
     path = _store_path(config)
     is_new, is_bare = not path.exists(), False
     try:
-        with (
-            Store.open(path, kind="import", keeping=config.keeping) as store,
-            reading() as progress,
-        ):
+        with Store.open(path, kind="import", keeping=config.keeping) as store:
             try:
-                for file in options.files:
-                    loaded = import_file(store, file, progress(file))
-                    print(_loaded_line(file, loaded))
-                    _tell(file, loaded)
-                    loads.append(loaded)
+                loads = [_load(store, file) for file in options.files]
             finally:
                 # Asked of the store: a file that was interrupted may have been stored in part.
                 is_bare = not store.has_deliveries
     finally:
         if is_new and is_bare:
             path.unlink(missing_ok=True)  # a store that nothing was loaded into is no store
-    if not any(loaded.refused or loaded.rejected for loaded in loads):
+    if not any(loaded is None or loaded.refused or loaded.rejected for loaded in loads):
         return DONE
-    return NOT_GOOD if any(loaded.stored or loaded.duplicates for loaded in loads) else NOT_DONE
+    return NOT_GOOD if any(loaded and loaded.has_loaded for loaded in loads) else NOT_DONE
+
+
+def _load(store: "Store", file: Path) -> "Loaded | None":
+    """Load one file and say what became of it; None: nothing, and the others are none the worse."""
+    from tracejury.receiver.import_files import import_file
+    from tracejury.report.progress import reading
+
+    try:
+        with reading() as progress:
+            loaded = import_file(store, file, progress(file))
+    except InputError as error:
+        print(f"tracejury: {error}", file=sys.stderr)
+        return None
+    print(_loaded_line(file, loaded))
+    _tell(file, loaded)
+    return loaded
 
 
 def _loaded_line(file: Path, loaded: "Loaded") -> str:

@@ -287,14 +287,18 @@ def _absent(table: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     return tuple(sorted(table))
 
 
+# In seconds about thirty years; nanoseconds of it still fit into 64 bits.
+_LARGEST_NUMBER: Final = 1_000_000_000
+
+
 def _number(value: object, where: str, path: Path) -> float:
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
-        or not 0 <= value < float("inf")
+        or not 0 <= value <= _LARGEST_NUMBER
     ):
         raise UsageError(
-            f"{path}: {where} must be a number of at least 0, not {value!r}.",
+            f"{path}: {where} must be a number from 0 to {_LARGEST_NUMBER:,}, not {value!r}.",
             next_step="Write it without quotes and without its unit.",
         )
     return float(value)

@@ -3,7 +3,7 @@
 TracejuryError
 ├── UsageError      an option, argument or configuration file cannot be used
 ├── InputError      a file of telemetry, faults or answers cannot be read
-├── StoreError      a store cannot be opened, read or written
+├── StoreError      a store cannot be opened, read or written; DamagedStoreError: its file is spoilt
 ├── ReceiverError   the receiver cannot start or go on
 └── QueryError      a user's SQL cannot be run
 """
@@ -37,6 +37,10 @@ class InputError(TracejuryError):
 
 class StoreError(TracejuryError):
     """A store cannot be opened, read or written."""
+
+
+class DamagedStoreError(StoreError):
+    """Bytes of a store are missing or not what was written: nothing that is read of it counts."""
 
 
 class ReceiverError(TracejuryError):

@@ -35,6 +35,11 @@ class Loaded:
     rejected: int
     refused: tuple[Refused, ...]
 
+    @property
+    def has_loaded(self) -> bool:
+        """Whether anything of it is in the store now, or was before."""
+        return bool(self.stored or self.duplicates)
+
 
 def import_file(
     store: Store, path: Path, on_progress: Callable[[int, int], None] | None = None

@@ -14,6 +14,7 @@ import grpc
 from aiohttp import web
 
 from tracejury.config import Keeping, Retention, Serve
+from tracejury.errors import UsageError
 from tracejury.receiver.access import read_access
 from tracejury.receiver.grpc_endpoint import answer_exports
 from tracejury.receiver.http_connection import HEADER_DEADLINE_S
@@ -69,6 +70,11 @@ async def _receive(
     announce: Callable[[Addresses], None],
 ) -> None:
     allow_open_files()
+    if serve.grpc_port == serve.http_port != 0:
+        raise UsageError(
+            f"Both ports are {serve.grpc_port}.",
+            next_step="Choose two: --grpc-port for gRPC and --http-port for HTTP.",
+        )
     tls = read_tls(serve.tls_cert, serve.tls_key, serve.tls_client_ca)
     access = read_access(serve.token_file)
     address = resolve(serve.host)

@@ -6,6 +6,7 @@ from typing import Final
 from tracejury.checks.catalogue import CATALOGUE, Entry, all_checks
 from tracejury.checks.check import Check, Finding, Judgement, Requirement, Severity
 from tracejury.checks.evidence import Evidence
+from tracejury.errors import DamagedStoreError
 from tracejury.scorecard.result import CheckResult, Outcome
 
 # Who judges the evidence, and what stands in the way when it is not good enough.
@@ -105,6 +106,8 @@ def _decide(check: Check, evidence: Evidence, gates: Gates) -> CheckResult:
         return _result(check, Judgement(()), "not-observed", missing)
     try:
         judgement = check.judge(evidence)
+    except DamagedStoreError:
+        raise
     except Exception as error:  # noqa: BLE001 - one check's fault must not cost the others' verdicts
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         return _result(check, Judgement(()), "error", reason)

@@ -4,7 +4,8 @@ A store that `serve` is writing is read through a snapshot, with the same code.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -14,7 +15,7 @@ from typing import Any, Final, Self
 import duckdb
 import pyarrow as pa
 
-from tracejury.errors import StoreError
+from tracejury.errors import DamagedStoreError, StoreError
 from tracejury.store.acknowledged import missing_records
 from tracejury.store.connection import FORMAT_VERSION, StoreHeldError, connect, format_of, quiet
 from tracejury.store.migration import migrate_file
@@ -22,6 +23,9 @@ from tracejury.store.snapshot import discard_snapshot, request_snapshot
 from tracejury.store.writer import Store
 
 Row = dict[str, Any]
+
+# How DuckDB says that bytes of the file are missing or not what was written.
+_DAMAGE: Final = re.compile(r"Could not read|Corrupt|checksum|FATAL|INTERNAL", re.IGNORECASE)
 
 # What a SELECT reads, its own CTEs among them.
 _TABLE_NAME: Final = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_]+)")
@@ -108,10 +112,8 @@ class Reader:
     @classmethod
     def of(cls, store: Store) -> Self:
         """Read a store through its writer's connection."""
-        try:
+        with _reading():
             return cls(quiet(store.connection().cursor()))
-        except duckdb.Error as error:
-            raise _read_error(error) from error
 
     @property
     def is_snapshot(self) -> bool:
@@ -122,30 +124,36 @@ class Reader:
         """Make the view or table `name` of views/; what it builds on must be there."""
         definition = definitions()[name]
         kind = "TABLE" if definition.is_table else "VIEW"
-        self._run(f"CREATE OR REPLACE TEMP {kind} {name} AS\n{definition.select}", ())
+        statement = f"CREATE OR REPLACE TEMP {kind} {name} AS\n{definition.select}"
+        with _reading():
+            self._connection.execute(statement)
 
     def register(self, name: str, table: pa.Table) -> None:
         """Keep `table` as the table `name`."""
-        self._connection.register(f"registered_{name}", table)
-        self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM registered_{name}", ())
-        self._connection.unregister(f"registered_{name}")
+        with _reading():
+            self._connection.register(f"registered_{name}", table)
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {name} AS FROM registered_{name}"
+            )
+            self._connection.unregister(f"registered_{name}")
 
     def arrow(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:
         """The result of one query as an Arrow table."""
-        try:
+        with _reading():
             return self._connection.sql(sql, params=parameters or None).to_arrow_table()
-        except duckdb.Error as error:
-            raise _read_error(error) from error
 
     def rows(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Row]:
         """The rows of one query by column name: for answers, not for spans by the million."""
-        cursor = self._run(sql, parameters)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        with _reading():
+            cursor = self._connection.execute(sql, parameters if parameters else None)
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def value(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Any:
         """The first column of the first row; None where there is none."""
-        rows = self._run(sql, parameters).fetchall()
+        with _reading():
+            cursor = self._connection.execute(sql, parameters if parameters else None)
+            rows = cursor.fetchall()
         return rows[0][0] if rows else None
 
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -164,17 +172,28 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _run(
-        self, sql: str, parameters: Sequence[object] | Mapping[str, object]
-    ) -> duckdb.DuckDBPyConnection:
-        try:
-            return self._connection.execute(sql, parameters if parameters else None)
-        except duckdb.Error as error:
-            raise _read_error(error) from error
 
-
-def _read_error(error: duckdb.Error) -> StoreError:
-    return StoreError(
-        f"The store could not be read: {str(error).splitlines()[0]}.",
-        next_step="Try again; if it stays so, report it with this sentence.",
-    )
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Say of DuckDB's errors what they mean."""
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        if "KeyboardInterrupt" in text:
+            raise KeyboardInterrupt from error
+        reason = text.splitlines()[0].removesuffix(".")
+        if _DAMAGE.search(text):
+            raise DamagedStoreError(
+                f"The store is damaged: {reason}.",
+                next_step="Restore it from a copy, with its .wal if it has one.",
+            ) from error
+        raise StoreError(
+            f"The store could not be read: {reason}.",
+            next_step="Try again; if it stays so, report it with this sentence.",
+        ) from error
+    except RuntimeError as error:
+        # DuckDB's words for a Ctrl-C while it works.
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise

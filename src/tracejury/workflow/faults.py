@@ -129,20 +129,33 @@ def _fault(entry: object, where: str) -> Fault:
     for key in ("id", "start", "end"):
         if entry.get(key) in (None, ""):
             raise InputError(f'{where} has no "{key}".', next_step=_SEE_SCHEMA)
-    kind = str(entry.get("kind", ""))
+    texts = {name: _text(entry, name, where) for name in ("id", "kind", *_TEXTS)}
+    kind = texts.pop("kind")
     if kind:
         _one_of(kind, KINDS, f"{where} has an unknown kind")
     start, end = _time(entry["start"], f"{where}: start"), _time(entry["end"], f"{where}: end")
     if end < start:
         raise InputError(f"{where} ends before it starts.", next_step="Exchange its times.")
     return Fault(
-        id=str(entry["id"]),
         start_ns=start,
         end_ns=end,
         kind=kind,
         items_expected=_count(entry.get("items_expected"), where),
-        **{name: "" if entry.get(name) is None else str(entry[name]) for name in _TEXTS},
+        **texts,
     )
+
+
+def _text(entry: Mapping[str, Any], name: str, where: str) -> str:
+    """A text, or a number that stands for one, such as an item's."""
+    value = entry.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise InputError(f"{where}: {name} must be a text, not {value!r}.", next_step=_SEE_SCHEMA)
+    text = str(value)
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise InputError(f"{where}: {name} is not valid Unicode.", next_step=_SEE_SCHEMA)
+    return text
 
 
 def _one_of(name: str, known: tuple[str, ...], wrong: str) -> None:
