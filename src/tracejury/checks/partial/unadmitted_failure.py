@@ -1,9 +1,9 @@
 """Batches that failed in part and do not say so.
 
 What: A job of which some items failed for good and others were completed ends in a state of its own
-(partial, completed with errors), or records how many failed, in agreement with its spans. It fails
-where the job calls itself completed, or where all of it is called failed. States that are kept in a
-database alone cannot be seen.
+(partial, completed with errors), or records how many failed, and both agree with its spans. It
+fails where the job calls itself completed, where all of it is called failed, or where it counts
+wrong. States that are kept in a database alone cannot be seen.
 
 Why: Called completed, nobody repeats the failed items; called failed, somebody repeats all of them.
 
@@ -20,8 +20,12 @@ from tracejury.store.reader import Row
 
 _SHOWN: Final = 5
 
-# An attribute that counts failed items: `items.failed`, `failed_count`, `job.failures`.
-_FAILED_KEY: Final = r"(^|[._])(items[._])?fail(ed|ures)?([._](items|count))?$"
+# An attribute that counts failed items: `items.failed`, `failed_count`, `job.failures`; what counts
+# attempts or calls does not.
+_FAILED_KEY: Final = (
+    r"(^|[._])(items?[._]fail(ed|ures)|failed[._]items?)([._]count)?$"
+    r"|^((job|batch|workflow)[._])?fail(ed|ures)([._]count)?$"
+)
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -37,11 +41,13 @@ def judge(evidence: Evidence) -> Judgement:
 def _findings(row: Row) -> tuple[Finding, ...]:
     if not row["denied"]:
         return ()
+    says = f"call themselves {row['state']}" if row["state"] else "do not say so"
+    count = f", and counts {row['counted']} failed" if row["counted"] is not None else ""
     return (
         Finding(
-            f"{row['denied']} jobs of `{row['workflow']}` failed in part and call themselves"
-            f" {row['state']}; `{row['instance']}` has {row['failed']} failed and {row['done']}"
-            " completed items.",
+            f"{row['denied']} jobs of `{row['workflow']}` failed in part and {says};"
+            f" `{row['instance']}` has {row['failed']} failed and {row['done']} completed items"
+            f"{count}.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
@@ -79,54 +85,72 @@ _JOBS: Final = """
         WHERE level = 'job' AND is_final
         GROUP BY instance_no
     ),
-    -- Counts that agree with what the spans say: the number of the failed stands beside its word.
+    -- How many failed by the job's own count; the last word counts.
+    said AS (
+        SELECT
+            instance.instance_no,
+            attribute.value,
+            coalesce(node.end_ns, node.start_ns) AS time_ns
+        FROM stored.span_attribute AS attribute
+        JOIN node USING (span_no)
+        JOIN trace_instance AS instance USING (trace_no)
+        ANTI JOIN record_item ON record_item.span_no = attribute.span_no
+        WHERE regexp_matches(attribute.key, $failed_key)
+        UNION ALL
+        SELECT log_instance.instance_no, attribute.value, greatest(log.time_ns, log.observed_ns)
+        FROM stored.log_attribute AS attribute
+        JOIN log_instance USING (log_no)
+        JOIN stored.log_record AS log USING (log_no)
+        ANTI JOIN record_item ON record_item.log_no = attribute.log_no
+        WHERE regexp_matches(attribute.key, $failed_key)
+    ),
     counted AS (
-        SELECT DISTINCT mixed.instance_no
-        FROM mixed
-        JOIN trace_instance USING (instance_no)
-        JOIN node USING (trace_no)
-        JOIN stored.span_attribute AS attribute ON attribute.span_no = node.span_no
-        WHERE regexp_matches(attribute.key, $failed_key)
-            AND try_cast(attribute.value AS BIGINT) = mixed.failed
-        UNION
-        SELECT mixed.instance_no
-        FROM mixed
-        JOIN log_instance USING (instance_no)
-        JOIN stored.log_attribute AS attribute USING (log_no)
-        WHERE regexp_matches(attribute.key, $failed_key)
-            AND try_cast(attribute.value AS BIGINT) = mixed.failed
+        SELECT instance_no, arg_max(try_cast(value AS BIGINT), time_ns) AS failed
+        FROM said
+        WHERE try_cast(value AS BIGINT) IS NOT NULL
+        GROUP BY instance_no
     ),
     judged AS (
         SELECT
             mixed.*,
             instance.workflow,
             instance.correlation_id,
-            ended.state,
-            ended.state = 'partial' OR counted.instance_no IS NOT NULL AS is_admitted,
+            coalesce(ended.state, '') AS state,
+            CASE WHEN counted.failed <> mixed.failed THEN counted.failed END AS counted,
             coalesce(lower(hex(trace.trace_id)), '') AS trace_id,
             coalesce(format('{:016x}', node.span_id), '') AS span_id,
             CASE WHEN node.span_no IS NULL THEN ended.log_no END AS log
         FROM mixed
-        JOIN ended USING (instance_no)
-        JOIN workflow_instance AS instance USING (instance_no)
+        LEFT JOIN ended USING (instance_no)
         LEFT JOIN counted USING (instance_no)
-        LEFT JOIN node ON node.span_no = ended.span_no
+        JOIN workflow_instance AS instance USING (instance_no)
+        LEFT JOIN node ON node.span_no = coalesce(ended.span_no, instance.entry_span_no)
         LEFT JOIN trace ON trace.trace_no = node.trace_no
+        WHERE ended.state IS NOT NULL OR counted.failed IS NOT NULL
+    ),
+    -- What a job calls itself and what it counts must both agree with its spans.
+    decided AS (
+        SELECT
+            *,
+            state IN ('', 'partial') AND counted IS NULL AS is_admitted,
+            state IN ('completed', 'failed') OR counted IS NOT NULL AS is_denied
+        FROM judged
     )
     SELECT
         workflow,
         count(*) FILTER (is_admitted) AS admitted,
-        count(*) FILTER (NOT is_admitted) AS denied,
-        any_value(state) FILTER (NOT is_admitted) AS state,
-        coalesce(min(correlation_id) FILTER (NOT is_admitted), '') AS instance,
-        arg_min(failed, correlation_id) FILTER (NOT is_admitted) AS failed,
-        arg_min(done, correlation_id) FILTER (NOT is_admitted) AS done,
+        count(*) FILTER (is_denied) AS denied,
+        arg_min(state, correlation_id) FILTER (is_denied) AS state,
+        coalesce(min(correlation_id) FILTER (is_denied), '') AS instance,
+        arg_min(failed, correlation_id) FILTER (is_denied) AS failed,
+        arg_min(done, correlation_id) FILTER (is_denied) AS done,
+        arg_min({'failed': counted}, correlation_id) FILTER (is_denied).failed AS counted,
         coalesce(
             list({'trace_id': trace_id, 'span_id': span_id, 'log': log} ORDER BY correlation_id)
-                FILTER (NOT is_admitted)[:$shown],
+                FILTER (is_denied)[:$shown],
             []
         ) AS evidence
-    FROM judged
+    FROM decided
     GROUP BY workflow
     ORDER BY workflow
 """

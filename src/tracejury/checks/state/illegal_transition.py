@@ -1,9 +1,10 @@
 """Jobs whose states follow each other in an order that cannot be.
 
 What: The states that records say of a job come in a legal order: queued, processing, then one end.
-It fails where a job that ended is processed again without anything that began it anew, where it
-ends in two different ways, or where it is queued after it ended. Records of two processes closer
-together than their clocks may differ have no order. Constraints of the database cannot be seen.
+It fails where a job that ended is queued or processed again and nobody asked for that, or ends in
+another way without having been taken up again; a request that only reads asks for nothing. Records
+of two processes closer together than their clocks may differ have no order. Constraints of the
+database cannot be seen.
 
 Why: A job that leaves its end was never over for those who acted on it: the customer was told, the
 invoice was sent.
@@ -59,12 +60,21 @@ _JOBS: Final = """
         WHERE level = 'job'
         WINDOW job AS (PARTITION BY instance_no ORDER BY time_ns, state)
     ),
-    -- What begins an ended job anew: a request of somebody, or a message that is taken again.
+    -- What begins an ended job anew: a request that asks for work, or a message that is taken.
     begun AS (
-        SELECT trace_instance.instance_no, node.start_ns
+        SELECT trace_instance.instance_no, node.start_ns, node.kind = 'CONSUMER' AS is_work
         FROM node
         JOIN trace_instance USING (trace_no)
-        WHERE node.kind IN ('SERVER', 'CONSUMER')
+        LEFT JOIN span_field AS field USING (span_no)
+        WHERE (
+                node.kind = 'SERVER'
+                AND upper(coalesce(field.http_method, split_part(node.name, ' ', 1)))
+                    NOT IN ('GET', 'HEAD', 'OPTIONS')
+            )
+            OR (
+                node.kind = 'CONSUMER'
+                AND coalesce(field.messaging_operation NOT IN ('receive', 'poll'), true)
+            )
     ),
     judged AS (
         SELECT
@@ -79,6 +89,8 @@ _JOBS: Final = """
                     FROM begun
                     WHERE begun.instance_no = said.instance_no
                         AND begun.start_ns > said.before_ns AND begun.start_ns <= said.time_ns
+                        -- Who asks for work has not done it.
+                        AND (begun.is_work OR NOT said.is_final)
                 ) AS is_wrong
         FROM said
     ),

@@ -1,9 +1,9 @@
 """Jobs that nothing ends.
 
-What: Of every type of job at least one was ended by a limit of the whole job while a step of it was
-still open. It fails where a job went on for longer than the bound (30 minutes) and nothing cut it
-off. A timeout of one of its calls that ended the job is no limit of the job, and a limit that is
-only configured was never seen to work.
+What: Of every type of job at least one was ended within the bound (30 minutes) by a limit of the
+whole job, while a step of it was still open, and did not end well. It fails where a job went on for
+longer than the bound and nothing cut it off by then. A timeout of one of its calls that ended the
+job is no limit of the job, and a limit that is only configured was never seen to work.
 
 Why: Step timeouts do not add up to a limit: retries, loops and a step without a timeout make a job
 last as long as they like, and it holds its worker and its place.
@@ -61,11 +61,9 @@ _JOBS: Final = """
             AND coalesce(field.messaging_operation NOT IN ('receive', 'poll'), true)
     ),
     limited AS (
-        SELECT DISTINCT instance.instance_no
-        FROM error_class AS class
-        JOIN node USING (span_no)
-        JOIN trace_instance AS instance USING (trace_no)
-        WHERE class.is_job_limit
+        SELECT instance_no
+        FROM ended_by_limit
+        WHERE has_open_step AND limit_ns <= $bound_ns
     ),
     configured AS (
         SELECT DISTINCT instance.instance_no

@@ -91,7 +91,17 @@ SELECT
     levelled.span_no,
     levelled.log_no
 FROM levelled
-JOIN state_word ON state_word.word = replace(lower(levelled.said), '-', '_')
+JOIN state_word
+    ON state_word.word = regexp_replace(
+        lower(trim(
+            -- A list of one word says that word.
+            CASE WHEN levelled.said LIKE '["%"]' AND len(levelled.said) < 100
+                THEN regexp_extract(levelled.said, '^\["([^",]*)"\]$', 1)
+                ELSE levelled.said
+            END
+        )),
+        '[- ]', '_', 'g'
+    )
 WHERE levelled.spoken_of IS NOT NULL
     AND (levelled.spoken_of = 'job' OR levelled.item IS NOT NULL)
     AND levelled.time_ns <= 9223372036854775807

@@ -40,11 +40,9 @@ sent AS (
         )
 ),
 limited AS (
-    SELECT DISTINCT instance.instance_no
-    FROM error_class AS class
-    JOIN node USING (span_no)
-    JOIN trace_instance AS instance USING (trace_no)
-    WHERE class.is_job_limit
+    SELECT instance_no
+    FROM ended_by_limit
+    WHERE limit_ns <= (SELECT 1e9 * value FROM bound WHERE name = 'stuck_seconds')
 ),
 -- How long the calls of a route take while nothing holds them up.
 usual AS (
