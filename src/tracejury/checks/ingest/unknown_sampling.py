@@ -122,11 +122,14 @@ def _sampled(evidence: Evidence) -> list[Finding]:
 
 
 def _kept(evidence: str) -> str:
-    """The share that a threshold of 56 bits keeps; trailing zeros are left out on the wire."""
+    """The share that is kept: by a threshold of 56 bits without its trailing zeros, or by 2^-p."""
     _, threshold, digits = evidence.partition("ot=th:")
-    if not threshold or len(digits) > 14:
-        return ""
-    return f" ({1 - int(digits.ljust(14, '0'), 16) / 2**56:.3g} of all traces kept)"
+    if threshold and len(digits) <= 14:
+        return f" ({1 - int(digits.ljust(14, '0'), 16) / 2**56:.3g} of all traces kept)"
+    _, logarithm, digits = evidence.partition("ot=p:")
+    if logarithm and len(digits) <= 2:
+        return f" ({2.0 ** -int(digits):.3g} of all traces kept)"
+    return ""
 
 
 def _unseen(evidence: Evidence) -> list[Finding]:

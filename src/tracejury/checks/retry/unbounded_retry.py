@@ -1,7 +1,8 @@
 """Attempts that go on for ever.
 
 What: Where a fault outlasted the attempts, they ended after at most ten (policy), and the failure
-was recorded above the last one. It fails where one thing was tried more often than that. Attempts
+was recorded above the last one. It fails where one thing was tried more often than that; a message
+that comes again because it failed counts, and attempts inside of an attempt multiply it. Attempts
 that succeeded in the end prove no bound. Polls and waits for a change are no attempts.
 
 Why: A retry without a bound turns one outage into a flood, and a paid call into any number of them.
@@ -43,13 +44,20 @@ def _findings(row: Row, limit: int) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"`{row['name']}` of {row['service']} was tried {row['most']} times for one thing;"
-            f" the bound is {limit}.",
+            f"`{row['name']}` of {row['service']} was tried {row['most']} times for one thing"
+            f"{_product(row)}; the bound is {limit}.",
             subject=_name(row),
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),
     )
+
+
+def _product(row: Row) -> str:
+    """What two layers that try again make of each other."""
+    if row["inner_attempts"] == 1:
+        return ""
+    return f" ({row['outer_attempts']} times up to {row['inner_attempts']} attempts inside)"
 
 
 def _note(rows: list[Row]) -> str:
@@ -58,22 +66,72 @@ def _note(rows: list[Row]) -> str:
 
 
 _GROUPS: Final = """
-    WITH grouped AS (
+    WITH RECURSIVE tried AS (
+        SELECT how, group_no, span_no, number, failed
+        FROM attempt_of
+        UNION ALL
+        -- A message that comes again because it failed is tried again.
         SELECT
-            attempt.how,
+            'delivered',
+            min(delivery.span_no) OVER message,
+            delivery.span_no,
+            row_number() OVER (message ORDER BY delivery.start_ns, delivery.span_no),
+            delivery.failed
+        FROM delivery
+        JOIN span_field AS field USING (span_no)
+        WHERE field.celery_state IS NULL
+            AND coalesce(delivery.creation_no::VARCHAR, field.message_id) IS NOT NULL
+        WINDOW message AS (
+            PARTITION BY delivery.instance_no, delivery.service, delivery.consumer_group,
+                delivery.destination, coalesce(delivery.creation_no::VARCHAR, field.message_id)
+        )
+    ),
+    -- Attempts inside of an attempt multiply it.
+    inner_group AS (
+        SELECT
             attempt.group_no,
-            any_value(node.service) AS service,
-            any_value(node.name) AS name,
-            any_value(instance.correlation_id) AS instance,
-            max(attempt.attempts) AS attempts,
-            arg_max(node.span_no, attempt.number) AS last_no,
-            bool_or(attempt.recovered) AS recovered
+            any_value(node.parent_no) AS at_no,
+            max(attempt.attempts) AS attempts
         FROM attempt_of AS attempt
+        JOIN node USING (span_no)
+        WHERE attempt.how = 'siblings'
+        GROUP BY attempt.group_no
+        HAVING NOT bool_or(attempt.recovered)
+    ),
+    above AS (
+        SELECT at_no, attempts, 1 AS steps
+        FROM inner_group
+        UNION ALL
+        SELECT node.parent_no, above.attempts, above.steps + 1
+        FROM above
+        JOIN node ON node.span_no = above.at_no
+        WHERE node.parent_no IS NOT NULL AND above.steps < 8
+    ),
+    inside AS (
+        SELECT at_no AS span_no, max(attempts) AS attempts
+        FROM above
+        GROUP BY at_no
+    ),
+    grouped AS (
+        SELECT
+            tried.how,
+            tried.group_no,
+            any_value(node.service) AS service,
+            arg_min(node.name, tried.number) AS name,
+            any_value(instance.correlation_id) AS instance,
+            count(*) AS outer_attempts,
+            max(coalesce(inside.attempts, 1)) AS inner_attempts,
+            sum(coalesce(inside.attempts, 1))::BIGINT AS attempts,
+            arg_max(node.span_no, tried.number) AS last_no,
+            NOT arg_max(tried.failed, tried.number) AS recovered
+        FROM tried
         JOIN node USING (span_no)
         JOIN trace_instance USING (trace_no)
         JOIN workflow_instance AS instance USING (instance_no)
-        WHERE NOT instance.background
-        GROUP BY attempt.how, attempt.group_no
+        LEFT JOIN inside USING (span_no)
+        WHERE NOT instance.background AND (tried.failed OR tried.how <> 'delivered')
+        GROUP BY tried.how, tried.group_no
+        HAVING count(*) > 1
     ),
     judged AS (
         SELECT
@@ -104,6 +162,8 @@ _GROUPS: Final = """
         count(*) FILTER (is_exhausted) AS exhausted,
         count(*) FILTER (is_excessive) AS excessive,
         max(attempts) FILTER (is_excessive) AS most,
+        arg_max(outer_attempts, attempts) FILTER (is_excessive) AS outer_attempts,
+        arg_max(inner_attempts, attempts) FILTER (is_excessive) AS inner_attempts,
         max(attempts) FILTER (is_exhausted) AS last,
         coalesce(any_value(instance) FILTER (is_excessive), '') AS instance,
         coalesce(list(evidence ORDER BY last_no) FILTER (is_excessive)[:$shown], []) AS evidence

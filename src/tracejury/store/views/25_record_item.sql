@@ -2,24 +2,32 @@
 -- One row a span or log record that names an item of a job.
 --   span_no  BIGINT   row number of the span; NULL for a log record
 --   log_no   BIGINT   row number of the log record; NULL for a span
---   item     VARCHAR  value of the most telling item key that it carries
+--   item     VARCHAR  value of the most telling item key that it carries; of a list what is in it, once
 --   key      VARCHAR  that key, without a baggage prefix
+WITH carried AS (
+    SELECT
+        attribute.span_no, NULL::BIGINT AS log_no, attribute.type, attribute.value,
+        item_key.key, item_key.rank
+    FROM stored.span_attribute AS attribute
+    JOIN item_key ON item_key.sent_as = attribute.key
+    UNION ALL
+    SELECT
+        NULL, attribute.log_no, attribute.type, attribute.value, item_key.key, item_key.rank
+    FROM stored.log_attribute AS attribute
+    JOIN item_key ON item_key.sent_as = attribute.key
+)
 SELECT
-    attribute.span_no,
-    NULL::BIGINT AS log_no,
-    arg_min(attribute.value, item_key.rank) AS item,
-    arg_min(item_key.key, item_key.rank) AS key
-FROM stored.span_attribute AS attribute
-JOIN item_key ON item_key.sent_as = attribute.key
-WHERE attribute.value <> ''
-GROUP BY attribute.span_no
-UNION ALL
-SELECT
-    NULL,
-    attribute.log_no,
-    arg_min(attribute.value, item_key.rank),
-    arg_min(item_key.key, item_key.rank)
-FROM stored.log_attribute AS attribute
-JOIN item_key ON item_key.sent_as = attribute.key
-WHERE attribute.value <> ''
-GROUP BY attribute.log_no
+    span_no,
+    log_no,
+    arg_min(
+        CASE
+            WHEN type = 'array'
+            THEN array_to_string(list_sort(list_distinct(json_extract_string(value, '$[*]'))), ',')
+            ELSE value
+        END,
+        rank
+    ) AS item,
+    arg_min(key, rank) AS key
+FROM carried
+WHERE value <> ''
+GROUP BY span_no, log_no

@@ -7,12 +7,19 @@
 --   failed      BOOLEAN  this attempt failed
 --   recovered   BOOLEAN  the last attempt of the group did not fail
 --   how         VARCHAR  siblings: one after the other below one parent; nested: published again from within
-WITH repeated AS (
-    -- Whatever was tried again has at least two spans that look alike below one parent.
-    SELECT parent_no, service, kind, name
+WITH named AS (
+    SELECT
+        *,
+        -- Which attempt it is may stand in the name.
+        regexp_replace(name, '[\s(#:-]*\b(attempt|try|retry)\b[\s#:]*\d*(/\d+)?\)?$', '', 'i') AS step
     FROM node
-    WHERE parent_no IS NOT NULL
-    GROUP BY parent_no, service, kind, name
+    WHERE parent_no IS NOT NULL AND start_ns IS NOT NULL
+),
+repeated AS (
+    -- Whatever was tried again has at least two spans that look alike below one parent.
+    SELECT parent_no, service, kind, CASE WHEN kind = 'INTERNAL' THEN step END AS step
+    FROM named
+    GROUP BY ALL
     HAVING count(*) > 1
 ),
 candidate AS (
@@ -22,13 +29,14 @@ candidate AS (
         node.trace_no,
         node.service,
         node.kind,
-        node.name,
+        -- A call is known by what it asks of whom; anything else by its name.
+        CASE WHEN call.peer IS NULL OR call.operation IS NULL THEN node.step ELSE '' END AS step,
         node.start_ns,
         coalesce(node.end_ns, node.start_ns) AS end_ns,
         -- What the attempt was for: the same target and the same item.
         concat_ws(
             chr(31), call.peer, call.operation, field.object_key, field.message_id,
-            field.db_query, split_part(coalesce(field.url_full, field.url_path), '?', 1), item.value
+            field.db_query, split_part(coalesce(field.url_full, field.url_path), '?', 1), item.key, item.item
         ) AS target,
         error.span_no IS NOT NULL AS failed,
         -- An answer that says "no" is an answer: only what may pass by itself is tried again.
@@ -39,24 +47,19 @@ candidate AS (
             false
         )
         AND error.message NOT LIKE '%NoScript%' AS transient
-    FROM node
-    SEMI JOIN repeated USING (parent_no, service, kind, name)
+    FROM named AS node
+    SEMI JOIN repeated
+        ON repeated.parent_no = node.parent_no
+        AND repeated.service = node.service
+        AND repeated.kind = node.kind
+        AND coalesce(repeated.step = node.step, true)
     LEFT JOIN call USING (span_no)
     LEFT JOIN span_field AS field USING (span_no)
     LEFT JOIN span_error AS error USING (span_no)
-    LEFT JOIN (
-        SELECT span_no, min(key || '=' || value) AS value
-        FROM stored.span_attribute
-        WHERE key IN ('item.id', 'item.index', 'asset.id', 'order.id', 'document.id')
-        GROUP BY span_no
-    ) AS item USING (span_no)
-    WHERE node.parent_no IS NOT NULL
-        AND node.start_ns IS NOT NULL
-        AND (
-            node.kind IN ('CLIENT', 'PRODUCER', 'CONSUMER')
-            -- Without an item, the next turn of a loop looks like another attempt.
-            OR (node.kind = 'INTERNAL' AND item.value IS NOT NULL)
-        )
+    LEFT JOIN record_item AS item USING (span_no)
+    WHERE node.kind IN ('CLIENT', 'PRODUCER', 'CONSUMER')
+        -- Without an item, the next turn of a loop looks like another attempt.
+        OR (node.kind = 'INTERNAL' AND item.item IS NOT NULL)
 ),
 followed AS (
     SELECT
@@ -68,7 +71,7 @@ followed AS (
         ) AS follows
     FROM candidate
     WINDOW same_thing AS (
-        PARTITION BY parent_no, service, kind, name, target
+        PARTITION BY parent_no, service, kind, step, target
         ORDER BY start_ns, span_no
     )
 ),
@@ -78,10 +81,10 @@ sibling AS (
         failed,
         start_ns,
         sum(CASE WHEN follows THEN 0 ELSE 1 END) OVER (
-            PARTITION BY parent_no, service, kind, name, target
+            PARTITION BY parent_no, service, kind, step, target
             ORDER BY start_ns, span_no
         ) AS part,
-        parent_no, service, kind, name, target
+        parent_no, service, kind, step, target
     FROM followed
 ),
 -- Celery publishes the same message again from within the failed attempt.
@@ -104,7 +107,7 @@ nested AS (
 grouped AS (
     SELECT
         span_no, failed, start_ns, 'siblings' AS how,
-        min(span_no) OVER (PARTITION BY parent_no, service, kind, name, target, part) AS group_no
+        min(span_no) OVER (PARTITION BY parent_no, service, kind, step, target, part) AS group_no
     FROM sibling
     UNION ALL
     SELECT span_no, failed, start_ns, 'nested', head
