@@ -41,9 +41,16 @@ class Running:
 
     def waiting_requests(self) -> int:
         """The requests that it has not answered yet, as it says itself."""
+        return self._metric("tracejury_waiting_requests")
+
+    def waiting_bytes(self) -> int:
+        """What of their bodies it holds."""
+        return self._metric("tracejury_waiting_bytes")
+
+    def _metric(self, name: str) -> int:
         with urlopen(self.url("/metrics"), timeout=60) as response:
             lines = response.read().decode().splitlines()
-        [line] = [line for line in lines if line.startswith("tracejury_waiting_requests ")]
+        [line] = [line for line in lines if line.startswith(f"{name} ")]
         return int(line.split()[1])
 
     def _memory(self, measure: str) -> int:

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 import threading
 from collections import Counter
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,8 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
 from tests.receiver.exported import one_span
-from tests.receiver.requests import TRACES, call, failure, post, traces
-from tests.receiver.running import ROOT, Running
+from tests.receiver.requests import TRACES, call, failure, pieces, post, traces
+from tests.receiver.running import ROOT, Running, running
 from tests.receiver.stored import rows, span_names
 
 from tracejury.receiver.admission import BYTES_LIMIT, REQUEST_LIMIT
@@ -109,8 +111,21 @@ def check_refusal(trailers: dict[str, Any]) -> None:
     assert RetryInfo.FromString(trailers["google.rpc.retryinfo-bin"]) == wait
 
 
+@asynccontextmanager
+async def half_open_calls(target: str, count: int) -> AsyncIterator[None]:
+    """Calls that have begun, and send no message."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with AsyncExitStack() as opened:
+        for begun in range(0, count, STREAM_LIMIT):
+            channel = grpc.aio.insecure_channel(target, options)
+            await opened.enter_async_context(channel)
+            for _ in range(min(STREAM_LIMIT, count - begun)):
+                await channel.stream_unary(TRACES)().wait_for_connection()
+        yield
+
+
 def test_a_flood_is_taken_or_turned_away_in_bounded_memory(receiver: Running) -> None:
-    call(receiver.grpc_target, TRACES, traces("first"))
+    call(receiver.grpc_target, TRACES, traces("neighbour"))
     before = receiver.memory()
     with Neighbour(receiver.grpc_target) as neighbour:
         acknowledged, refused = flood(receiver.grpc_target)
@@ -125,32 +140,54 @@ def test_a_flood_is_taken_or_turned_away_in_bounded_memory(receiver: Running) ->
         receiver.store,
         "SELECT trace_id, count(*) AS spans FROM span WHERE name <> 'neighbour' GROUP BY trace_id",
     )
-    complete = {row["trace_id"] for row in stored if row["spans"] == SPANS_A_REQUEST}
-    assert complete == set(acknowledged)
+    assert Counter({row["trace_id"]: row["spans"] for row in stored}) == Counter(
+        dict.fromkeys(acknowledged, SPANS_A_REQUEST)
+    )
     [row] = rows(receiver.store, "SELECT count(*) AS spans FROM span WHERE name = 'neighbour'")
-    assert row["spans"] == neighbour.results[SpanExportResult.SUCCESS]
+    assert row["spans"] == 1 + neighbour.results[SpanExportResult.SUCCESS]
 
 
-async def test_whoever_comes_while_the_queue_is_full_is_told_when_to_come_again(
-    receiver: Running,
-) -> None:
-    options = [("grpc.use_local_subchannel_pool", 1)]
-    async with AsyncExitStack() as opened:
-        for begun in range(0, REQUEST_LIMIT, STREAM_LIMIT):
-            channel = grpc.aio.insecure_channel(receiver.grpc_target, options)
-            await opened.enter_async_context(channel)
-            for _ in range(min(STREAM_LIMIT, REQUEST_LIMIT - begun)):
-                await channel.stream_unary(TRACES)().wait_for_connection()
-        while receiver.waiting_requests() < REQUEST_LIMIT:
-            await asyncio.sleep(0)
-        reply = post(receiver.http_port, "/v1/traces", traces("a"))
-        failed = failure(receiver.grpc_target, TRACES, traces("b"))
-    assert (reply.status, reply.headers["Retry-After"]) == (503, "1")
+def test_who_sends_more_than_there_is_room_for_is_told_when_to_come_again(tmp_path: Path) -> None:
+    body = bytes(BYTES_LIMIT + 1)
+    settings = {"max_request_size": str(2 * BYTES_LIMIT)}
+    with running(tmp_path / "run.duckdb", settings=settings) as receiver:
+        reply = post(receiver.http_port, "/v1/traces", pieces(body, 2**20))
+        failed = failure(receiver.grpc_target, TRACES, body)
+        assert (receiver.waiting_requests(), receiver.waiting_bytes()) == (0, 0)
+    assert reply.status == 503
+    assert 1 <= int(reply.headers["Retry-After"]) <= 3
     assert failed.code() is grpc.StatusCode.UNAVAILABLE
     check_refusal(dict(failed.trailing_metadata()))
-    # Those who held the queue are gone, and nothing is left of them.
+
+
+async def test_calls_that_only_begin_make_room_for_others(receiver: Running) -> None:
+    async with half_open_calls(receiver.grpc_target, REQUEST_LIMIT):
+        while receiver.waiting_requests() < REQUEST_LIMIT:
+            await asyncio.sleep(0)
+        check_served(receiver)
+        assert receiver.waiting_requests() <= REQUEST_LIMIT
+    # They are gone, and nothing is left of them.
     while receiver.waiting_requests():
         await asyncio.sleep(0)
-    assert post(receiver.http_port, "/v1/traces", traces("c")).status == 200
-    receiver.terminate()
-    assert span_names(receiver.store) == ["c"]
+
+
+def test_bodies_that_only_begin_make_room_for_others(receiver: Running) -> None:
+    size = 60 * 2**20
+    head = (
+        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+        b"Content-Length: %d\r\n\r\n" % (size + 1)
+    )
+    with ExitStack() as opened:
+        address = ("127.0.0.1", receiver.http_port)
+        for _ in range(BYTES_LIMIT // size):
+            connection = opened.enter_context(socket.create_connection(address, timeout=60))
+            connection.sendall(head + bytes(size))
+        while receiver.waiting_bytes() < BYTES_LIMIT // size * size:
+            pass
+        check_served(receiver, "x" * (BYTES_LIMIT % size + 1))
+
+
+def check_served(receiver: Running, text: str = "") -> None:
+    assert call(receiver.grpc_target, TRACES, traces("grpc", text=text)) == b""
+    assert post(receiver.http_port, "/v1/traces", traces("http", text=text)).status == 200
+    assert span_names(receiver.store) == ["grpc", "http"]

@@ -31,7 +31,7 @@ class Intake:
         """The answer to the request whose body `read` gives; too many of them are turned away."""
         try:
             with self.admission.admit() as hold:
-                body = await read(hold)
+                body = await hold.arrived(read(hold))
                 self.meter.received(signal, len(body))
                 return await self.pipeline.submit(Request(signal, encoding, body))
         except OverloadError:
