@@ -11,7 +11,10 @@ from tests.receiver.stored import delivered, rows, span_names
 from tests.receiver.test_meter import samples
 
 from tracejury.cli import main
+from tracejury.config import Redaction
+from tracejury.otlp.alert_webhook import alerts_of
 from tracejury.receiver.inputs import open_inputs
+from tracejury.store.redaction import Redactor
 
 # As Alertmanager 0.27 sends it.
 FIRING: dict[str, Any] = {
@@ -133,6 +136,17 @@ def test_secrets_of_alerts_never_reach_the_disk(receiver: Running) -> None:
     assert row["generator_url"] == "http://prometheus.example/graph?token=[REDACTED]"
     assert row["group_key"] == '{}:{alertname="JobsStuck", db_password=[REDACTED]}'
     assert row["redacted"] == 6
+
+
+def test_a_label_that_only_its_owner_calls_a_secret_is_taken_out_of_the_group_too() -> None:
+    labels = {"alertname": "Slow", "customer": 'Ada "the first"'}
+    group = '{}:{alertname="Slow", customer="Ada \\"the first\\""}'
+    batch = alerts_of([webhook(FIRING | {"labels": labels}, groupKey=group, commonLabels=labels)])
+    cleaned, redacted = Redactor(Redaction(keys=("customer",))).redact(batch)
+    [alert] = cleaned.alerts.to_pylist()
+    assert alert["group_key"] == '{}:{alertname="Slow", customer="[REDACTED]"}'
+    assert "Ada" not in str(alert)
+    assert redacted == 2
 
 
 BAD = {

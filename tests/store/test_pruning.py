@@ -6,6 +6,7 @@ from pathlib import Path
 
 import networkx as nx
 import numpy as np
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -17,6 +18,7 @@ from tracejury.config import Config, Retention
 from tracejury.otlp.alert_webhook import Content, alerts_of
 from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.receiver.retention import Pruner
+from tracejury.store.acknowledged import stored_records
 from tracejury.store.identities import Identities
 from tracejury.store.instances import connected, derive_instances
 from tracejury.store.pruning import plan
@@ -100,14 +102,16 @@ def test_all_that_belongs_to_a_record_goes_with_it(tmp_path: Path) -> None:
             store.commit([batch], received_ns=RECEIVED_NS, source="drawn")
         for table in RECORDS:
             assert rest(store, f"SELECT count(*) FROM stored.{table}") != [0], table
+        accounted = stored_records(store.connection())
         looked(store, AGE, RECEIVED_NS + HOUR + S)
+        assert stored_records(store.connection()) == accounted  # so that a kill now is no loss
         for table in RECORDS:
             assert (table, rest(store, f"SELECT count(*) FROM stored.{table}")) == (table, [0])
-    with Store.open(tmp_path / "run.duckdb") as store:
-        assert rest(store, "SELECT count(*) FROM stored.loss") == [0]
 
 
-def test_the_oldest_go_to_make_space_and_what_still_receives_never(tmp_path: Path) -> None:
+def test_the_oldest_go_to_make_space_and_what_still_receives_never(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with Store.open(tmp_path / "run.duckdb") as store:
         for minute in range(12):
             deliver(store, bulky(minute), received_ns=RECEIVED_NS + minute * 60 * S)
@@ -120,8 +124,34 @@ def test_the_oldest_go_to_make_space_and_what_still_receives_never(tmp_path: Pat
         assert kept == [f"minute {minute:02}" for minute in range(12 - len(kept), 12)]
         assert 5 <= len(kept) <= 7
         looked(store, Retention(max_size=1), now_ns)
+        assert rest(store, "SELECT DISTINCT name FROM stored.span") == ["minute 11"]
+        assert caplog.messages == []
         looked(store, Retention(max_size=1), now_ns)
         assert rest(store, "SELECT DISTINCT name FROM stored.span") == ["minute 11"]
+        [said] = caplog.messages
+        assert "more than --max-size" in said
+
+
+def test_a_pruner_that_fails_says_so_once_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Store.open(tmp_path / "run.duckdb") as store:
+        deliver(store, [Span(1)])
+        stopped = threading.Event()
+        pruner = Pruner(store, AGE, stopped)
+        hidden = store.path.rename(tmp_path / "hidden") if store.path else None
+        thread = threading.Thread(target=pruner.run)
+        thread.start()
+        while not caplog.messages:
+            stopped.wait(0.05)
+        assert hidden is not None
+        hidden.rename(tmp_path / "run.duckdb")
+        while rest(store, "SELECT count(*) FROM stored.span") != [0]:
+            stopped.wait(0.05)
+        stopped.set()
+        thread.join()
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("Nothing could be pruned: The store")
 
 
 def bulky(minute: int) -> list[Span]:

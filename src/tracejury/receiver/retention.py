@@ -82,9 +82,10 @@ class Pruner:
     def _try(self) -> None:
         try:
             self.look(time.time_ns())
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001  # it is said, and tried again at the next look
             if str(error) != self._failure:
-                _log.warning("Nothing could be pruned: %s", error)
+                cause = None if isinstance(error, StoreError) else error
+                _log.warning("Nothing could be pruned: %s", error, exc_info=cause)
             self._failure = str(error)
         else:
             self._failure = ""

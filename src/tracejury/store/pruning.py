@@ -104,16 +104,27 @@ _DEAD: Final = """
     )::BIGINT
 """
 
-# What came of traces that had been removed before.
+# What came of traces that had been removed before: what is new is looked for among those, since it
+# is less.
 _LATE: Final = """
+    WITH recent AS (
+        SELECT trace_id FROM stored.span WHERE span_no >= $spans
+        UNION
+        SELECT trace_id FROM stored.log_record WHERE log_no >= $logs
+    ),
+    late AS MATERIALIZED (
+        SELECT DISTINCT pruned.trace_id
+        FROM stored.pruned_trace AS pruned
+        SEMI JOIN recent USING (trace_id)
+    )
     SELECT 'spans' AS kind, span.span_no AS number, span.received_ns
     FROM stored.span AS span
-    SEMI JOIN stored.pruned_trace USING (trace_id)
+    SEMI JOIN late USING (trace_id)
     WHERE span.span_no >= $spans
     UNION ALL
     SELECT 'logs', log.log_no, log.received_ns
     FROM stored.log_record AS log
-    SEMI JOIN stored.pruned_trace USING (trace_id)
+    SEMI JOIN late USING (trace_id)
     WHERE log.log_no >= $logs
 """
 
