@@ -1,11 +1,11 @@
 """Who is suspected in drawn runs: pages that ask two services and a database, and what fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from random import Random
 
 import pytest
-from tests.workflow.drawn import START_NS, Log, Record, Span, Value, stored
+from tests.workflow.drawn import LOCAL, START_NS, Log, Record, Span, Value, stored
 
 from tracejury.config import Config
 from tracejury.scorecard.suspects import VIEWS, Ranking, rank
@@ -67,21 +67,31 @@ def page(trace: int) -> Page:
     return [*spans, log]
 
 
-def judged(fault: Fault, *, also: range = range(0), until: int = TRACES) -> Ranking:
-    """The ranking of the window in which `fault` changes every page; `also` names other pages."""
+def nothing(records: Page, _trace: int) -> Page:
+    return records
+
+
+def judged(
+    fault: Fault,
+    *,
+    always: Fault = nothing,
+    also: Container[int] = (),
+    since: int = 1,
+    until: int = TRACES,
+) -> Ranking:
+    """The ranking of the window in which `fault` changes every page, and `always` every other.
+
+    `also` names pages outside the window that `fault` changes.
+    """
     records: list[Record] = []
-    for trace in range(1, until + 1):
+    for trace in range(since, until + 1):
         is_hit = FIRST <= trace <= LAST or trace in also
-        records += fault(page(trace), trace) if is_hit else page(trace)
+        records += (fault if is_hit else always)(page(trace), trace)
     window = [START_NS + round(trace * EVERY_MS * 1e6) for trace in (FIRST, LAST)]
     with stored(records) as reader:
         rebuild(reader, Config(), wanted=needed_for(*VIEWS))
         (ranking,) = rank(reader, [(window[0], window[1])])
     return ranking
-
-
-def nothing(records: Page, _trace: int) -> Page:
-    return records
 
 
 def stretched(records: Page, number: int, by_ms: float) -> Page:
@@ -149,24 +159,146 @@ def api_is_not_heard(records: Page, _trace: int) -> Page:
 
 
 @pytest.mark.parametrize(
-    ("fault", "service", "said"),
+    ("fault", "service", "step", "said"),
     [
-        (slow_compute, "api", "own time of `compute` of api"),
-        (slow_network_of_api, "api", "waiting for api in `GET` of web"),
-        (slow_network_of_web, "web", "waiting for"),
-        (api_fails, "api", "`GET /price` of api fails"),
-        (api_says_something_else, "api", "`compute` of api logs `no price, take the default`"),
-        (web_stops_asking_stock, "web", "`GET /order` of web calls `GET` of stock"),
-        (api_is_not_heard, "api", "`GET` of web is answered by api"),
+        (slow_compute, "api", "compute", "own time of `compute` of api"),
+        (slow_network_of_api, "api", "GET /price", "waiting for api in `GET` of web"),
+        (slow_network_of_web, "web", "INSERT", "waiting for"),
+        (api_fails, "api", "GET /price", "`GET /price` of api fails"),
+        (
+            api_says_something_else,
+            "api",
+            "compute",
+            "`compute` of api logs `no price, take the default`",
+        ),
+        (web_stops_asking_stock, "web", "GET /order", "`GET /order` of web calls `GET` of stock"),
+        (api_is_not_heard, "api", "GET /price", "`GET` of web is answered by api"),
     ],
 )
-def test_the_service_with_the_fault_is_first(fault: Fault, service: str, said: str) -> None:
+def test_the_service_with_the_fault_is_first(
+    fault: Fault, service: str, step: str, said: str
+) -> None:
     ranking = judged(fault)
     assert ranking.stands_out
     first = ranking.suspects[0]
-    assert first.service == service
+    assert (first.service, first.step) == (service, step)
     assert any(said in sentence for sentence in first.evidence), first.evidence
+
+
+def api_loses_what_it_began(records: Page, _trace: int) -> Page:
+    """The process dies before it sends the span whose child it has sent already."""
+    return changed(without(records, {3}), {4}, flags=LOCAL)
+
+
+def test_a_service_whose_spans_never_arrive_is_first() -> None:
+    ranking = judged(api_loses_what_it_began)
+    first = ranking.suspects[0]
+    assert ranking.stands_out
+    assert first.service == "api"
+    assert any("never arrived" in sentence for sentence in first.evidence), first.evidence
+
+
+def test_what_answers_a_failure_is_not_blamed_for_it() -> None:
+    """`web` tries again for a while and then does without the rest: `api` began it."""
+
+    def retried(records: Page, _trace: int) -> Page:
+        failed = changed(without(records, {5, 6, 7}), {2, 3}, status="ERROR", message="no")
+        return stretched(failed, 1, 400)
+
+    ranking = judged(retried)
+    assert ranking.stands_out
+    assert ranking.suspects[0].service == "api"
+
+
+def test_a_choice_of_calls_is_no_change_of_who_is_called() -> None:
+    """`web` asks for a price only where it used to be computed: it is `web` that changed."""
+
+    def every_other(records: Page, trace: int) -> Page:
+        return without(records, {4}) if trace % 2 else records
+
+    def choosing(records: Page, trace: int) -> Page:
+        return without(records, {2, 3, 4}) if trace % 2 else records
+
+    ranking = judged(choosing, always=every_other)
+    assert ranking.stands_out
+    assert ranking.suspects[0].service == "web"
+    assert "api" not in {suspect.service for suspect in ranking.suspects}
 
 
 def test_nothing_stands_out_where_nothing_happened() -> None:
     assert not judged(nothing).stands_out
+
+
+def test_a_slower_page_among_many_is_no_evidence() -> None:
+    def once(records: Page, trace: int) -> Page:
+        return stretched(records, 4, 5_000) if trace == FIRST else records
+
+    assert not judged(once).stands_out
+
+
+def test_a_window_is_no_stranger_than_slices_that_are_like_it() -> None:
+    """What is so in half of the time outside is what the shop is like."""
+    often = [trace for trace in range(TRACES) if trace // 30 % 2 == 0]
+    assert not judged(slow_network_of_api, also=often).stands_out
+
+
+def test_a_slice_with_an_incident_of_its_own_does_not_hide_the_fault() -> None:
+    ranking = judged(api_says_something_else, also=range(30, 60))
+    assert ranking.stands_out
+    assert ranking.suspects[0].service == "api"
+
+
+def test_logs_that_were_recorded_in_the_window_alone_say_nothing() -> None:
+    def silent(records: Page, _trace: int) -> Page:
+        return [one for one in records if isinstance(one, Span)]
+
+    assert not judged(nothing, always=silent).stands_out
+
+
+def test_nothing_stands_out_where_there_is_nothing_to_compare_with() -> None:
+    ranking = judged(slow_network_of_api, until=LAST, since=FIRST)
+    assert not ranking.stands_out
+    assert {suspect.service for suspect in ranking.suspects} == {"api", "stock", "web"}
+
+
+@pytest.mark.parametrize(
+    ("usual", "changed_to", "is_new"),
+    [
+        ("took 12 ms", "took 4711 ms", False),
+        ("user 'ann' is in", "user 'bob' is in", False),
+        (
+            "id 5f9c2e1a-77b0-4b1c-9d3e-0a1b2c3d4e5f",
+            "id 00000000-77b0-4b1c-9d3e-0a1b2c3d4e5f",
+            False,
+        ),
+        ("Prices#83 found it", "Prices#83 has it", False),
+        ("Prices#83 found it", "Prices#97 found it", True),
+        ("prices.py:10 found it", "prices.py:20 found it", True),
+        ("found it", "found nothing", True),
+    ],
+)
+def test_a_log_line_is_told_by_where_or_what_it_is(
+    usual: str, changed_to: str, *, is_new: bool
+) -> None:
+    def saying(body: str) -> Fault:
+        return lambda records, _trace: [
+            replace(one, body=body) if isinstance(one, Log) else one for one in records
+        ]
+
+    ranking = judged(saying(changed_to), always=saying(usual))
+    assert ranking.stands_out is is_new
+
+
+def test_a_log_line_is_told_by_its_place_in_the_code_where_that_is_sent() -> None:
+    def at(line: int) -> Fault:
+        place: dict[str, Value] = {"code.file.path": "prices.py", "code.line.number": line}
+        return lambda records, trace: [
+            replace(one, body=f"text {trace * 'x'}", attributes=place)
+            if isinstance(one, Log)
+            else one
+            for one in records
+        ]
+
+    assert not judged(at(10), always=at(10)).stands_out
+    first = judged(at(20), always=at(10)).suspects[0]
+    assert any("`compute` of api logs `prices.py:20`" in said for said in first.evidence)

@@ -16,6 +16,7 @@ import numpy as np
 
 from tracejury.scorecard.result import Suspect
 from tracejury.scorecard.suspicion.blame import LEAST, Blamed, blame
+from tracejury.scorecard.suspicion.items import LOSES
 from tracejury.scorecard.suspicion.observed import Observed, observe
 from tracejury.scorecard.suspicion.segments import Segments, cut
 from tracejury.scorecard.suspicion.showing import Shares, shares, shown
@@ -36,10 +37,10 @@ VIEWS: Final = (
 )
 
 # How far the first suspect leads the second, at least, where something stands out.
-_STANDS_OUT: Final = 1.0
+_STANDS_OUT: Final = 1.25
 
-# Of so many slices one may be set aside.
-_ONE_IN: Final = 3
+# Of so many slices one may be set aside: the others are the usual, whatever they are like.
+_ONE_IN: Final = 2
 
 _SHOWN: Final = 10
 _SENTENCES: Final = 3
@@ -70,8 +71,10 @@ class _Evidence:
 
 def rank(reader: Reader, windows: Sequence[tuple[int, int]]) -> tuple[Ranking, ...]:
     """Suspects for each of `windows`, from start_ns to end_ns."""
+    if not windows:
+        return ()
     observed = observe(reader)
-    if not windows or not observed.steps:
+    if not observed.steps:
         return (Ranking(stands_out=False, suspects=()),) * len(windows)
     segments = cut(observed, list(windows))
     evidence, chance = _settled(observed, segments)
@@ -103,17 +106,30 @@ def _ranking(evidence: _Evidence, chance: float, window: int) -> Ranking:
     stands_out = _lead(blamed) > max(_STANDS_OUT, chance)
     if not blamed:
         return Ranking(stands_out=False, suspects=_by_reach(evidence, window))
-    return Ranking(stands_out, tuple(_suspect(one) for one in blamed[:_SHOWN]))
+    observed = evidence.times.observed
+    return Ranking(stands_out, tuple(_suspect(one, observed) for one in blamed[:_SHOWN]))
 
 
-def _suspect(one: Blamed) -> Suspect:
+def _suspect(one: Blamed, observed: Observed) -> Suspect:
     said = dict.fromkeys(sentence(change) for _, change in one.charges)
     return Suspect(
         service=one.service,
-        step=one.charges[0][1].step.name if one.charges else "",
+        step=_step(one, observed),
         score=round(one.points, 2),
         evidence=tuple(islice(said, _SENTENCES)),
     )
+
+
+def _step(one: Blamed, observed: Observed) -> str:
+    """The step of the service that the weightiest change points to; '' where it has none."""
+    if not one.charges:
+        return ""
+    change = one.charges[0][1]
+    if change.item is not None and change.item.kind == LOSES:
+        return change.item.text
+    if change.step.service == one.service:
+        return change.step.name
+    return observed.answers.get(change.step, change.step.name)
 
 
 def _by_reach(evidence: _Evidence, window: int) -> tuple[Suspect, ...]:

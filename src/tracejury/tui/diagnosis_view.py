@@ -157,7 +157,7 @@ def lead_line(lead: Lead, indent: str) -> Content:
 def _fault_parts(fault: FaultResult) -> list[Part]:
     when = f"{date_and_time(fault.start_ns)} for {short_duration(fault.end_ns - fault.start_ns)}"
     what = " ".join(part for part in (fault.kind, fault.target) if part)
-    stands_out: Part = ("" if fault.suspects else "  nothing stands out", "$text-warning")
+    stands_out: Part = ("" if fault.stands_out else "  nothing stands out", "$text-warning")
     return [(fault.id, "bold"), f"  {what}  ", (when, "$text-muted"), stands_out]
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracejury.scorecard.suspicion.change import Change
-from tracejury.scorecard.suspicion.observed import ANSWERED, FAILS, LOSES, Observed
+from tracejury.scorecard.suspicion.items import ANSWERED, FAILS, LOSES
+from tracejury.scorecard.suspicion.observed import Observed
 
 # A change of this strength is what chance gives many a step: only what is above it makes points.
 LEAST: Final = 1.25

@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from tracejury.scorecard.suspicion.observed import Floats, Item, Step
+from tracejury.scorecard.suspicion.items import Floats, Item
+from tracejury.scorecard.suspicion.observed import Step
 
 # The weight of a slice in the variation grows with its traces; with this many it counts half.
 _HALF_WEIGHT: Final = 5.0

@@ -1,28 +1,17 @@
 """What the spans of a store did, step by step, as columns: how long they took and what they showed.
 
 A step is what spans share: service, name, kind, whom they call, and the operation of the service in
-whose course they ran (the same query in the course of two requests is two steps). An item is what a
-span can show or not: that it made a call, logged a line, failed, was answered.
+whose course they ran: the same query in the course of two requests is two steps.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from tracejury.scorecard.suspicion.items import FAILS, Floats, Ints, Item, codes, read_items
 from tracejury.store.reader import Reader
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-# What a span can show.
-CALLS: Final = "calls"
-LOGS: Final = "logs"
-FAILS: Final = "fails"
-ANSWERED: Final = "answered"
-LOSES: Final = "loses"
 
 # Added to every own time before its logarithm: what takes less differs by chance alone.
 FLOOR_NS: Final = 10_000
@@ -40,20 +29,12 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """What a span of a step can show; `callee` is who was called or lost a span, else ''."""
-
-    kind: str
-    text: str
-    callee: str
-
-
-@dataclass(frozen=True, slots=True)
 class Observed:
     """The spans in order of their start, and what they showed.
 
     `time` is the logarithm of the own time, NaN where there is none. `shown_by` are positions of
     spans, in order, beside the `item` each of them showed. `calls`: which service calls which.
+    `answers`: by which step of the callee most spans of a calling step are answered.
     """
 
     steps: tuple[Step, ...]
@@ -65,6 +46,7 @@ class Observed:
     shown_by: Ints
     item: Ints
     calls: frozenset[tuple[str, str]]
+    answers: dict[Step, str]
 
 
 def observe(reader: Reader) -> Observed:
@@ -73,11 +55,12 @@ def observe(reader: Reader) -> Observed:
     span_no = spans["span_no"].to_numpy()
     by_number = np.argsort(span_no, kind="stable")
     parent = _positions(spans["parent_no"].to_numpy(), span_no, by_number)
-    service, services = _codes(spans["service"])
-    name, names = _codes(spans["name"])
-    kind, kinds = _codes(spans["kind"])
-    callee, callees = _codes(spans["callee"])
-    operation = name[_tops(parent, service, spans["is_entry"].to_numpy(zero_copy_only=False))]
+    service, services = codes(spans["service"])
+    name, names = codes(spans["name"])
+    kind, kinds = codes(spans["kind"])
+    callee, callees = codes(spans["callee"])
+    is_entry = spans["is_entry"].to_numpy(zero_copy_only=False)
+    operation = name[_tops(parent, service, is_entry)]
     distinct, step = np.unique(
         np.stack([service, name, kind, callee, operation]), axis=1, return_inverse=True
     )
@@ -85,46 +68,26 @@ def observe(reader: Reader) -> Observed:
         Step(services[s], names[n], kinds[k], callees[c], names[o])
         for s, n, k, c, o in distinct.T.tolist()
     )
-    shown = reader.arrow(_SHOWN)
-    items, item = _items(shown)
-    shown_by = _positions(shown["span_no"].to_numpy(), span_no, by_number)
+    step = step.reshape(-1).astype(np.int64)
+    handles = spans["handles"].to_numpy(zero_copy_only=False)
+    shown = read_items(reader)
+    fails = np.array([item.kind == FAILS for item in shown.items], dtype=bool)
+    shown_by = _positions(shown.span_no, span_no, by_number)
     order = np.argsort(shown_by, kind="stable")
     order = order[shown_by[order] >= 0]
+    order = order[~(handles[shown_by[order]] & fails[shown.item[order]])]
     return Observed(
         steps=steps,
-        items=items,
-        step=step.reshape(-1).astype(np.int64),
+        items=shown.items,
+        step=step,
         trace=spans["trace_no"].to_numpy(),
         start_ns=spans["start_ns"].to_numpy(),
-        time=spans["time"].to_numpy(zero_copy_only=False),
+        time=np.where(handles, np.nan, spans["time"].to_numpy(zero_copy_only=False)),
         shown_by=shown_by[order],
-        item=item[order],
+        item=shown.item[order],
         calls=_calls(steps, service, services, parent),
+        answers=_answers(steps, step, parent, is_entry),
     )
-
-
-def _items(shown: pa.Table) -> tuple[tuple[Item, ...], Ints]:
-    kind, kinds = _codes(shown["kind"])
-    text, texts = _codes(shown["what"])
-    callee, callees = _codes(shown["callee"])
-    if not len(kind):
-        return (), np.empty(0, dtype=np.int64)
-    distinct, item = np.unique(np.stack([kind, text, callee]), axis=1, return_inverse=True)
-    found = tuple(Item(kinds[k], texts[t], callees[c]) for k, t, c in distinct.T.tolist())
-    return found, item.reshape(-1).astype(np.int64)
-
-
-def _codes(column: pa.ChunkedArray) -> tuple[Ints, list[Any]]:
-    """Each value's number, and the values by number, sorted."""
-    encoded = pa.chunked_array(column).dictionary_encode().combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([]).dictionary_encode()
-    values = encoded.dictionary.to_pylist()
-    order = sorted(range(len(values)), key=values.__getitem__)
-    rank = np.empty(len(values), dtype=np.int64)
-    rank[order] = np.arange(len(values))
-    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return (rank[codes] if len(values) else codes), [values[at] for at in order]
 
 
 def _positions(numbers: Ints, known: Ints, order: Ints) -> Ints:
@@ -161,12 +124,34 @@ def _calls(
     return frozenset(found | {(step.service, step.callee) for step in steps if step.callee})
 
 
+def _answers(
+    steps: tuple[Step, ...], step: Ints, parent: Ints, is_entry: NDArray[np.bool_]
+) -> dict[Step, str]:
+    answering = np.flatnonzero(is_entry & (parent >= 0))
+    pairs, spans = np.unique(
+        np.stack([step[parent[answering]], step[answering]]), axis=1, return_counts=True
+    )
+    # The most frequent comes last, and stays.
+    return {
+        steps[calling]: steps[answer].name
+        for calling, answer in pairs[:, np.argsort(spans, kind="stable")].T.tolist()
+        if steps[calling].callee == steps[answer].service
+    }
+
+
 _SPANS: Final = """
     WITH half AS (
         SELECT parent_no AS span_no, max(duration_ns) AS duration_ns
         FROM node
         WHERE kind IN ('SERVER', 'CONSUMER') AND parent_no IS NOT NULL
         GROUP BY parent_no
+    ),
+    -- Whoever called what failed handles a failure: its time and its error are not its own.
+    handling AS (
+        SELECT DISTINCT node.parent_no AS span_no
+        FROM span_error AS error
+        JOIN node USING (span_no)
+        WHERE NOT error.by_log AND node.parent_no IS NOT NULL
     )
     SELECT
         node.span_no,
@@ -176,6 +161,7 @@ _SPANS: Final = """
         node.name,
         node.kind,
         node.kind IN ('SERVER', 'CONSUMER') AS is_entry,
+        handling.span_no IS NOT NULL AS handles,
         coalesce(nullif(call.target, '?'), '') AS callee,
         node.start_ns,
         -- A call's own time is what its callee does not account for.
@@ -190,73 +176,7 @@ _SPANS: Final = """
     LEFT JOIN self_time ON self_time.span_no = node.span_no
     LEFT JOIN external_call AS call ON call.span_no = node.span_no
     LEFT JOIN half ON half.span_no = node.span_no
+    LEFT JOIN handling ON handling.span_no = node.span_no
     WHERE NOT instance.background AND node.start_ns IS NOT NULL
     ORDER BY node.start_ns, node.span_no
-"""
-
-_SHOWN: Final = """
-    WITH called AS (
-        SELECT
-            child.parent_no AS span_no,
-            child.name AS what,
-            coalesce(nullif(call.target, '?'), '') AS callee
-        FROM node AS child
-        JOIN node AS parent ON parent.span_no = child.parent_no
-        LEFT JOIN external_call AS call ON call.span_no = child.span_no
-        WHERE child.service = parent.service
-    ),
-    -- A line is told by the place in the code that wrote it, else by its text without what varies.
-    placed AS (
-        SELECT
-            log_no,
-            any_value(value) FILTER (key IN ('code.file.path', 'code.filepath')) AS file,
-            any_value(value) FILTER (key IN ('code.function.name', 'code.function')) AS function,
-            any_value(value) FILTER (key IN ('code.line.number', 'code.lineno')) AS line
-        FROM stored.log_attribute
-        WHERE key LIKE 'code.%'
-        GROUP BY log_no
-    ),
-    line AS (
-        SELECT
-            log_instance.span_no,
-            coalesce(
-                coalesce(placed.file, placed.function) || ':' || placed.line,
-                nullif(regexp_extract(head, '[\\w.$]+(?:#|\\.[a-z]{1,5}:)\\d+', 0), ''),
-                trim(regexp_replace(regexp_replace(
-                    head,
-                    '"[^"]*"|''[^'']*''|\\b[0-9a-fA-F]{8}[0-9a-fA-F-]*\\b', '*', 'g'),
-                    '\\d+', '*', 'g'))
-            ) AS what
-        FROM log_instance
-        JOIN (
-            SELECT log_no, left(coalesce(body, event_name), 200) AS head
-            FROM stored.log_record
-        ) AS log USING (log_no)
-        LEFT JOIN placed USING (log_no)
-        WHERE log_instance.span_no IS NOT NULL
-    ),
-    answered AS (
-        SELECT call.span_no, call.target
-        FROM external_call AS call
-        WHERE call.has_server_half AND call.target <> '?'
-    ),
-    -- What never arrived is told of the trace's first span: it happened somewhere below it.
-    first AS (
-        SELECT trace_no, arg_min(span_no, (start_ns, span_no)) AS span_no
-        FROM node
-        WHERE start_ns IS NOT NULL
-        GROUP BY trace_no
-    )
-    SELECT DISTINCT span_no, 'calls' AS kind, what, callee FROM called
-    UNION ALL
-    SELECT DISTINCT span_no, 'logs', what, '' FROM line
-    UNION ALL
-    SELECT DISTINCT span_no, 'fails', error_type, '' FROM span_error
-    UNION ALL
-    SELECT span_no, 'answered', '', target FROM answered
-    UNION ALL
-    SELECT DISTINCT first.span_no, 'loses', ghost.name, ghost.service
-    FROM ghost
-    JOIN first USING (trace_no)
-    WHERE ghost.service <> ''
 """

@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from tracejury.scorecard.suspicion.observed import Ints, Observed
+from tracejury.scorecard.suspicion.items import Ints
+from tracejury.scorecard.suspicion.observed import Observed
 
 # A pause in the telemetry ends a slice.
 _PAUSE_NS: Final = 30_000_000_000

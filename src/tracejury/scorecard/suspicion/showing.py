@@ -12,16 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracejury.scorecard.suspicion.change import PRIOR_SLICES, Change, strength, variation
-from tracejury.scorecard.suspicion.observed import (
-    ANSWERED,
-    CALLS,
-    FAILS,
-    LOGS,
-    LOSES,
-    Floats,
-    Ints,
-    Observed,
-)
+from tracejury.scorecard.suspicion.items import ANSWERED, CALLS, FAILS, LOGS, LOSES, Floats, Ints
+from tracejury.scorecard.suspicion.observed import Observed
 from tracejury.scorecard.suspicion.segments import Segments
 from tracejury.scorecard.suspicion.slower import distinct
 

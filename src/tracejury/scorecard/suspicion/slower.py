@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 
 from tracejury.scorecard.suspicion.change import PRIOR_SLICES, Change, strength, variation
-from tracejury.scorecard.suspicion.observed import Floats, Ints, Observed
+from tracejury.scorecard.suspicion.items import Floats, Ints
+from tracejury.scorecard.suspicion.observed import Observed
 from tracejury.scorecard.suspicion.segments import Segments
 
 # A time that is 1.35 times the usual (e to 0.3) counts half: less is seldom what anybody looks for.
@@ -113,7 +114,8 @@ def slower(times: Times, usual: UsualTimes, segment: int, *, least: float) -> li
     inside = times.traces[:, segment]
     size = times.median[:, segment] - usual.usual
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = usual.score[:, segment] / np.sqrt(between + _STEADIEST**2 + 1 / inside)
+        chance = 1 / inside + 1 / traces.sum(axis=1)
+        z = usual.score[:, segment] / np.sqrt(between + _STEADIEST**2 + chance)
     freedom = max(len(columns) - 1, 1) + PRIOR_SLICES
     found = strength(z, size, freedom=freedom, half_size=_HALF_SIZE)
     with np.errstate(invalid="ignore"):
@@ -177,7 +179,7 @@ def _scores(times: Times, kept: Sequence[int]) -> Floats:
         if column in kept:
             within = np.arange(len(at)) - (np.cumsum(spans) - spans)[step] + 0.5
             among, of = among - within, of - spans[step]
-        share = (np.maximum(among, 0) + 0.5) / (of + 1)
+        share = (np.clip(among, 0, of) + 0.5) / (of + 1)
         summed = np.bincount(step, weights=np.log(share / (1 - share)), minlength=steps)
         has = (spans > 0) & (total - (spans if column in kept else 0) > 0)
         score[has, column] = summed[has] / spans[has] / _LOGISTIC

@@ -4,15 +4,8 @@ import math
 from typing import Final
 
 from tracejury.scorecard.suspicion.change import Change
-from tracejury.scorecard.suspicion.observed import (
-    ANSWERED,
-    CALLS,
-    FAILS,
-    FLOOR_NS,
-    LOGS,
-    Item,
-    Step,
-)
+from tracejury.scorecard.suspicion.items import ANSWERED, CALLS, FAILS, LOGS, Item
+from tracejury.scorecard.suspicion.observed import FLOOR_NS, Step
 
 _LONGEST: Final = 100
 
