@@ -27,16 +27,24 @@ Row = dict[str, Any]
 # How DuckDB says that bytes of the file are missing or not what was written.
 _DAMAGE: Final = re.compile(r"Could not read|Corrupt|checksum|FATAL|INTERNAL", re.IGNORECASE)
 
+_AS_WRITTEN: Final = "-- joins: as written"
+
 # What a SELECT reads, its own CTEs among them.
 _TABLE_NAME: Final = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One file of views/: a SELECT, and whether its rows are kept or made anew at every use."""
+    """One file of views/: a SELECT, and whether its rows are kept or made anew at every use.
+
+    `is_as_written`: of every join the right side is the one to look up in. DuckDB takes the result
+    of several outer joins for far smaller than it is, and would then turn the whole run into a hash
+    table to look up a few rows.
+    """
 
     name: str
     is_table: bool
+    is_as_written: bool
     header: str
     select: str
 
@@ -51,7 +59,9 @@ def definitions() -> dict[str, Definition]:
         lines = text.splitlines()
         kind, _, name = lines[0].removeprefix("-- ").partition(": ")
         header = [line for line in lines if line.startswith("--")]
-        found[name] = Definition(name, kind == "table", "\n".join(header), text)
+        found[name] = Definition(
+            name, kind == "table", _AS_WRITTEN in lines, "\n".join(header), text
+        )
     return found
 
 
@@ -126,7 +136,11 @@ class Reader:
         kind = "TABLE" if definition.is_table else "VIEW"
         statement = f"CREATE OR REPLACE TEMP {kind} {name} AS\n{definition.select}"
         with _reading():
+            if definition.is_as_written:
+                self._connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
             self._connection.execute(statement)
+            if definition.is_as_written:
+                self._connection.execute("RESET disabled_optimizers")
 
     def register(self, name: str, table: pa.Table) -> None:
         """Keep `table` as the table `name`."""

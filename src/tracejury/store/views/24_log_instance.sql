@@ -16,11 +16,6 @@ WITH keyed AS (
         ON instance.correlation_key = correlation_key.key
         AND instance.correlation_id = attribute.value
     GROUP BY attribute.log_no
-),
-span_of_id AS (
-    SELECT trace_no, span_id, min(span_no) AS span_no
-    FROM node
-    GROUP BY trace_no, span_id
 )
 SELECT
     log.log_no,

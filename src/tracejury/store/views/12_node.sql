@@ -18,15 +18,10 @@
 --   duration_ns     BIGINT    end_ns - start_ns
 --   flags           UINTEGER  as sent
 --   received_ns     UBIGINT   arrival by the receiver's clock
-WITH span_of_id AS (
-    SELECT trace.trace_no, span.span_id, min(span.span_no) AS span_no, count(*) AS copies
-    FROM stored.span AS span
-    JOIN trace USING (trace_id)
-    GROUP BY trace.trace_no, span.span_id
-),
+-- joins: as written
 -- A span id that several spans share (a client and a server half in B3 style, a doubled pipeline):
 -- a child belongs to the one of its own process.
-twin AS (
+WITH twin AS (
     SELECT trace.trace_no, span.span_id, span.resource_id, min(span.span_no) AS span_no
     FROM stored.span AS span
     JOIN trace USING (trace_id)
