@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from tracejury.store.reader import Reader
 from tracejury.telemetry import semconv
@@ -60,20 +59,21 @@ def _slice(reader: Reader, keys: _Keys, first: int) -> pa.Table:
     ).combine_chunks()
     if not found.num_rows:
         return _SCHEMA.empty_table()
-    span_no, place = np.unique(found["span_no"].to_numpy(), return_inverse=True)
-    rows_of = _rows_by_key(found["key_no"].to_numpy())
-    columns = [pa.array(span_no)]
+    place = found["span_no"].to_numpy() - first
+    has_any = np.zeros(_SPANS_AT_ONCE, dtype=bool)
+    has_any[place] = True
+    span_no = np.flatnonzero(has_any)
+    key_no = found["key_no"].to_numpy()
+    columns = [pa.array(first + span_no)]
     for field in _SCHEMA.names[1:]:
-        chosen = np.full(len(span_no), -1)
-        for key in keys.get(field, ()):
+        if field not in keys:
+            columns.append(pa.nulls(len(span_no), pa.string()))
+            continue
+        chosen = np.full(_SPANS_AT_ONCE, -1)
+        for key in keys[field]:
             # The first of a key that a span has twice counts.
-            rows = rows_of.get(key, np.empty(0, np.int64))[::-1]
+            rows = np.flatnonzero(key_no == key)[::-1]
             chosen[place[rows]] = rows
-        columns.append(found["value"].take(pa.array(chosen, mask=chosen < 0)))
+        of_span = chosen[span_no]
+        columns.append(found["value"].take(pa.array(of_span, mask=of_span < 0)))
     return pa.table(columns, schema=_SCHEMA)
-
-
-def _rows_by_key(key_no: NDArray[np.uint32]) -> dict[int, NDArray[np.int64]]:
-    order = np.argsort(key_no, kind="stable")
-    distinct, starts = np.unique(key_no[order], return_index=True)
-    return dict(zip(distinct.tolist(), np.split(order, starts[1:]), strict=True))
