@@ -10,58 +10,51 @@ WITH below AS (
     SELECT
         layout.above_no AS span_no,
         layout.start_ns,
-        least(layout.end_ns, node.end_ns) AS end_ns
+        least(layout.end_ns, node.end_ns) AS end_ns,
+        node.start_ns AS first_ns,
+        node.end_ns AS last_ns
     FROM layout
     JOIN node ON node.span_no = layout.above_no
     WHERE layout.start_ns <= node.end_ns
 ),
+-- Before each of what lies below: from where on nothing ran.
 covered AS (
     SELECT
-        span_no,
-        start_ns,
-        end_ns,
-        max(end_ns) OVER (
-            PARTITION BY span_no
-            ORDER BY start_ns, end_ns
-            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        *,
+        coalesce(
+            max(end_ns) OVER (
+                PARTITION BY span_no
+                ORDER BY start_ns, end_ns
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ),
+            first_ns
         ) AS reached_ns
     FROM below
 ),
-hole AS (
-    SELECT covered.span_no, coalesce(covered.reached_ns, node.start_ns) AS start_ns,
-        covered.start_ns - coalesce(covered.reached_ns, node.start_ns) AS size_ns
-    FROM covered
-    JOIN node USING (span_no)
-    WHERE covered.start_ns > coalesce(covered.reached_ns, node.start_ns)
-    UNION ALL
-    SELECT node.span_no, last.end_ns, node.end_ns - last.end_ns
-    FROM node
-    JOIN (
-        SELECT span_no, max(end_ns) AS end_ns
-        FROM below
-        GROUP BY span_no
-    ) AS last USING (span_no)
-    WHERE node.end_ns > last.end_ns
-),
 summed AS (
-    SELECT span_no, sum(size_ns)::BIGINT AS self_ns, max(size_ns) AS largest_gap_ns,
-        arg_max(start_ns, size_ns) AS gap_start_ns
-    FROM hole
-    GROUP BY span_no
-),
-counted AS (
-    SELECT span_no, count(*) AS children
-    FROM below
+    SELECT
+        span_no,
+        coalesce(sum(start_ns - reached_ns) FILTER (start_ns > reached_ns), 0) AS inner_ns,
+        coalesce(max(start_ns - reached_ns) FILTER (start_ns > reached_ns), 0) AS largest_ns,
+        arg_max(reached_ns, start_ns - reached_ns) FILTER (start_ns > reached_ns) AS gap_start_ns,
+        max(end_ns) AS covered_ns,
+        any_value(last_ns) - max(end_ns) AS rest_ns,
+        count(*) AS children
+    FROM covered
     GROUP BY span_no
 )
 SELECT
     node.span_no,
-    CASE WHEN counted.children IS NULL THEN node.duration_ns ELSE coalesce(summed.self_ns, 0) END AS self_ns,
-    CASE WHEN counted.children IS NULL THEN node.duration_ns ELSE coalesce(summed.largest_gap_ns, 0) END
-        AS largest_gap_ns,
-    coalesce(summed.gap_start_ns, node.start_ns) AS gap_start_ns,
-    coalesce(counted.children, 0) AS children
+    CASE
+        WHEN summed.children IS NULL THEN node.duration_ns
+        ELSE (summed.inner_ns + summed.rest_ns)::BIGINT
+    END AS self_ns,
+    coalesce(greatest(summed.largest_ns, summed.rest_ns), node.duration_ns) AS largest_gap_ns,
+    CASE
+        WHEN summed.rest_ns > summed.largest_ns THEN summed.covered_ns
+        ELSE coalesce(summed.gap_start_ns, node.start_ns)
+    END AS gap_start_ns,
+    coalesce(summed.children, 0) AS children
 FROM node
 LEFT JOIN summed USING (span_no)
-LEFT JOIN counted USING (span_no)
 WHERE node.end_ns IS NOT NULL
