@@ -30,12 +30,16 @@ WITH described AS (
             WHEN node.kind = 'PRODUCER' THEN 'messaging'
             ELSE 'other'
         END AS protocol,
-        regexp_extract(field.url_full, '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@?#]*@)?([^/?#]+)', 1) AS url_authority,
         CASE
-            WHEN field.peer_port IS NULL OR field.peer_address LIKE '%:' || field.peer_port
+            WHEN field.peer_port IS NULL OR ends_with(field.peer_address, ':' || field.peer_port)
             THEN field.peer_address
             ELSE field.peer_address || ':' || field.peer_port
-        END AS address
+        END AS address,
+        coalesce(
+            field.http_route,
+            nullif(split_part(field.url_path, '?', 1), ''),
+            nullif(regexp_extract(field.url_full, '^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*(/[^?#]*)', 1), '')
+        ) AS path
     FROM node
     LEFT JOIN span_field AS field USING (span_no)
     LEFT JOIN span_error AS error USING (span_no)
@@ -47,7 +51,9 @@ named AS (
         coalesce(
             peer_name,
             address,
-            nullif(url_authority, ''),
+            nullif(
+                regexp_extract(url_full, '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@?#]*@)?([^/?#]+)', 1), ''
+            ),
             CASE WHEN protocol = 'messaging' THEN coalesce(destination, messaging_system) END,
             CASE WHEN db_system IS NOT NULL THEN concat_ws('/', db_system, split_part(db_namespace, '|', 1)) END,
             object_bucket,
@@ -63,11 +69,7 @@ named AS (
             WHEN 'rpc' THEN concat_ws('/', rpc_service, rpc_method)
             WHEN 'genai' THEN concat_ws(' ', genai_operation, genai_model)
             WHEN 'object' THEN concat_ws(' ', rpc_method, object_key)
-            WHEN 'http' THEN concat_ws(' ', http_method, coalesce(
-                http_route,
-                nullif(split_part(url_path, '?', 1), ''),
-                nullif(regexp_extract(url_full, '^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*(/[^?#]*)', 1), '')
-            ))
+            WHEN 'http' THEN concat_ws(' ', http_method, path)
             WHEN 'faas' THEN function_name
         END AS operation
     FROM described
@@ -78,6 +80,7 @@ inner_call AS (
     FROM node
     JOIN node AS parent ON parent.span_no = node.parent_no
     WHERE node.kind IN ('CLIENT', 'PRODUCER')
+        AND parent.kind IN ('CLIENT', 'PRODUCER')
         AND parent.kind = node.kind
         AND parent.service = node.service
 )
@@ -86,7 +89,9 @@ SELECT
     named.peer,
     nullif(named.operation, '') AS operation,
     named.protocol,
-    list_filter([
+    -- Most calls lack nothing, and a list is dear to filter.
+    coalesce(string_split(nullif(concat_ws(
+        chr(31),
         CASE WHEN named.peer IS NULL AND named.protocol <> 'db' THEN 'peer' END,
         CASE WHEN named.protocol = 'http' AND named.http_method IS NULL THEN 'http.request.method' END,
         CASE WHEN named.protocol = 'http' AND named.url_full IS NULL AND named.url_path IS NULL
@@ -100,7 +105,7 @@ SELECT
             THEN 'messaging.operation.name' END,
         CASE WHEN named.protocol = 'genai' AND named.genai_model IS NULL THEN 'gen_ai.request.model' END,
         CASE WHEN named.protocol = 'other' THEN 'http.request.method, db.operation.name or rpc.method' END
-    ], lambda part: part IS NOT NULL) AS request_parts,
+    ), ''), chr(31)), []) AS request_parts,
     coalesce(
         named.http_status,
         named.rpc_status,
@@ -111,12 +116,7 @@ SELECT
     inner_call.span_no IS NULL AS is_innermost,
     concat_ws(' ', coalesce(named.peer, '?'), CASE named.protocol
         WHEN 'http' THEN concat_ws(' ', named.http_method, regexp_replace(
-            coalesce(
-                named.http_route,
-                nullif(split_part(named.url_path, '?', 1), ''),
-                nullif(regexp_extract(named.url_full, '^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*(/[^?#]*)', 1), ''),
-                ''
-            ),
+            coalesce(named.path, ''),
             -- What differs from call to call: numbers, hex and UUIDs, long names with digits.
             '/[^/]*[0-9][^/]*', '/{id}', 'g'
         ))

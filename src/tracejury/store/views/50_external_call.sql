@@ -48,7 +48,7 @@ judged AS (
     SELECT
         call.*,
         node.trace_no, node.service, node.name, node.kind, node.start_ns, node.duration_ns,
-        node.end_ns,
+        node.end_ns, node.span_id,
         answered.callee,
         known_peer.callee AS known_callee,
         error.span_no IS NOT NULL AS failed,
@@ -69,7 +69,7 @@ SELECT
     judged.span_no,
     instance.instance_no,
     lower(hex(trace.trace_id)) AS trace_id,
-    format('{:016x}', node.span_id) AS span_id,
+    format('{:016x}', judged.span_id) AS span_id,
     judged.service,
     judged.name,
     judged.kind,
@@ -97,6 +97,5 @@ SELECT
     judged.duration_ns,
     judged.start_ns::UBIGINT AS start_ns
 FROM judged
-JOIN node USING (span_no)
 JOIN trace ON trace.trace_no = judged.trace_no
 JOIN trace_instance AS instance ON instance.trace_no = judged.trace_no

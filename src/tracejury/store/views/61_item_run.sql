@@ -96,8 +96,8 @@ failure AS (
         whole.span_no,
         any_value(error.error_type) AS error_type,
         any_value(error.message) AS message
-    FROM whole, unnest(whole.span_nos) AS part (part_no)
-    JOIN span_error AS error ON error.span_no = part.part_no
+    FROM (SELECT span_no, unnest(span_nos) AS part_no FROM whole) AS whole
+    JOIN span_error AS error ON error.span_no = whole.part_no
     GROUP BY whole.span_no
 ),
 stated AS (
