@@ -1,9 +1,10 @@
--- table: external_call
--- One row a call to another process: the innermost CLIENT or PRODUCER span of it.
+-- table: outgoing_call
+-- One row a call to another process, as `external_call`, whose columns these are but for: the raw ids
+-- of trace and span, and the request fields that are missing.
 --   span_no          BIGINT   row number of the span
 --   instance_no      BIGINT   row number of the workflow instance
---   trace_id         VARCHAR  32 lower-case hex digits
---   span_id          VARCHAR  16 lower-case hex digits
+--   trace_id         BLOB     16 bytes
+--   span_id          UBIGINT  its own id
 --   service          VARCHAR  who called
 --   name             VARCHAR  span name
 --   kind             VARCHAR  CLIENT or PRODUCER
@@ -12,11 +13,10 @@
 --   protocol         VARCHAR  http, db, messaging, rpc, genai, object, faas or other
 --   operation        VARCHAR  what was asked; NULL where nothing tells
 --   response         VARCHAR  the recorded answer: a status code or error type; NULL where none
---   has_request      BOOLEAN  every request field that the protocol asks for was recorded
+--   request_parts    VARCHAR[] names of request fields that the protocol asks for and are missing
 --   has_response     BOOLEAN  an answer was recorded, or the protocol says success by silence
 --   implicit         BOOLEAN  success by silence: ended without error, which is all that was recorded
 --   has_duration     BOOLEAN  start and end are usable
---   missing          VARCHAR[] attributes that were not recorded
 --   is_external      BOOLEAN  nothing of the peer's side was ever stored
 --   has_server_half  BOOLEAN  the span that answered it is stored
 --   failed           BOOLEAN  the call failed
@@ -68,8 +68,8 @@ judged AS (
 SELECT
     judged.span_no,
     instance.instance_no,
-    lower(hex(trace.trace_id)) AS trace_id,
-    format('{:016x}', judged.span_id) AS span_id,
+    trace.trace_id,
+    judged.span_id,
     judged.service,
     judged.name,
     judged.kind,
@@ -78,19 +78,10 @@ SELECT
     judged.protocol,
     judged.operation,
     judged.response,
-    len(judged.request_parts) = 0 AS has_request,
+    judged.request_parts,
     judged.response IS NOT NULL OR judged.implicit OR judged.failed AS has_response,
     judged.implicit,
     judged.end_ns IS NOT NULL AS has_duration,
-    list_concat(
-        judged.request_parts,
-        CASE
-            WHEN judged.response IS NULL AND NOT judged.implicit AND NOT judged.failed
-            THEN [CASE judged.protocol WHEN 'http' THEN 'http.response.status_code' ELSE 'error.type' END]
-            ELSE []
-        END,
-        CASE WHEN judged.end_ns IS NULL THEN ['end time'] ELSE [] END
-    ) AS missing,
     judged.callee IS NULL AND judged.known_callee IS NULL AS is_external,
     judged.callee IS NOT NULL AS has_server_half,
     judged.failed,
