@@ -188,32 +188,35 @@ def find_terminal_errors(reader: Reader) -> None:
             "cancellation_types": sorted(lexicon.CANCELLATION_TYPES),
             "timeout_types": sorted(lexicon.TIMEOUT_TYPES),
             "timeout_message": f"(?i){lexicon.TIMEOUT_MESSAGE.pattern}",
-            "unit_keys": list(semconv.UNIT_KEYS),
         },
     )
-    links = reader.arrow(_LINKS)
-    reader.register("terminal_error", _terminal_errors(spans, links))
-
-
-def _terminal_errors(spans: pa.Table, links: pa.Table) -> pa.Table:
-    tree = _Tree(spans, links)
+    tree = _Tree(spans, reader.arrow(_LINKS))
     is_terminal = tree.failed & ~tree.has_failed_below()
     is_terminal |= tree.failed & tree.explains_itself(is_terminal)
     at = np.flatnonzero(is_terminal)
+    # Few spans lie above an error, and values of attributes are dear to read.
+    reader.register("erring_path", pa.table({"span_no": tree.span_no[tree.up_from(at)]}))
+    units = reader.arrow(_UNITS, {"unit_keys": list(semconv.UNIT_KEYS)})
+    reader.register("terminal_error", _terminal_errors(tree, at, units))
+
+
+def _terminal_errors(tree: "_Tree", at: Ints, units: pa.Table) -> pa.Table:
     cause_of = tree.highest_failed()
     highest = cause_of[at]
+    named = _positions(units["span_no"].to_numpy(), tree.span_no)
+    item, has_entity = np.zeros((2, len(tree.span_no)), dtype=np.int64)
+    item[named], has_entity[named] = units["item"].to_numpy(), 1
+    lost_parent = tree.inherited(tree.column("lost_parent"), across=~tree.is_boundary)
     return pa.table(
         {
             "span_no": tree.span_no[at],
             "instance_no": tree.column("instance_no")[at],
             "failure_no": tree.span_no[highest],
-            "item": tree.inherited("item")[at],
+            "item": tree.inherited(item)[at],
             "on_path": tree.is_unbroken()[at] & tree.is_boundary[highest],
             "in_time": tree.ends_by(at, highest),
-            "broken_chain": tree.inherited("lost_parent", across=~tree.is_boundary)[at].astype(
-                bool
-            ),
-            "has_entity": tree.inherited("has_entity")[at].astype(bool),
+            "broken_chain": lost_parent[at].astype(bool),
+            "has_entity": tree.inherited(has_entity)[at].astype(bool),
             "slowest_no": tree.slowest_below(at),
         }
     )
@@ -250,7 +253,7 @@ class _Tree:
 
     def _repeated(self) -> Bools:
         """What an attempt did that was tried again."""
-        siblings = self.inherited("repeated").astype(bool)
+        siblings = self.inherited(self.column("repeated")).astype(bool)
         nested = self.column("nested_attempt")  # 0: none, 1: repeated, 2: the last one
         for spans in self._levels:
             inherits = spans[nested[spans] == 0]
@@ -258,16 +261,26 @@ class _Tree:
         repeated: Bools = siblings | (nested == 1)
         return repeated
 
-    def inherited(self, name: str, across: Bools | None = None) -> Ints:
-        """The value of a column at a span, else at the nearest span above it that has one.
+    def inherited(self, value: Ints, across: Bools | None = None) -> Ints:
+        """The `value` at a span, else at the nearest span above it that has one.
 
         Only the spans of `across` look further up; all do where it is None.
         """
-        value = self.column(name)
+        value = value.copy()
         for spans in self._levels:
             inherits = spans[(value[spans] == 0) & (True if across is None else across[spans])]
             value[inherits] = value[self.parent[inherits]]
         return value
+
+    def up_from(self, spans: Ints) -> Ints:
+        """`spans` and everything above them."""
+        reached = np.zeros(len(self.span_no), dtype=bool)
+        while len(spans):
+            reached[spans] = True
+            above = self.parent[spans]
+            spans = np.unique(above[above >= 0])
+            spans = spans[~reached[spans]]
+        return np.flatnonzero(reached)
 
     def has_failed_below(self) -> Bools:
         """Whether something failed below a span, by parent or by link."""
@@ -370,22 +383,6 @@ _SPANS: Final = """
         FROM attempt_of
         GROUP BY span_no
     ),
-    named AS (
-        SELECT
-            attribute.span_no,
-            max(hash(attribute.value) // 2) FILTER (attribute.key IN (
-                'item.id', 'item.index', 'asset.id', 'order.id', 'document.id', 'aws.s3.key'
-            )) AS item
-        FROM stored.span_attribute AS attribute
-        WHERE attribute.key IN (SELECT unnest($unit_keys))
-        GROUP BY attribute.span_no
-    ),
-    logged AS (
-        SELECT DISTINCT log_instance.span_no
-        FROM log_instance
-        JOIN stored.log_attribute AS attribute USING (log_no)
-        WHERE attribute.key IN (SELECT unnest($unit_keys)) AND log_instance.span_no IS NOT NULL
-    ),
     error AS (
         SELECT
             *,
@@ -413,8 +410,6 @@ _SPANS: Final = """
             THEN (hash(error.short_type) // 2)::BIGINT ELSE 0 END AS error_kind,
         coalesce(tried.repeated, false) AS repeated,
         coalesce(tried.nested, 0) AS nested_attempt,
-        coalesce(named.item, 0)::BIGINT AS item,
-        named.span_no IS NOT NULL OR logged.span_no IS NOT NULL AS has_entity,
         orphan.span_no IS NOT NULL AND NOT orphan.external_entry AND node.kind <> 'CONSUMER'
             AS lost_parent
     FROM node
@@ -423,21 +418,40 @@ _SPANS: Final = """
     JOIN erring ON erring.instance_no = trace_instance.instance_no
     LEFT JOIN error ON error.span_no = node.span_no
     LEFT JOIN tried ON tried.span_no = node.span_no
-    LEFT JOIN named ON named.span_no = node.span_no
-    LEFT JOIN logged ON logged.span_no = node.span_no
     LEFT JOIN orphan ON orphan.span_no = node.span_no
     ORDER BY node.span_no
 """
 
+# The spans of `erring_path` that name a unit of work, themselves or by a log record.
+_UNITS: Final = """
+    WITH unit AS (
+        SELECT
+            attribute.span_no,
+            max(hash(attribute.value) // 2) FILTER (attribute.key IN (
+                'item.id', 'item.index', 'asset.id', 'order.id', 'document.id', 'aws.s3.key'
+            )) AS item
+        FROM stored.span_attribute AS attribute
+        SEMI JOIN erring_path USING (span_no)
+        WHERE attribute.key IN (SELECT unnest($unit_keys))
+        GROUP BY attribute.span_no
+        UNION ALL
+        SELECT log_instance.span_no, 0
+        FROM log_instance
+        SEMI JOIN erring_path USING (span_no)
+        JOIN stored.log_attribute AS attribute USING (log_no)
+        WHERE attribute.key IN (SELECT unnest($unit_keys))
+    )
+    SELECT span_no, max(coalesce(item, 0))::BIGINT AS item
+    FROM unit
+    GROUP BY span_no
+"""
+
 # A link goes back in time; one that does not could close a circle.
 _LINKS: Final = """
-    SELECT DISTINCT node.span_no, linked.span_no AS linked_no
-    FROM stored.span_link AS link
+    SELECT link.span_no, link.linked_no
+    FROM linked_span AS link
     JOIN node USING (span_no)
-    JOIN trace ON trace.trace_id = link.trace_id
-    JOIN node AS linked
-        ON linked.trace_no = trace.trace_no
-        AND format('{:016x}', linked.span_id) = lower(hex(link.span_id))
+    JOIN node AS linked ON linked.span_no = link.linked_no
     WHERE linked.start_ns < node.start_ns
 """
 

@@ -139,13 +139,8 @@ _CROSSINGS: Final = r"""
         WHERE start_of.times > 1 AND instance.correlation_key NOT IN ('trace', 'links')
     ),
     linked AS (
-        SELECT DISTINCT target.span_no, node.span_no AS linking_no
-        FROM stored.span_link AS link
-        JOIN node USING (span_no)
-        JOIN trace ON trace.trace_id = link.trace_id
-        JOIN node AS target
-            ON target.trace_no = trace.trace_no
-            AND format('{:016x}', target.span_id) = lower(hex(link.span_id))
+        SELECT linked_no AS span_no, span_no AS linking_no
+        FROM linked_span
     ),
     -- Where a trace begins with work that another process asked for.
     head AS (

@@ -16,11 +16,8 @@
 --   is_again       BOOLEAN  it was delivered before, by what is stored or by its own word
 WITH linked AS (
     SELECT link.span_no, min(target.span_no) AS creation_no
-    FROM stored.span_link AS link
-    JOIN trace ON trace.trace_id = link.trace_id
-    JOIN node AS target
-        ON target.trace_no = trace.trace_no
-        AND hex(link.span_id) = upper(format('{:016x}', target.span_id))
+    FROM linked_span AS link
+    JOIN node AS target ON target.span_no = link.linked_no
     WHERE target.kind IN ('PRODUCER', 'CLIENT')
     GROUP BY link.span_no
 ),
