@@ -91,25 +91,25 @@ def _spans(row: Row) -> str:
 
 def _shared_ids(evidence: Evidence) -> list[Finding]:
     rows = evidence.rows("""
-        WITH shared AS (
-            SELECT trace_id, span_id
+        WITH twin AS (
+            SELECT span.*
             FROM span
-            GROUP BY trace_id, span_id
-            HAVING count(*) > 1
+            JOIN node USING (span_no)
+            SEMI JOIN (
+                SELECT trace_no, span_id FROM span_of_id WHERE copies > 1
+            ) AS shared ON shared.trace_no = node.trace_no AND shared.span_id = node.span_id
         ),
         -- A second pipeline may change resource and scope, and add attributes; nothing else.
         half AS (
             SELECT
                 trace_id, span_id, kind,
                 count(DISTINCT (parent_span_id, name, start_ns, end_ns, status)) AS contents
-            FROM span
-            JOIN shared USING (trace_id, span_id)
+            FROM twin
             GROUP BY trace_id, span_id, kind
         ),
         contradiction AS (
             SELECT DISTINCT span.trace_id, span.span_id
-            FROM span
-            JOIN shared USING (trace_id, span_id)
+            FROM twin AS span
             JOIN span_attribute AS attribute USING (span_no)
             GROUP BY span.trace_id, span.span_id, span.kind, attribute.key
             HAVING count(DISTINCT (attribute.type, attribute.value)) > 1
@@ -129,7 +129,7 @@ def _shared_ids(evidence: Evidence) -> list[Finding]:
             arg_min(service, span_no) AS service,
             count(*) AS spans,
             list('`' || name || '` of ' || service ORDER BY span_no) AS names
-        FROM span
+        FROM twin
         JOIN unexplained USING (trace_id, span_id)
         GROUP BY trace_id, span_id
         ORDER BY min(span_no)

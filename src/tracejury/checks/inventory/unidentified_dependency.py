@@ -36,7 +36,8 @@ def judge(evidence: Evidence) -> Judgement:
                 ) AS identity,
                 coalesce(field.peer_name, field.db_system, field.destination, field.object_bucket,
                     field.genai_provider, field.rpc_service, field.function_name) AS beside_address,
-                coalesce(regexp_matches(raw.peer, $own_machine), false) AS own_machine
+                call.is_external AND coalesce(regexp_matches(raw.peer, $own_machine), false)
+                    AS own_machine
             FROM external_call AS call
             JOIN call AS raw USING (span_no)
             JOIN workflow_instance AS instance USING (instance_no)
@@ -46,17 +47,20 @@ def judge(evidence: Evidence) -> Judgement:
         SELECT
             service,
             CASE
-                WHEN is_external AND own_machine THEN coalesce(beside_address, peer)
+                WHEN own_machine THEN coalesce(beside_address, peer)
                 WHEN target <> '?' THEN target
                 ELSE coalesce(identity, '?')
             END AS reached,
-            CASE WHEN identity IS NULL AND target = '?' THEN name ELSE '' END AS nameless,
+            CASE WHEN is_nameless THEN name ELSE '' END AS nameless,
             any_value(kind) AS kind,
-            bool_and(is_external AND own_machine AND beside_address IS NULL) AS is_proxy,
+            bool_and(own_machine AND beside_address IS NULL) AS is_proxy,
             bool_and(is_external) AS is_external,
             count(*) AS calls,
-            list({'trace_id': trace_id, 'span_id': span_id} ORDER BY span_no)[:$shown] AS evidence
-        FROM called
+            list(
+                CASE WHEN is_nameless THEN {'trace_id': trace_id, 'span_id': span_id} END
+                ORDER BY span_no
+            ) FILTER (is_nameless)[:$shown] AS evidence
+        FROM (SELECT *, identity IS NULL AND target = '?' AS is_nameless FROM called)
         GROUP BY service, reached, nameless
         ORDER BY service, reached, nameless
         """,

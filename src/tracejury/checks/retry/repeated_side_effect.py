@@ -58,7 +58,12 @@ def _note(rows: list[Row]) -> str:
 
 _REPEATED: Final = """
     -- The same thing, asked for in several attempts or deliveries.
-    WITH attempt AS (
+    WITH again AS (
+        SELECT DISTINCT instance_no, item
+        FROM item_run
+        WHERE number > 1
+    ),
+    attempt AS (
         SELECT
             effect.*,
             coalesce('a' || attempt.group_no, 'i' || effect.instance_no || effect.item) AS unit_no,
@@ -66,7 +71,9 @@ _REPEATED: Final = """
         FROM side_effect AS effect
         LEFT JOIN attempt_of AS attempt
             ON attempt.span_no = effect.span_no AND attempt.how = 'siblings'
-        LEFT JOIN item_run AS run
+        LEFT JOIN (
+            SELECT * FROM item_run SEMI JOIN again USING (instance_no, item)
+        ) AS run
             ON run.instance_no = effect.instance_no
             AND run.item = effect.item
             AND effect.start_ns BETWEEN run.start_ns AND coalesce(run.end_ns, run.start_ns)
