@@ -112,12 +112,18 @@ _REPEATED: Final = """
         count(*) FILTER (judged.is_doubled) AS doubled,
         count(*) FILTER (judged.is_keyed AND judged.done > 1) AS keyed,
         max(judged.done) FILTER (judged.is_doubled) AS most,
-        arg_max(judged.operation, judged.done) FILTER (judged.is_doubled) AS operation,
-        arg_max(
-            coalesce(nullif(judged.item, ''), instance.correlation_id), judged.done
+        -- Of several, the one that is first in the evidence.
+        arg_min(judged.operation, (-judged.done, node.start_ns, node.span_id))
+            FILTER (judged.is_doubled) AS operation,
+        arg_min(
+            coalesce(nullif(judged.item, ''), instance.correlation_id),
+            (-judged.done, node.start_ns, node.span_id)
         ) FILTER (judged.is_doubled) AS unit,
-        coalesce(arg_max(instance.correlation_id, judged.done) FILTER (judged.is_doubled), '')
-            AS instance,
+        coalesce(
+            arg_min(instance.correlation_id, (-judged.done, node.start_ns, node.span_id))
+                FILTER (judged.is_doubled),
+            ''
+        ) AS instance,
         coalesce(
             list(
                 {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
