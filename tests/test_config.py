@@ -64,6 +64,24 @@ def test_what_cannot_be_served_is_refused(tmp_path: Path, line: str, complaint: 
 
 
 @pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("timed_share = 0", "policy.timed_share must be a share above 0 and up to 1, not 0"),
+        ("call_details_share = 95", "policy.call_details_share must be a share above 0"),
+        ("attempts = 0", "policy.attempts must be at least 1, not 0"),
+    ],
+)
+def test_bounds_that_anything_would_meet_are_refused(
+    tmp_path: Path, line: str, complaint: str
+) -> None:
+    path = tmp_path / "tracejury.toml"
+    path.write_text(f"[policy]\n{line}\n", encoding="utf-8")
+    with pytest.raises(UsageError) as refused:
+        load_config(path, start=tmp_path)
+    assert complaint in refused.value.message
+
+
+@pytest.mark.parametrize(
     ("text", "size"),
     [("1000", 1000), ("2KB", 2000), (" 3 KiB ", 3072), ("1GB", 10**9), ("1TiB", 2**40)],
 )

@@ -305,7 +305,19 @@ def _number(value: object, where: str, path: Path) -> float:
 
 
 def _policy(table: Mapping[str, Any], path: Path) -> Policy:
-    return Policy(**{key: _number(value, f"policy.{key}", path) for key, value in table.items()})
+    bounds = {key: _number(value, f"policy.{key}", path) for key, value in table.items()}
+    for key, value in bounds.items():
+        if key.endswith("_share") and not 0 < value <= 1:
+            raise UsageError(
+                f"{path}: policy.{key} must be a share above 0 and up to 1, not {value:g}.",
+                next_step="Write 95 % as 0.95.",
+            )
+    if bounds.get("attempts", 1) < 1:
+        raise UsageError(
+            f"{path}: policy.attempts must be at least 1, not {bounds['attempts']:g}.",
+            next_step="The first call of anything is an attempt.",
+        )
+    return Policy(**bounds)
 
 
 def _serve(table: Mapping[str, Any], path: Path) -> Serve:

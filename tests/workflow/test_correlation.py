@@ -88,6 +88,10 @@ CASES: dict[str, list[Record]] = {
         Span(2, trace=520, parent=1, attributes={CONFIGURED: "o-9"}),
         Span(1, trace=521, attributes={"job.id": "j-40"}),
     ],
+    "ambiguous list": [
+        Span(1, trace=530, attributes={"job.id": ["j-80", "j-81"]}),
+        Span(1, trace=531, attributes={"job.id": ["j-80", "j-80"]}),
+    ],
     "baggage": [
         Span(1, trace=600, attributes={"baggage.job.id": "j-50"}),
         Span(1, trace=601, attributes={"job.id": "j-50"}),
@@ -203,8 +207,14 @@ def test_several_values_leave_a_trace_alone_and_say_so(run: Reader) -> None:
         ("job.id", trace_id(500), [500]),
         ("job.id", "j-20", [501]),
     ]
+    assert instances(run, 530, 531) == [
+        ("job.id", trace_id(530), [530]),
+        ("job.id", "j-80", [531]),
+    ]
     flagged = run.rows("SELECT correlation_id FROM workflow_instance WHERE ambiguous")
-    assert {row["correlation_id"] for row in flagged} == {trace_id(500), trace_id(520)}
+    assert {row["correlation_id"] for row in flagged} == {
+        trace_id(trace) for trace in (500, 520, 530)
+    }
 
 
 def test_a_well_known_key_with_several_values_gives_way_to_one_with_one(run: Reader) -> None:

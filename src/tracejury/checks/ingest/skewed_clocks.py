@@ -1,8 +1,9 @@
 """Hosts whose clocks disagree.
 
 What: Between any two hosts, a span that was called starts and ends within the call, give or take
-`skew_seconds`. It fails where spans start before the span that called them by more than that.
-Browsers keep their own time and are left out, as are hosts that a fault paused or restarted.
+`skew_seconds`. It fails where spans start before the span that called them by more than that, or
+that much after their caller had the answer. Browsers keep their own time and are left out, as are
+hosts that a fault paused or restarted.
 
 Why: Waits, overlaps and the order of events across hosts are read off two clocks. Where these
 disagree, queue waits turn negative and causes come after their effects.
@@ -33,7 +34,16 @@ def judge(evidence: Evidence) -> Judgement:
                 parent.host AS parent_host,
                 child.host AS child_host,
                 child.span_no,
-                parent.start_ns - child.start_ns AS early_ns,
+                -- How far it lies outside of its call: before it, or behind the answer it gave.
+                greatest(
+                    parent.start_ns - child.start_ns,
+                    CASE
+                        WHEN parent.kind = 'CLIENT' AND child.kind = 'SERVER'
+                            AND error.span_no IS NULL
+                        THEN child.start_ns - parent.end_ns
+                    END
+                ) AS outside_ns,
+                child.start_ns > parent.end_ns AS is_late,
                 child.end_ns <= parent.end_ns + $bound_ns AS inside,
                 EXISTS (
                     SELECT 1
@@ -44,6 +54,7 @@ def judge(evidence: Evidence) -> Judgement:
                 ) AS paused
             FROM node AS child
             JOIN node AS parent ON parent.span_no = child.parent_no
+            LEFT JOIN span_error AS error ON error.span_no = parent.span_no
             JOIN stored.span AS child_span ON child_span.span_no = child.span_no
             JOIN stored.span AS parent_span ON parent_span.span_no = parent.span_no
             WHERE child.host <> parent.host
@@ -54,12 +65,13 @@ def judge(evidence: Evidence) -> Judgement:
         )
         SELECT
             parent_host, child_host,
-            count(*) FILTER (early_ns > $bound_ns AND NOT paused) AS early,
-            count(*) FILTER (early_ns > $bound_ns AND paused) AS excused,
-            count(*) FILTER (early_ns <= $bound_ns AND inside) AS comparable,
-            max(early_ns) FILTER (NOT paused) / 1e9 AS worst_seconds,
-            list(span_no ORDER BY early_ns DESC)
-                FILTER (early_ns > $bound_ns AND NOT paused)[:$shown] AS spans
+            count(*) FILTER (outside_ns > $bound_ns AND NOT paused) AS outside,
+            bool_and(is_late) FILTER (outside_ns > $bound_ns AND NOT paused) AS is_late,
+            count(*) FILTER (outside_ns > $bound_ns AND paused) AS excused,
+            count(*) FILTER (outside_ns <= $bound_ns AND inside) AS comparable,
+            max(outside_ns) FILTER (NOT paused) / 1e9 AS worst_seconds,
+            list(span_no ORDER BY outside_ns DESC)
+                FILTER (outside_ns > $bound_ns AND NOT paused)[:$shown] AS spans
         FROM apart
         GROUP BY parent_host, child_host
         ORDER BY parent_host, child_host
@@ -71,8 +83,8 @@ def judge(evidence: Evidence) -> Judgement:
         tuple(
             Unit(
                 f"{row['parent_host']} → {row['child_host']}",
-                row["comparable"] + row["early"],
-                _finding(evidence, row) if row["early"] else (),
+                row["comparable"] + row["outside"],
+                _finding(evidence, row) if row["outside"] else (),
             )
             for row in rows
         ),
@@ -93,10 +105,11 @@ def _finding(evidence: Evidence, row: dict[str, object]) -> tuple[Finding, ...]:
         {"spans": row["spans"]},
     )
     pair = f"{row['parent_host']} → {row['child_host']}"
+    when = "after the answer to" if row["is_late"] else "before"
     return (
         Finding(
-            f"{row['early']} span{'s' * (row['early'] != 1)} on {row['child_host']} started before"
-            f" the call from {row['parent_host']}, by up to {row['worst_seconds']:.3g} s.",
+            f"{row['outside']} span{'s' * (row['outside'] != 1)} on {row['child_host']} started"
+            f" {when} the call from {row['parent_host']}, by up to {row['worst_seconds']:.4g} s.",
             subject=pair,
             evidence=tuple(Reference(**reference) for reference in references),
         ),

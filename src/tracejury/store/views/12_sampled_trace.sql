@@ -77,9 +77,13 @@ said AS (
         span.trace_id,
         proof.holder || ' attribute ' || proof.key || '=' || coalesce(proof.value, '')
     FROM proof
-    JOIN stored.span AS span
-        ON (proof.holder = 'scope' AND span.scope_id = proof.holder_id)
-        OR (proof.holder = 'resource' AND span.resource_id = proof.holder_id)
+    JOIN stored.span AS span ON proof.holder = 'scope' AND span.scope_id = proof.holder_id
+    UNION ALL
+    SELECT
+        span.trace_id,
+        proof.holder || ' attribute ' || proof.key || '=' || coalesce(proof.value, '')
+    FROM proof
+    JOIN stored.span AS span ON proof.holder = 'resource' AND span.resource_id = proof.holder_id
 )
 SELECT trace.trace_no, min(said.evidence) AS evidence
 FROM said

@@ -7,11 +7,7 @@
 --   value       VARCHAR  one of its values
 --   variety     BIGINT   how many different values the trace carries
 WITH carried AS (
-    SELECT node.trace_no, correlation_key.rank,
-        CASE
-            WHEN attribute.type = 'array' THEN json_extract_string(attribute.value, '$[0]')
-            ELSE attribute.value
-        END AS value
+    SELECT node.trace_no, correlation_key.rank, attribute.type, attribute.value
     FROM stored.span_attribute AS attribute
     JOIN correlation_key ON correlation_key.sent_as = attribute.key
     JOIN node USING (span_no)
@@ -23,17 +19,27 @@ WITH carried AS (
             WHERE span_field.message_id IS NOT NULL
         )
     UNION ALL
-    SELECT trace.trace_no, correlation_key.rank, attribute.value
+    SELECT trace.trace_no, correlation_key.rank, attribute.type, attribute.value
     FROM stored.log_attribute AS attribute
     JOIN correlation_key ON correlation_key.sent_as = attribute.key
     JOIN stored.log_record AS log USING (log_no)
     JOIN trace USING (trace_id)
     UNION ALL
-    SELECT trace.trace_no, correlation_key.rank, attribute.value
+    SELECT trace.trace_no, correlation_key.rank, attribute.type, attribute.value
     FROM stored.resource_attribute AS attribute
     JOIN correlation_key ON correlation_key.sent_as = attribute.key
     JOIN stored.span AS span USING (resource_id)
     JOIN trace USING (trace_id)
+),
+-- A list names each of what is in it.
+each_value AS (
+    SELECT trace_no, rank, value
+    FROM carried
+    WHERE type <> 'array'
+    UNION ALL
+    SELECT trace_no, rank, unnest(json_extract_string(value, '$[*]'))
+    FROM carried
+    WHERE type = 'array'
 )
 SELECT
     told.trace_no,
@@ -44,7 +50,7 @@ SELECT
     told.variety
 FROM (
     SELECT trace_no, rank, min(value) AS value, count(*) AS variety
-    FROM (SELECT DISTINCT trace_no, rank, value FROM carried WHERE value <> '')
+    FROM (SELECT DISTINCT trace_no, rank, value FROM each_value WHERE value <> '')
     GROUP BY trace_no, rank
 ) AS told
 JOIN (SELECT DISTINCT rank, key, configured FROM correlation_key) AS named USING (rank)
