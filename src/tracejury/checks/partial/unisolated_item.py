@@ -126,6 +126,8 @@ _LOOPS: Final = """
                     AND later.item <> alone.item
                     AND later.first_ns >= alone.end_ns
                         + CASE WHEN later.clock = alone.clock THEN 0 ELSE $skew_ns END
+                    -- What begins when its batch is over was not begun by it.
+                    AND coalesce(later.first_ns <= loop.end_ns + $skew_ns, true)
                     AND later.completed
             ) AS has_survived,
             NOT EXISTS (

@@ -32,6 +32,7 @@ def judge(evidence: Evidence) -> Judgement:
             for row in rows
         ),
         note=_note(rows),
+        reason="no-item-identity" if any(row["unclear"] for row in rows) else "",
     )
 
 
@@ -105,7 +106,10 @@ _GROUPS: Final = """
         SELECT node.parent_no, above.attempts, above.steps + 1
         FROM above
         JOIN node ON node.span_no = above.at_no
-        WHERE node.parent_no IS NOT NULL AND above.steps < 8
+        WHERE node.parent_no IS NOT NULL
+            AND above.steps < 8
+            -- Each delivery has attempts of its own.
+            AND node.kind NOT IN ('CONSUMER', 'PRODUCER', 'SERVER')
     ),
     inside AS (
         SELECT at_no AS span_no, max(attempts) AS attempts
@@ -118,6 +122,7 @@ _GROUPS: Final = """
             tried.group_no,
             any_value(node.service) AS service,
             arg_min(node.name, tried.number) AS name,
+            any_value(instance.instance_no) AS instance_no,
             any_value(instance.correlation_id) AS instance,
             count(*) AS outer_attempts,
             max(coalesce(inside.attempts, 1)) AS inner_attempts,
@@ -133,6 +138,18 @@ _GROUPS: Final = """
         GROUP BY tried.how, tried.group_no
         HAVING count(*) > 1
     ),
+    -- Deliveries of which nothing tells whether they are of one message: no bound is known there.
+    unclear AS (
+        SELECT delivery.instance_no
+        FROM delivery
+        LEFT JOIN span_field AS field USING (span_no)
+        LEFT JOIN inside USING (span_no)
+        WHERE delivery.failed
+            AND delivery.creation_no IS NULL
+            AND field.message_id IS NULL
+        GROUP BY delivery.instance_no, delivery.service, delivery.destination
+        HAVING sum(coalesce(inside.attempts, 1)) > $limit
+    ),
     judged AS (
         SELECT
             grouped.*,
@@ -142,7 +159,8 @@ _GROUPS: Final = """
                 -- Somebody took note: the span around the attempts failed, or the task did.
                 AND (above_error.span_no IS NOT NULL OR field.celery_state = 'FAILURE'
                     OR coalesce(class.is_exhausted, false))
-                AS is_exhausted,
+                AS is_used_up,
+            grouped.instance_no IN (SELECT unclear.instance_no FROM unclear) AS is_unclear,
             {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', last.span_id)}
                 AS evidence
         FROM grouped
@@ -159,16 +177,17 @@ _GROUPS: Final = """
     SELECT
         service,
         name,
-        count(*) FILTER (is_exhausted) AS exhausted,
+        count(*) FILTER (is_used_up AND NOT is_unclear) AS exhausted,
+        count(*) FILTER (is_used_up AND is_unclear) AS unclear,
         count(*) FILTER (is_excessive) AS excessive,
         max(attempts) FILTER (is_excessive) AS most,
         arg_max(outer_attempts, attempts) FILTER (is_excessive) AS outer_attempts,
         arg_max(inner_attempts, attempts) FILTER (is_excessive) AS inner_attempts,
-        max(attempts) FILTER (is_exhausted) AS last,
+        max(attempts) FILTER (is_used_up AND NOT is_unclear) AS last,
         coalesce(any_value(instance) FILTER (is_excessive), '') AS instance,
         coalesce(list(evidence ORDER BY last_no) FILTER (is_excessive)[:$shown], []) AS evidence
     FROM judged
-    WHERE is_exhausted OR is_excessive
+    WHERE is_used_up OR is_excessive
     GROUP BY service, name
     ORDER BY service, name
 """
