@@ -6,11 +6,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.scorecard.generated_runs import runs
-from tests.workflow.drawn import Record, stored
+from tests.workflow.drawn import START_NS, Record, Span, stored
 
 from tracejury.config import Config
 from tracejury.report.json import audit_document
 from tracejury.scorecard.audit import audit
+from tracejury.workflow.faults import Fault
 
 DECLARED = Config(sampling="none")
 
@@ -49,3 +50,16 @@ def test_neither_order_nor_duplicates_change_what_is_said(
     again = data.draw(st.lists(st.sampled_from(run), max_size=4))
     cut = data.draw(st.integers(0, len(run)))
     assert said(shuffled[:cut], shuffled[cut:], again) == said(run)
+
+
+def test_a_fault_outside_of_the_telemetry_tested_nothing() -> None:
+    run: list[Record] = [Span(1, "batch", 0, 900, kind="CONSUMER", service="worker")]
+    late = START_NS + 10**15
+    faults = (
+        Fault("in the run", START_NS + 10**9, START_NS + 2 * 10**9, "kill", "worker"),
+        Fault("in 1970", 1, 2, "kill", "worker"),
+        Fault("much later", late, late + 10**9, "kill", "worker"),
+    )
+    with stored(run) as reader:
+        tests = audit(reader, DECLARED, injected=faults).tests
+    assert {fault for test in tests for fault in test.faults} == {"in the run"}

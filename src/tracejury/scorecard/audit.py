@@ -59,12 +59,24 @@ def audit(
         external_calls=external_calls(reader),
         diagnosis=diagnosis(reader),
         trust=trusted,
-        tests=rollup.tests(checks, injected),
+        tests=rollup.tests(checks, _in_the_run(reader, injected)),
         criteria=criteria,
         patterns=rollup.patterns(checks),
         checks=checks,
         faults=fault_results(reader, injected),
         workflows=workflows(reader),
+    )
+
+
+def _in_the_run(reader: Reader, injected: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """The faults that touch the time of which there is telemetry; the others tested nothing."""
+    [run] = reader.rows("SELECT from_ns, until_ns FROM run_time")
+    if run["from_ns"] is None:
+        return ()
+    return tuple(
+        fault
+        for fault in injected
+        if fault.start_ns <= run["until_ns"] and fault.end_ns >= run["from_ns"]
     )
 
 

@@ -6,13 +6,6 @@
 --   instance_id  VARCHAR  the process; NULL where nothing tells which
 --   time_ns      BIGINT   when, at the latest
 --   evidence     VARCHAR  what proves it
-WITH heard AS (
-    SELECT
-        min(life.first_ns) - any_value(bound.value) * 1e9 AS from_ns,
-        max(life.last_ns) + any_value(bound.value) * 1e9 AS until_ns
-    FROM instance_life AS life
-    JOIN bound ON bound.name = 'settle_seconds'
-)
 SELECT
     service.service,
     NULL::VARCHAR AS instance_id,
@@ -21,7 +14,7 @@ SELECT
 FROM fault
 JOIN (SELECT DISTINCT node.service FROM node) AS service
     ON lower(service.service) = lower(fault.target)
-JOIN heard ON fault.start_ns <= heard.until_ns AND fault.end_ns >= heard.from_ns
+JOIN run_time ON fault.start_ns <= run_time.until_ns AND fault.end_ns >= run_time.from_ns
 WHERE fault.kind IN ('kill', 'restart')
 UNION ALL
 SELECT
