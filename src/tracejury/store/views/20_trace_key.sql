@@ -31,14 +31,19 @@ WITH carried AS (
     JOIN stored.span AS span USING (resource_id)
     JOIN trace USING (trace_id)
 ),
+whole AS (
+    SELECT DISTINCT trace_no, rank, type, value
+    FROM carried
+    WHERE value <> ''
+),
 -- A list names each of what is in it.
 each_value AS (
     SELECT trace_no, rank, value
-    FROM carried
+    FROM whole
     WHERE type <> 'array'
-    UNION ALL
+    UNION
     SELECT trace_no, rank, unnest(json_extract_string(value, '$[*]'))
-    FROM carried
+    FROM whole
     WHERE type = 'array'
 )
 SELECT
@@ -50,7 +55,8 @@ SELECT
     told.variety
 FROM (
     SELECT trace_no, rank, min(value) AS value, count(*) AS variety
-    FROM (SELECT DISTINCT trace_no, rank, value FROM each_value WHERE value <> '')
+    FROM each_value
+    WHERE value <> ''
     GROUP BY trace_no, rank
 ) AS told
 JOIN (SELECT DISTINCT rank, key, configured FROM correlation_key) AS named USING (rank)
