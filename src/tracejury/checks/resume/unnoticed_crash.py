@@ -19,14 +19,33 @@ from tracejury.checks.evidence import Evidence
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service that crashed: the signs of it."""
     rows = evidence.rows("""
-        SELECT service, count(*) AS signs, list(DISTINCT evidence ORDER BY evidence)[:3] AS evidence
+        SELECT
+            crash.service,
+            count(*) AS signs,
+            list(DISTINCT crash.evidence ORDER BY crash.evidence)[:3] AS evidence,
+            -- Somebody's work was hit, or another process took the place of one that fell silent.
+            bool_or(
+                crash.service IN (SELECT hit.service FROM crash_hit AS hit)
+                OR EXISTS (
+                    SELECT 1
+                    FROM instance_life AS life
+                    JOIN instance_life AS successor USING (service)
+                    WHERE life.service = crash.service
+                        AND life.last_ns <= successor.first_ns
+                        AND crash.time_ns BETWEEN life.first_ns AND successor.first_ns
+                )
+            ) AS is_felt
         FROM crash
-        GROUP BY service
-        ORDER BY service
+        GROUP BY crash.service
+        ORDER BY crash.service
     """)
     return Judgement(
         tuple(Unit(row["service"], row["signs"]) for row in rows),
-        note=" ".join(f"{row['service']}: {'; '.join(row['evidence'])}." for row in rows),
+        note=" ".join(
+            f"{row['service']}: {'; '.join(row['evidence'])}"
+            f"{'' if row['is_felt'] else ', of which the telemetry shows nothing'}."
+            for row in rows
+        ),
     )
 
 

@@ -96,7 +96,7 @@ crashed AS (
         -- Signs of a killed span end with its process; a call it had made may end a little later.
         AND known.first_ns <= crash.time_ns + 1000000000
         AND known.last_ns BETWEEN crash.time_ns - 300000000000 AND crash.time_ns + 60000000000
-        -- Work that its process had brought to an end by then lost its spans in another way.
+        -- Work that its process brought to an end, before or after, lost its spans in another way.
         AND NOT EXISTS (
             SELECT 1
             FROM node AS entry
@@ -106,7 +106,7 @@ crashed AS (
                     OR entry.instance_id IS NOT DISTINCT FROM known.instance_id)
                 AND entry.kind IN ('SERVER', 'CONSUMER')
                 AND entry.start_ns <= known.first_ns
-                AND entry.end_ns BETWEEN known.last_ns AND crash.time_ns
+                AND entry.end_ns >= known.last_ns
         )
     GROUP BY known.trace_no, known.span_id
 )
