@@ -68,6 +68,7 @@ class Log:
     severity: int = 9
     attributes: Mapping[str, Value] = field(default_factory=dict)
     resource: Mapping[str, Value] = field(default_factory=dict)
+    flags: int = 0
 
 
 Record = Span | Log
@@ -185,6 +186,7 @@ def _add_log(request: ExportLogsServiceRequest, drawn: Log) -> None:
     record = holder.scope_logs.add().log_records.add(
         time_unix_nano=_time_ns(drawn.at_ms),
         severity_number=drawn.severity,
+        flags=drawn.flags,
         trace_id=drawn.trace.to_bytes(16, "big") if drawn.trace else b"",
         span_id=drawn.span.to_bytes(8, "big") if drawn.span else b"",
     )

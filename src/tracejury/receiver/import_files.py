@@ -58,6 +58,8 @@ def import_file(
             else:
                 good.append(record)
         committed += _commit(store, good, path, refused)
+    first = refused[0] if refused else Refused(path, "", "")
+    store.record_unread(path.name, len(refused), first.position, first.reason, time.time_ns())
     return Loaded(
         stored=sum(part.stored for part in committed),
         duplicates=sum(part.duplicates for part in committed),

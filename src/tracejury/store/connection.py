@@ -8,7 +8,7 @@ import duckdb
 
 from tracejury.errors import StoreError
 
-FORMAT_VERSION: Final = 5
+FORMAT_VERSION: Final = 6
 
 _HOLDER: Final = re.compile(r"PID (\d+)")
 

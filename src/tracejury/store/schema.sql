@@ -31,6 +31,15 @@ CREATE TABLE stored.delivery (
     rejected BIGINT NOT NULL        -- refused by name: ids that are none
 );
 
+-- One row an import and file with records that could not be read: what they said is unknown.
+CREATE TABLE stored.unread (
+    received_ns UBIGINT NOT NULL,
+    source VARCHAR NOT NULL,
+    records BIGINT NOT NULL,
+    position VARCHAR NOT NULL,      -- of the first of them
+    reason VARCHAR NOT NULL
+);
+
 CREATE TABLE stored.resource (
     resource_id UBIGINT NOT NULL,
     schema_url VARCHAR NOT NULL,

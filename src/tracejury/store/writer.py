@@ -199,6 +199,21 @@ class Store:
         redacted = [self._redactor.redact(batch) for batch in batches]
         return [batch for batch, _ in redacted], sum(count for _, count in redacted)
 
+    def record_unread(
+        self, source: str, records: int, position: str, reason: str, received_ns: int
+    ) -> None:
+        """Remember that so many records of `source` could not be read; of the first, where and why.
+
+        A file that is loaded again replaces what was said of it.
+        """
+        with self._lock, self._transaction():
+            self._connection.execute("DELETE FROM stored.unread WHERE source = ?", [source])
+            if records:
+                self._connection.execute(
+                    "INSERT INTO stored.unread VALUES (?, ?, ?, ?, ?)",
+                    [received_ns, source, records, position, reason],
+                )
+
     @property
     def has_deliveries(self) -> bool:
         """Whether anything was ever committed."""

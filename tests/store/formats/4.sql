@@ -186,19 +186,10 @@ CREATE TABLE stored.redaction (
 -- One row a time that the oldest workflow instances were removed to keep within bounds.
 CREATE TABLE stored.pruning (
     pruned_ns UBIGINT NOT NULL,
-    until_ns UBIGINT NOT NULL,      -- nothing of what was removed had come later
-    instances BIGINT NOT NULL,      -- 0: the rest of instances that were removed before
+    instances BIGINT NOT NULL,
     traces BIGINT NOT NULL,
     spans BIGINT NOT NULL,
-    logs BIGINT NOT NULL,
-    points BIGINT NOT NULL,
-    alerts BIGINT NOT NULL
-);
-
--- One row a trace that was removed of late: what else comes of it is removed too.
-CREATE TABLE stored.pruned_trace (
-    trace_id BLOB NOT NULL,
-    pruned_ns UBIGINT NOT NULL
+    logs BIGINT NOT NULL
 );
 
 -- One row a time that records which had been acknowledged were missing when the file was opened.

@@ -1,9 +1,10 @@
 """Telemetry that the services threw away before it was sent.
 
 What: No SDK reports attributes, events, links or resource attributes that it dropped, none counts
-spans that it dropped in its self-metrics, no log record speaks of a full export queue, and the
-store lacks nothing that it had acknowledged. So a loss is found; it is excluded only where every
-process counts the spans that it starts, and exactly those that ended are stored.
+spans that it dropped in its self-metrics, no log record speaks of a full export queue or belongs to
+a sampled trace that never arrived, every record of the files could be read, and the store lacks
+nothing that it had acknowledged. So a loss is found; it is excluded only where every process counts
+the spans that it starts, and exactly those that ended are stored.
 
 Why: What was dropped looks exactly like what never happened. Where something was, no check may
 conclude anything from the absence of a span.
@@ -29,7 +30,7 @@ _LIMIT = 128  # of links and of events a span, where nobody set another
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service: its spans and log records."""
     found = [*_counted(evidence), *_dropped_by_sdk(evidence), *_said(evidence)]
-    found += [*_never_arrived(evidence), *_lost_here(evidence)]
+    found += [*_never_arrived(evidence), *_named_by_logs(evidence), *_lost_here(evidence)]
     senders = evidence.rows("""
         WITH process AS (
             SELECT service, instance_id, count(*) AS records, true AS has_spans
@@ -90,13 +91,47 @@ def _never_arrived(evidence: Evidence) -> list[Finding]:
     ]
 
 
+def _named_by_logs(evidence: Evidence) -> list[Finding]:
+    """Whole traces that log records say were sampled, and of which no span came."""
+    rows = evidence.rows(
+        """
+        SELECT
+            resource.service,
+            count(DISTINCT log.trace_id) AS traces,
+            count(*) AS records,
+            list(log.log_no ORDER BY log.log_no)[:$shown] AS logs
+        FROM stored.log_record AS log
+        JOIN resource USING (resource_id)
+        JOIN settled_before ON log.received_ns <= settled_before.time_ns
+        ANTI JOIN trace ON trace.trace_id = log.trace_id
+        WHERE log.trace_id IS NOT NULL AND log.span_id IS NOT NULL AND log.flags & 1 = 1
+        GROUP BY resource.service
+        ORDER BY resource.service
+        """,
+        {"shown": _SHOWN},
+    )
+    return [
+        Finding(
+            message=f"{row['service'] or 'A nameless service'} logged {row['records']} times in"
+            f" {row['traces']} sampled trace{'s' * (row['traces'] != 1)} of which no span arrived.",
+            subject=row["service"],
+            evidence=tuple(Reference(log=log_no) for log_no in row["logs"]),
+        )
+        for row in rows
+    ]
+
+
 def _lost_here(evidence: Evidence) -> list[Finding]:
-    """Records that were acknowledged and then went with a damaged or removed log of the store."""
+    """Records that went with the store's log, or that could not be read out of a file."""
     [row] = evidence.rows("SELECT coalesce(sum(records), 0)::BIGINT AS lost FROM stored.loss")
     lost = row["lost"] + evidence.reader.missing
-    if not lost:
-        return []
-    return [Finding(f"The store lacks {lost} records that it had acknowledged.", subject=_STORE)]
+    found = [f"The store lacks {lost} records that it had acknowledged."] if lost else []
+    found += [
+        f"Of {row['source']} {row['records']} record{'s' * (row['records'] != 1)} could not be"
+        f" read, the first at {row['position']}."
+        for row in evidence.rows("FROM stored.unread ORDER BY source")
+    ]
+    return [Finding(message, subject=_STORE) for message in found]
 
 
 def _counted(evidence: Evidence) -> list[Finding]:

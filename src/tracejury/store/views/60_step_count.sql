@@ -70,6 +70,16 @@ halves AS (
     JOIN likely_workflow USING (instance_no)
     GROUP BY ALL
 ),
+-- Spans of traces of which no span is stored: log records of a sampled trace name them.
+unseen AS (
+    SELECT resource.service, '' AS name, '' AS kind, count(DISTINCT (log.trace_id, log.span_id)) AS spans
+    FROM stored.log_record AS log
+    JOIN resource USING (resource_id)
+    JOIN settled_before ON log.received_ns <= settled_before.time_ns
+    ANTI JOIN trace ON trace.trace_id = log.trace_id
+    WHERE log.trace_id IS NOT NULL AND log.span_id IS NOT NULL AND log.flags & 1 = 1
+    GROUP BY resource.service
+),
 lost AS (
     SELECT
         missing.service, missing.name, missing.kind,
@@ -92,6 +102,8 @@ step AS (
     UNION
     SELECT service, name, kind FROM lost
     UNION
+    SELECT service, name, kind FROM unseen
+    UNION
     SELECT service, name, kind FROM baseline_step
 )
 SELECT
@@ -99,16 +111,21 @@ SELECT
     coalesce(observed.observed, 0) AS observed,
     coalesce(observed.parents, 0) AS parents,
     coalesce(observed.answers, 0) AS answers,
-    (coalesce(ghosts.ghosts, 0) + coalesce(lost.unnamed, 0))::DOUBLE AS ghosts,
+    (coalesce(ghosts.ghosts, 0) + coalesce(lost.unnamed, 0) + coalesce(unseen.spans, 0))::DOUBLE AS ghosts,
     (coalesce(ghosts.killed, 0) + coalesce(lost.unnamed_killed, 0))::DOUBLE AS killed,
     coalesce(halves.halves, 0)::DOUBLE AS halves,
     coalesce(lost.deficit, 0)::BIGINT AS deficit,
     coalesce(observed.settled, 0) AS settled,
     coalesce(lost.exact, 0)::BIGINT AS exact,
-    coalesce(lost.cause, '') AS cause,
-    coalesce(lost.evidence, '') AS evidence
+    coalesce(lost.cause, CASE WHEN unseen.spans > 0 THEN 'not-exported' END, '') AS cause,
+    coalesce(
+        lost.evidence,
+        CASE WHEN unseen.spans > 0 THEN 'log records of sampled traces name them' END,
+        ''
+    ) AS evidence
 FROM step
 LEFT JOIN observed USING (service, name, kind)
 LEFT JOIN ghosts USING (service, name, kind)
 LEFT JOIN halves USING (service, name, kind)
 LEFT JOIN lost USING (service, name, kind)
+LEFT JOIN unseen USING (service, name, kind)
