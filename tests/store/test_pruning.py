@@ -1,8 +1,10 @@
 """What is pruned goes whole, the oldest first, and leaves nothing that looks like a loss."""
 
 import threading
+import time
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 import networkx as nx
 import numpy as np
@@ -204,6 +206,37 @@ def test_a_span_that_is_sent_again_long_after_is_one_again(tmp_path: Path) -> No
         looked(store, AGE, RECEIVED_NS + 2 * HOUR)
         deliver(store, [Log("alone")])
         assert rest(store, "SELECT body FROM stored.log_record") == ["alone"]
+
+
+_MANY: Final = """
+    INSERT INTO stored.span
+    SELECT span.* REPLACE (
+        1 + number AS span_no,
+        unhex(md5((number // 5)::VARCHAR)) AS trace_id,
+        number::UBIGINT AS identity
+    )
+    FROM stored.span AS span, range(1500000) AS more(number)
+"""
+
+
+def test_a_plan_does_not_hold_up_the_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Store.open(tmp_path / "run.duckdb") as store:
+        deliver(store, [Span(1)])
+        store.connection().execute(_MANY)
+        with Reader.of(store) as reader:
+            begun = time.monotonic()
+            assert plan(reader, (), until_ns=RECEIVED_NS)
+            usual_s = time.monotonic() - begun
+        pruner = Pruner(store, AGE, threading.Event())
+        thread = threading.Thread(target=pruner.run)
+        thread.start()
+        while not pruner.is_planning:
+            thread.join(0.001)
+        begun = time.monotonic()
+        pruner.stop(thread)
+        assert time.monotonic() - begun < usual_s / 2
+        assert rest(store, "SELECT count(*) FROM stored.pruning") == [0]
+    assert caplog.messages == []
 
 
 @st.composite

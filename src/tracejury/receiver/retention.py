@@ -20,6 +20,7 @@ from tracejury.store.removal import Slice
 from tracejury.store.writer import Store
 
 _EVERY_S: Final = 1.0
+_INTERRUPT_AGAIN_S: Final = 0.05
 # What has received something since then is never removed to make space, however old it is.
 _STILL_RECEIVING_S: Final = 60.0
 # Removing begins before the bound is reached, and ends a little below, so that it is not begun
@@ -49,8 +50,7 @@ async def pruning(store: Store, retention: Retention) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        stopped.set()
-        await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(pruner.stop, thread)
 
 
 class Pruner:
@@ -70,6 +70,7 @@ class Pruner:
         self._still_receiving_s = still_receiving_s
         self._swept = {"spans": 0, "logs": 0}  # the numbers below which nothing came late
         self._rests_until = 0.0
+        self._planning: Reader | None = None
         self._is_too_large = False
         self._failure = ""  # what was said of it last
 
@@ -78,6 +79,18 @@ class Pruner:
         while not self._stopped.wait(_EVERY_S):
             self._try()
         self._try()  # what came late meanwhile
+
+    @property
+    def is_planning(self) -> bool:
+        return self._planning is not None
+
+    def stop(self, thread: threading.Thread) -> None:
+        """End the `thread` that runs this; a plan may take long, and is given up."""
+        self._stopped.set()
+        while thread.is_alive():
+            if (planning := self._planning) is not None:
+                planning.interrupt()
+            thread.join(_INTERRUPT_AGAIN_S)
 
     def _try(self) -> None:
         try:
@@ -129,7 +142,7 @@ class Pruner:
             if oldest_ns is None or oldest_ns > until_ns:
                 return
             begun = time.monotonic()
-            slices = plan(reader, self._retention.keys, until_ns=until_ns)
+            slices = self._plan(reader, until_ns)
         self._prune(slices, now_ns, begun)
 
     def _by_size(self, now_ns: int) -> None:
@@ -147,9 +160,20 @@ class Pruner:
             if used > _BEGIN * max_size:
                 until_ns = now_ns - int(self._still_receiving_s * 1e9)
                 share = 1 - _END * max_size / used
-                slices = plan(reader, self._retention.keys, until_ns=until_ns, share=share)
+                slices = self._plan(reader, until_ns, share)
         pruned = self._prune(slices, now_ns, begun)
         self._tell(used, is_too_large=not pruned and used > max_size)
+
+    def _plan(self, reader: Reader, until_ns: int, share: float | None = None) -> list[Slice]:
+        self._planning = reader
+        try:
+            return plan(reader, self._retention.keys, until_ns=until_ns, share=share)
+        except StoreError:
+            if self._stopped.is_set():
+                return []
+            raise
+        finally:
+            self._planning = None
 
     def _prune(self, slices: list[Slice], now_ns: int, planned_s: float) -> int:
         """Remove what was planned since `planned_s`; how many slices it was."""

@@ -5,7 +5,7 @@ A store that `serve` is writing is read through a snapshot, with the same code.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -173,6 +173,11 @@ class Reader:
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The connection itself, for `tracejury.store.query` alone."""
         return self._connection
+
+    def interrupt(self) -> None:
+        """Make what another thread reads here fail with a `StoreError`; it may have ended."""
+        with suppress(duckdb.Error):
+            self._connection.interrupt()
 
     def close(self) -> None:
         """Close the file; remove the snapshot if it was one."""
