@@ -27,18 +27,20 @@ _CONVERSING: Final = """
         )
     GROUP BY attribute.span_no
 """
-_LINKING: Final = """
+# Every span, with what the views of instances ask of it.
+_NODES: Final = """
     SELECT span.span_no, trace.trace_no, span.span_id
     FROM stored.span AS span
     JOIN trace USING (trace_id)
-    WHERE span.span_no IN (SELECT link.span_no FROM stored.span_link AS link)
 """
+# Of which span a log record speaks makes no difference to its instance.
+_NO_SPANS: Final = "SELECT trace_no, span_id, span_no FROM node WHERE false"
 
 
 def derive_instances(reader: Reader, configured: tuple[str, ...]) -> None:
     """Derive `trace_instance` and `log_instance` alone, by the `configured` correlation keys.
 
-    What they build on is left in part; `log_instance` has not every span_no.
+    What they build on is left in part, and `log_instance` has no span_no.
     """
     register_correlation_keys(reader, configured)
     keys = enumerate(semconv.FIELD_KEYS["message_id"])
@@ -46,7 +48,8 @@ def derive_instances(reader: Reader, configured: tuple[str, ...]) -> None:
     reader.register("message_key", pa.Table.from_pylist(rows))
     reader.derive("trace")
     reader.register("span_field", reader.arrow(_CONVERSING))
-    reader.register("node", reader.arrow(_LINKING))
+    reader.define("node", _NODES)
+    reader.define("span_of_id", _NO_SPANS)
     for name in ("trace_key", "trace_correlation", "trace_link"):
         reader.derive(name)
     register_components(reader)

@@ -142,6 +142,11 @@ class Reader:
             if definition.is_as_written:
                 self._connection.execute("RESET disabled_optimizers")
 
+    def define(self, name: str, select: str) -> None:
+        """Make the view `name` of a SELECT of this program."""
+        with _reading():
+            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {select}")
+
     def register(self, name: str, table: pa.Table) -> None:
         """Keep `table` as the table `name`."""
         with _reading():
