@@ -19,9 +19,10 @@ from tracejury.config import (
     duration_seconds,
     load_config,
 )
-from tracejury.errors import InputError, TracejuryError, UsageError
+from tracejury.errors import InputError, ReceiverError, TracejuryError, UsageError
 
 if TYPE_CHECKING:
+    from tracejury.receiver.child import Receiving
     from tracejury.receiver.import_files import Loaded
     from tracejury.scorecard.result import Audit
     from tracejury.store.reader import Reader
@@ -524,7 +525,9 @@ def _tui(options: argparse.Namespace) -> int:
     return _browse(options, config)
 
 
-def _browse(options: argparse.Namespace, config: Config, *, announced: str = "") -> int:
+def _browse(
+    options: argparse.Namespace, config: Config, *, receiver: "Receiving | None" = None
+) -> int:
     from tracejury.tui.app import TracejuryApp
 
     # What cannot be read is said before the screen is taken over.
@@ -537,9 +540,12 @@ def _browse(options: argparse.Namespace, config: Config, *, announced: str = "")
         reader = _open(options, config)
         return audit(reader, config, injected=injected, baseline=baseline, inputs=inputs), reader
 
-    if not announced:
+    if receiver is None:
         _open(options, config).close()
-    TracejuryApp(load, title=", ".join(inputs), announced=announced).run()
+        TracejuryApp(load, title=", ".join(inputs)).run()
+    else:
+        announced, trouble = receiver.announced, receiver.trouble
+        TracejuryApp(load, title=", ".join(inputs), announced=announced, trouble=trouble).run()
     return DONE
 
 
@@ -549,8 +555,11 @@ def _live(options: argparse.Namespace) -> int:
     config = _config(options)
     if options.files:
         raise UsageError("`live` takes no files.", next_step="Use `tracejury tui FILE...`.")
-    with receiving(_store_path(config), config) as announced:
-        return _browse(options, config, announced=announced)
+    with receiving(_store_path(config), config) as receiver:
+        _browse(options, config, receiver=receiver)
+        if trouble := receiver.trouble():
+            raise ReceiverError(trouble, next_step="Start it again.")
+    return DONE
 
 
 def _diagnose(options: argparse.Namespace) -> int:

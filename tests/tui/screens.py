@@ -93,9 +93,15 @@ class Person:
 
 @asynccontextmanager
 async def browsing(
-    load: Load, *, size: tuple[int, int] = SMALL, announced: str = ""
+    load: Load,
+    *,
+    size: tuple[int, int] = SMALL,
+    announced: str = "",
+    trouble: Callable[[], str] = str,
 ) -> AsyncIterator[Person]:
-    app = TracejuryApp(load, title="test", announced=announced, refresh_seconds=3600)
+    app = TracejuryApp(
+        load, title="test", announced=announced, trouble=trouble, refresh_seconds=3600
+    )
     async with app.run_test(size=size, notifications=True) as pilot:
         person = Person(pilot, app)
         await person.settle()

@@ -248,6 +248,18 @@ async def test_a_live_run_says_so_and_is_read_again(odd: Load) -> None:
         assert "17 sp 4 logs" in person.lines()[0]
 
 
+async def test_a_receiver_that_ended_is_told_until_it_is_seen(odd: Load) -> None:
+    said = [""]
+    async with browsing(odd, announced=ANNOUNCED, trouble=lambda: said[0]) as person:
+        assert "not receiving" not in person.lines()[0]
+        said[0] = "The receiver [was] ended by signal 9."
+        assert "The receiver [was] ended by signal 9." in await person.press("r")
+        screen = await person.press("escape")
+        assert "signal 9" not in screen
+        assert "✖ not receiving" in person.lines()[0]
+        assert "signal 9" not in await person.press("r")
+
+
 async def test_nothing_received_says_where_to_point() -> None:
     for announced, words in (
         (ANNOUNCED, "ENDPOINT=http://127.0.0.1:5317"),

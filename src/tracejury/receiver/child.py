@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -21,9 +21,26 @@ _POLL_S: Final = 0.05
 _LAST_WORDS: Final = "Ctrl-C stops."
 
 
+@dataclass(frozen=True, slots=True)
+class Receiving:
+    """A receiver that runs as a child; `announced` is what it said: where it listens."""
+
+    announced: str
+    child: "subprocess.Popen[bytes]"
+    log: Path
+
+    def trouble(self) -> str:
+        """Why nothing is received any more, as a sentence; '' while all is well."""
+        status = self.child.poll()
+        if status is None:
+            return ""
+        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        return f"The receiver {how}: nothing is received any more. Its log is {self.log}."
+
+
 @contextmanager
-def receiving(store: Path, config: Config) -> Iterator[str]:
-    """Receive into `store` until the block ends; yields what it announced: where it listens.
+def receiving(store: Path, config: Config) -> Iterator[Receiving]:
+    """Receive into `store` until the block ends.
 
     Its log stands beside the store. Raises `StoreError` when no store can stand there and
     `ReceiverError` when the child does not start, with what it said; then no log is left.
@@ -34,7 +51,7 @@ def receiving(store: Path, config: Config) -> Iterator[str]:
     with _written(log) as sink:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)  # noqa: S603 - our own interpreter and arguments
         try:
-            yield _announced(child, log)
+            yield Receiving(_announced(child, log), child, log)
         finally:
             _stop(child)
 

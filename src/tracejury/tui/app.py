@@ -45,7 +45,8 @@ class TracejuryApp(App[None]):
 
     `title` names the run. `announced` is what a receiver of our own said when it began to listen:
     spans arrive, so refresh every `refresh_seconds`, or more rarely where a load takes long. A
-    store that a server goes on writing is refreshed too.
+    store that a server goes on writing is refreshed too. `trouble` says why that receiver does not
+    receive any more, '' while it does.
     """
 
     ENABLE_COMMAND_PALETTE = True
@@ -67,13 +68,21 @@ class TracejuryApp(App[None]):
     CSS_PATH = "layout.tcss"
 
     def __init__(
-        self, load: Load, *, title: str = "", announced: str = "", refresh_seconds: float = 2.0
+        self,
+        load: Load,
+        *,
+        title: str = "",
+        announced: str = "",
+        trouble: Callable[[], str] = str,
+        refresh_seconds: float = 2.0,
     ) -> None:
         super().__init__()
         self.title = safe(f"tracejury {title}".strip())
         self.audited: Audit | None = None
         self._session = Session(load)
         self._announced = announced
+        self._trouble = trouble
+        self._has_told_trouble = False
         self._refresh_seconds = refresh_seconds
         self._is_loading = False
         self._visited: list[str] = []
@@ -131,10 +140,17 @@ class TracejuryApp(App[None]):
             self._show(audit)
         finally:
             self._is_loading = False
+        self._tell_trouble()
         self.tell_state(self.screen)
         if self._announced or self._session.is_growing:
             pause = max(self._refresh_seconds, REFRESH_PER_COST * self._session.cost_s)
             self.set_timer(pause, self.action_refresh_run)
+
+    def _tell_trouble(self) -> None:
+        """Say it once, and until somebody has seen it: what arrives now is lost."""
+        if not self._has_told_trouble and (trouble := self._trouble()):
+            self._has_told_trouble = True
+            self.push_screen(TextScreen("Nothing is received any more", trouble))
 
     def _complain(self, error: TracejuryError) -> None:
         if self.audited is None:
@@ -166,6 +182,7 @@ class TracejuryApp(App[None]):
                 self.audited,
                 is_live=bool(self._announced) or self._session.is_growing,
                 is_loading=self._is_loading,
+                is_deaf=bool(self._trouble()),
             )
 
     def action_refresh_run(self) -> None:

@@ -66,8 +66,8 @@ class TabBar(Horizontal):
         for tab in self.query(Tab):
             tab.set_class(tab.id == f"tab-{view}", "-active")
 
-    def tell(self, audit: Audit | None, *, is_live: bool, is_loading: bool) -> None:
-        """Say what was received, and what is being done."""
+    def tell(self, audit: Audit | None, *, is_live: bool, is_loading: bool, is_deaf: bool) -> None:
+        """Say what was received, and what is being done; `is_deaf`: nothing arrives any more."""
         state = self.query_one("#state", Static)
         if audit is None:
             state.update(line("judging…"))
@@ -75,10 +75,10 @@ class TabBar(Horizontal):
         verdict = VERDICTS[audit.verdict]
         spans, logs = _short(audit.trust.spans), _short(audit.trust.logs)
         counts = f"{spans} {'spans' if self.app.size.width >= 100 else 'sp'} {logs} logs "
-        live = ("↻ " if is_loading else "● ") if is_live else ""
-        state.update(
-            line((live, "$text-success"), (counts, "$text-muted"), (verdict.mark, verdict.style))
-        )
+        live, style = ("↻ " if is_loading else "● ") if is_live else "", "$text-success"
+        if is_deaf:
+            live, style = "✖ not receiving ", "$text-error"
+        state.update(line((live, style), (counts, "$text-muted"), (verdict.mark, verdict.style)))
 
 
 def _short(number: int) -> str:
