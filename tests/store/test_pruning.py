@@ -20,6 +20,7 @@ from tracejury.config import Config, Retention
 from tracejury.otlp.alert_webhook import Content, alerts_of
 from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.receiver.retention import Pruner
+from tracejury.scorecard.trust import trust
 from tracejury.store.acknowledged import stored_records
 from tracejury.store.identities import Identities
 from tracejury.store.instances import connected, derive_instances
@@ -187,6 +188,11 @@ def test_what_comes_late_of_an_instance_that_was_pruned_is_pruned_too(tmp_path: 
         assert rest(store, "SELECT count(*) FROM stored.log_record") == [0]
         assert rest(store, "SELECT sum(instances)::BIGINT FROM stored.pruning") == [1]
         assert rest(store, "SELECT sum(spans)::BIGINT FROM stored.pruning") == [5]
+        with Reader.of(store) as reader:
+            rebuild(reader, Config())
+            told = trust(reader, ())
+        assert (told.pruned, told.pruned_spans) == (1, 5)
+        assert told.pruned_until == "2023-11-14T23:13:20Z"  # when what was planned had come
 
 
 def test_an_instance_that_grows_after_the_plan_is_left_alone(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def trust(reader: Reader, checks: tuple[CheckResult, ...]) -> Trust:
                     make_timestamp((max(until_ns) // 1000)::BIGINT), '%Y-%m-%dT%H:%M:%SZ'
                 )
                 FROM stored.pruning
+                WHERE instances > 0 OR spans = 0  -- not what came late of some that were gone
             ) AS pruned_until,
             (SELECT coalesce(sum(records), 0)::BIGINT FROM stored.loss) AS lost,
             (SELECT count(*) FROM stored.span) AS spans,
