@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -36,6 +36,11 @@ _SPAN_MARK: Final = b"\xf5\xf6\xf7\xf8"
 _START_NS: Final = 1_760_000_000 * 10**9
 _TRACE_EVERY_NS: Final = 4 * 10**6
 _TIMES: Final = re.compile(rb"[\x09\x39\x41](?=.{5}\xc6\x6c\x18)", re.DOTALL)
+
+
+_DAY: Final = 1_000_000  # spans
+_JOB: Final = re.compile(rb"job-(\d{8})")
+_MESSAGE_MARK: Final = b"-5c1b-4f0e-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +130,30 @@ def write_corpus(path: Path, spans: int) -> None:
     """Write at least `spans` spans to `path`, whole requests only."""
     with path.open("wb") as file:
         for body in _requests(spans):
-            file.write(_length(len(body)))
-            file.write(body)
+            _write(file, body)
+
+
+def write_long_corpus(path: Path, spans: int) -> None:
+    """The same of any length: after the first million spans, further days of the same shop."""
+    whole = corpus(min(spans, _DAY))
+    with path.open("wb") as file:
+        for number, left in enumerate(range(spans, 0, -_DAY)):
+            bodies = fresh(whole, run=0, number=number)
+            for body in _further(bodies[: -(-left // SPANS_A_REQUEST)], number):
+                _write(file, body)
+
+
+def _further(bodies: Sequence[bytes], number: int) -> Iterator[bytes]:
+    """The requests with jobs and messages of their own, too."""
+    first = number * _DAY
+    for body in bodies:
+        renamed = _JOB.sub(lambda job: b"job-%08d" % (first + int(job[1])), body)
+        yield renamed.replace(_MESSAGE_MARK, b"-5c1b-%04x-" % number)
+
+
+def _write(file: BinaryIO, body: bytes) -> None:
+    file.write(_length(len(body)))
+    file.write(body)
 
 
 def read_corpus(path: Path) -> list[bytes]:
@@ -345,7 +372,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--spans", type=int, default=1_000_000)
     arguments = parser.parse_args()
-    write_corpus(arguments.file, arguments.spans)
+    write_long_corpus(arguments.file, arguments.spans)
 
 
 if __name__ == "__main__":
