@@ -187,15 +187,15 @@ _CROSSINGS: Final = r"""
             coalesce(field.message_type, '') AS message_type,
             field.message_id,
             coalesce(field.http_method, field.rpc_service) AS method,
-            coalesce(
+            asked.has_server_half OR linked.span_no IS NOT NULL AS is_held,
+            CASE WHEN NOT is_held THEN coalesce(
                 nullif(split_part(field.url_path, '?', 1), ''),
                 nullif(regexp_extract(field.url_full, '^[^:/]+://[^/?#]*(/[^?#]*)', 1), ''),
                 field.http_route,
                 field.rpc_method
-            ) AS path,
-            asked.has_server_half OR linked.span_no IS NOT NULL AS is_held,
+            ) END AS path,
             doubtful.instance_no IS NOT NULL AS is_doubtful
-        FROM external_call AS asked
+        FROM outgoing_call AS asked
         JOIN workflow_instance AS instance ON instance.instance_no = asked.instance_no
         JOIN call USING (span_no)
         LEFT JOIN span_field AS field USING (span_no)
@@ -289,8 +289,12 @@ _CROSSINGS: Final = r"""
             bool_or(is_apart) AS by_id,
             coalesce(min(correlation_id) FILTER (is_apart OR is_apart_by_destination), '')
                 AS instance,
-            coalesce(list({'trace_id': trace_id, 'span_id': span_id} ORDER BY span_no)
-                FILTER (is_apart OR is_apart_by_destination)[:$shown], []) AS evidence
+            coalesce(list(
+                CASE WHEN is_apart OR is_apart_by_destination
+                    THEN {'trace_id': lower(hex(trace_id)), 'span_id': format('{:016x}', span_id)}
+                END
+                ORDER BY span_no
+            ) FILTER (is_apart OR is_apart_by_destination)[:$shown], []) AS evidence
         FROM judged
         WHERE held OR is_apart OR is_apart_by_destination
         GROUP BY workflow, coalesce(other, '?'), kind

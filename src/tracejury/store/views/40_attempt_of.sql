@@ -7,13 +7,21 @@
 --   failed      BOOLEAN  this attempt failed
 --   recovered   BOOLEAN  the last attempt of the group did not fail
 --   how         VARCHAR  siblings: one after the other below one parent; nested: published again from within
-WITH named AS (
+WITH troubled AS (
+    -- Nothing is tried again but what failed.
+    SELECT DISTINCT node.parent_no
+    FROM span_error
+    JOIN node USING (span_no)
+    WHERE node.parent_no IS NOT NULL
+),
+named AS (
     SELECT
         *,
         -- Which attempt it is may stand in the name.
         regexp_replace(name, '[\s(#:-]*\b(attempt|try|retry)\b[\s#:]*\d*(/\d+)?\)?$', '', 'i') AS step
     FROM node
-    WHERE parent_no IS NOT NULL AND start_ns IS NOT NULL
+    SEMI JOIN troubled USING (parent_no)
+    WHERE start_ns IS NOT NULL
 ),
 repeated AS (
     -- Whatever was tried again has at least two spans that look alike below one parent.
