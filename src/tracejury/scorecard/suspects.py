@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from tracejury.scorecard.result import Suspect
-from tracejury.scorecard.suspicion.blame import LEAST, Blamed, blame
+from tracejury.scorecard.suspicion.blame import Blamed, blame
 from tracejury.scorecard.suspicion.items import LOSES
 from tracejury.scorecard.suspicion.observed import Observed, observe
 from tracejury.scorecard.suspicion.segments import Segments, cut
@@ -36,14 +36,22 @@ VIEWS: Final = (
     "ghost",
 )
 
-# How far the first suspect leads the second, at least, where something stands out.
-_STANDS_OUT: Final = 1.25
-
 # Of so many slices one may be set aside: the others are the usual, whatever they are like.
 _ONE_IN: Final = 2
 
 _SHOWN: Final = 10
 _SENTENCES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What was fitted to recorded runs: benchmarks/diagnosis.py measures what that is worth."""
+
+    # A change of this strength is what chance gives many a step: what is above it makes points.
+    least: float = 1.25
+
+    # How far the first suspect leads the second, at least, where something stands out.
+    stands_out: float = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,36 +69,42 @@ class _Evidence:
     times: Times
     shares: Shares
     usual: UsualTimes
+    bounds: Bounds
 
     def blamed(self, segment: int) -> list[Blamed]:
         """Who is to blame for what changed in `segment`."""
-        changes = slower(self.times, self.usual, segment, least=LEAST)
-        changes += shown(self.shares, self.usual.kept, segment, least=LEAST)
-        return blame(self.times.observed, changes)
+        least = self.bounds.least
+        changes = slower(self.times, self.usual, segment, least=least)
+        changes += shown(self.shares, self.usual.kept, segment, least=least)
+        return blame(self.times.observed, changes, least=least)
 
 
 def rank(reader: Reader, windows: Sequence[tuple[int, int]]) -> tuple[Ranking, ...]:
     """Suspects for each of `windows`, from start_ns to end_ns."""
-    if not windows:
-        return ()
-    observed = observe(reader)
+    return judge(observe(reader), windows) if windows else ()
+
+
+def judge(
+    observed: Observed, windows: Sequence[tuple[int, int]], bounds: Bounds = Bounds()
+) -> tuple[Ranking, ...]:
+    """Suspects for each of `windows` of what was observed."""
     if not observed.steps:
         return (Ranking(stands_out=False, suspects=()),) * len(windows)
     segments = cut(observed, list(windows))
-    evidence, chance = _settled(observed, segments)
+    evidence, chance = _settled(observed, segments, bounds)
     return tuple(_ranking(evidence, chance, window) for window in range(segments.windows))
 
 
-def _settled(observed: Observed, segments: Segments) -> tuple[_Evidence, float]:
+def _settled(observed: Observed, segments: Segments, bounds: Bounds) -> tuple[_Evidence, float]:
     """The evidence without the slices that stand out, and how far anything leads in the others."""
     timed, counted = times(observed, segments), shares(observed, segments)
     kept = list(segments.slices)
     may_go = len(kept) // _ONE_IN
     while True:
-        evidence = _Evidence(timed, counted, usual_times(timed, kept))
+        evidence = _Evidence(timed, counted, usual_times(timed, kept), bounds)
         leads = {at: _lead(evidence.blamed(at)) for at in kept}
         worst = max(kept, key=lambda at: leads[at], default=-1)
-        if worst < 0 or leads[worst] <= _STANDS_OUT or not may_go:
+        if worst < 0 or leads[worst] <= bounds.stands_out or not may_go:
             return evidence, max(leads.values(), default=0.0)
         kept.remove(worst)
         may_go -= 1
@@ -103,7 +117,7 @@ def _lead(blamed: list[Blamed]) -> float:
 
 def _ranking(evidence: _Evidence, chance: float, window: int) -> Ranking:
     blamed = evidence.blamed(window)
-    stands_out = _lead(blamed) > max(_STANDS_OUT, chance)
+    stands_out = _lead(blamed) > max(evidence.bounds.stands_out, chance)
     if not blamed:
         return Ranking(stands_out=False, suspects=_by_reach(evidence, window))
     observed = evidence.times.observed

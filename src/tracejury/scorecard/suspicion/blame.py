@@ -16,9 +16,6 @@ from tracejury.scorecard.suspicion.change import Change
 from tracejury.scorecard.suspicion.items import ANSWERED, FAILS, LOSES
 from tracejury.scorecard.suspicion.observed import Observed
 
-# A change of this strength is what chance gives many a step: only what is above it makes points.
-LEAST: Final = 1.25
-
 # Whoever is called answers for most of what happened on a call, before anybody else is heard.
 _CALLEE_SHARE: Final = 0.7
 
@@ -34,13 +31,13 @@ class Blamed:
     charges: tuple[tuple[float, Change], ...]
 
 
-def blame(observed: Observed, changes: Iterable[Change]) -> list[Blamed]:
-    """Services with points, the most first."""
+def blame(observed: Observed, changes: Iterable[Change], *, least: float) -> list[Blamed]:
+    """Services with points, the most first: what changes have beyond a strength of `least`."""
     own: Charges = defaultdict(list)
     shown: Charges = defaultdict(list)
     on_calls: dict[tuple[str, str], list[tuple[float, Change]]] = defaultdict(list)
     for change in changes:
-        points = change.strength - LEAST
+        points = change.strength - least
         if change.item is not None and change.item.kind == LOSES:
             own[change.item.callee].append((points, change))
         elif change.step.callee and _is_on_the_call(change):

@@ -47,9 +47,12 @@ def read_items(reader: Reader) -> Shown:
     kind, kinds = codes(shown["kind"])
     text, texts = codes(shown["what"])
     callee, callees = codes(shown["callee"])
-    distinct, item = np.unique(np.stack([kind, text, callee]), axis=1, return_inverse=True)
-    items = tuple(Item(kinds[k], texts[t], callees[c]) for k, t, c in distinct.T.tolist())
-    return Shown(items, span_no, item.reshape(-1).astype(np.int64))
+    item, first = numbered(kind, text, callee)
+    items = tuple(
+        Item(kinds[k], texts[t], callees[c])
+        for k, t, c in zip(kind[first], text[first], callee[first], strict=True)
+    )
+    return Shown(items, span_no, item)
 
 
 def codes(column: pa.ChunkedArray) -> tuple[Ints, list[Any]]:
@@ -63,6 +66,16 @@ def codes(column: pa.ChunkedArray) -> tuple[Ints, list[Any]]:
     rank[order] = np.arange(len(values))
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return (rank[codes] if len(values) else codes), [values[at] for at in order]
+
+
+def numbered(*columns: Ints) -> tuple[Ints, Ints]:
+    """The number of each row among the distinct ones, in their order, and where each is first."""
+    row = np.zeros(len(columns[0]), dtype=np.int64)
+    first = row[:0]
+    for column in columns:
+        values = int(column.max(initial=0)) + 1
+        _, first, row = np.unique(row * values + column, return_index=True, return_inverse=True)
+    return row.astype(np.int64), first
 
 
 _SHOWN: Final = """

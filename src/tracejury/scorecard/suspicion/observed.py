@@ -10,7 +10,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tracejury.scorecard.suspicion.items import FAILS, Floats, Ints, Item, codes, read_items
+from tracejury.scorecard.suspicion.items import (
+    FAILS,
+    Floats,
+    Ints,
+    Item,
+    codes,
+    numbered,
+    read_items,
+)
 from tracejury.store.reader import Reader
 
 # Added to every own time before its logarithm: what takes less differs by chance alone.
@@ -61,14 +69,13 @@ def observe(reader: Reader) -> Observed:
     callee, callees = codes(spans["callee"])
     is_entry = spans["is_entry"].to_numpy(zero_copy_only=False)
     operation = name[_tops(parent, service, is_entry)]
-    distinct, step = np.unique(
-        np.stack([service, name, kind, callee, operation]), axis=1, return_inverse=True
-    )
+    step, first = numbered(service, name, kind, callee, operation)
     steps = tuple(
         Step(services[s], names[n], kinds[k], callees[c], names[o])
-        for s, n, k, c, o in distinct.T.tolist()
+        for s, n, k, c, o in zip(
+            *(column[first] for column in (service, name, kind, callee, operation)), strict=True
+        )
     )
-    step = step.reshape(-1).astype(np.int64)
     handles = spans["handles"].to_numpy(zero_copy_only=False)
     shown = read_items(reader)
     fails = np.array([item.kind == FAILS for item in shown.items], dtype=bool)
@@ -119,8 +126,9 @@ def _calls(
 ) -> frozenset[tuple[str, str]]:
     """Who calls whom: by parent and child of two services, and by the target of a call."""
     crosses = (parent >= 0) & (service[parent] != service)
-    pairs = np.unique(np.stack([service[parent[crosses]], service[crosses]]), axis=1)
-    found = {(services[caller], services[callee]) for caller, callee in pairs.T.tolist()}
+    caller, callee = service[parent[crosses]], service[crosses]
+    _, first = numbered(caller, callee)
+    found = {(services[caller[at]], services[callee[at]]) for at in first}
     return frozenset(found | {(step.service, step.callee) for step in steps if step.callee})
 
 
@@ -128,14 +136,15 @@ def _answers(
     steps: tuple[Step, ...], step: Ints, parent: Ints, is_entry: NDArray[np.bool_]
 ) -> dict[Step, str]:
     answering = np.flatnonzero(is_entry & (parent >= 0))
-    pairs, spans = np.unique(
-        np.stack([step[parent[answering]], step[answering]]), axis=1, return_counts=True
-    )
+    calling, answer = step[parent[answering]], step[answering]
+    pair, first = numbered(calling, answer)
+    often = np.argsort(np.bincount(pair, minlength=len(first)), kind="stable")
+    pairs = zip(calling[first[often]].tolist(), answer[first[often]].tolist(), strict=True)
     # The most frequent comes last, and stays.
     return {
-        steps[calling]: steps[answer].name
-        for calling, answer in pairs[:, np.argsort(spans, kind="stable")].T.tolist()
-        if steps[calling].callee == steps[answer].service
+        steps[one]: steps[other].name
+        for one, other in pairs
+        if steps[one].callee == steps[other].service
     }
 
 

@@ -144,8 +144,9 @@ def _spans(times: Times, columns: Sequence[int]) -> Ints:
 
 def distinct(step: Ints, trace: Ints, steps: int) -> Floats:
     """How many traces each step has among these spans."""
-    pairs = np.unique(np.stack([step, trace]), axis=1)
-    return np.bincount(pairs[0], minlength=steps).astype(np.float64)
+    traces = int(trace.max(initial=0)) + 1
+    pairs = np.unique(step * traces + trace)
+    return np.bincount(pairs // traces, minlength=steps).astype(np.float64)
 
 
 def _settled(between: Floats, times: Times, slices: Ints) -> Floats:

@@ -1,0 +1,249 @@
+"""Diagnose recorded runs whose fault is known, and count how often the right service is named.
+
+    python -m benchmarks.diagnosis --runs DIR [--only SYSTEM] [--work DIR]
+
+DIR has a folder of OTLP files for each row of its `cases.csv` (case_id, system, date, window_start,
+window_end, service, fault_type, traces_pre), and `normal-<date>` with a clean run of that date. The
+runs of a system and date are imported into one store by `tracejury import`, which `tracejury
+diagnose` judges by a fault file of ids and times alone. What is printed:
+
+- the runs whose service is not first, and how long importing and diagnosing took;
+- accuracy at 1, 3 and 5, and how often something stands out;
+- how often something stands out in quiet windows: 75 s before every second injection, all together
+  beside the real ones; and each slice of the time outside, one at a time beside the real windows.
+  A slice that stands out is listed with its first suspect and the services of the faults beside it;
+- what the two fitted bounds are worth: each service's runs judged with the bounds that are best for
+  the runs of all the others.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from tracejury.config import Config
+from tracejury.scorecard.suspects import VIEWS, Bounds, Ranking, judge
+from tracejury.scorecard.suspicion.observed import Observed, observe
+from tracejury.scorecard.suspicion.segments import cut
+from tracejury.store.reader import Reader, needed_for
+from tracejury.workflow.rebuild import rebuild
+
+BOUNDS: Final = [
+    Bounds(least, stands_out)
+    for least in (1.0, 1.25, 1.5, 1.75)
+    for stands_out in (1.0, 1.25, 1.5, 2.0)
+]
+_FEWEST_BEFORE: Final = 40  # traces before an injection that make a quiet window
+_QUIET_S: Final = (80, 5)  # from and to, before the injection
+_NOWHERE: Final = 99
+
+Window = tuple[int, int]
+Answer = dict[str, list[dict[str, object]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run: where its fault was, and when."""
+
+    id: str
+    system: str
+    date: str
+    service: str
+    kind: str
+    window: Window
+    traces_before: int
+
+    @classmethod
+    def of(cls, row: dict[str, str]) -> "Case":
+        window = _ns(row["window_start"]), _ns(row["window_end"])
+        before = int(row["traces_pre"])
+        return cls(
+            *(row[key] for key in ("case_id", "system", "date", "service", "fault_type")),
+            window,
+            before,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The runs of a system and date, what was observed of them, and what `diagnose` said."""
+
+    cases: list[Case]
+    observed: Observed
+    rankings: list[Ranking]
+
+    def rank(self, at: int, rankings: Sequence[Ranking]) -> int:
+        names = [suspect.service for suspect in rankings[at].suspects]
+        service = self.cases[at].service
+        return names.index(service) + 1 if service in names else _NOWHERE
+
+
+def _ns(stamp: str) -> int:
+    return round(datetime.fromisoformat(stamp).timestamp()) * 10**9
+
+
+def days(options: argparse.Namespace, work: Path) -> Iterator[Day]:
+    """Import and diagnose each day by the command itself."""
+    with (options.runs / "cases.csv").open(encoding="utf-8") as file:
+        cases = [Case.of(row) for row in csv.DictReader(file)]
+    groups: dict[tuple[str, str], list[Case]] = defaultdict(list)
+    for case in cases:
+        if options.only in ("", case.system):
+            groups[case.system, case.date].append(case)
+    for (system, date), of_day in sorted(groups.items()):
+        folders = [options.runs / f"normal-{date}", *(options.runs / case.id for case in of_day)]
+        files = [str(file) for folder in folders for file in sorted(folder.glob("*.gz"))]
+        store = work / f"{system}-{date}.duckdb"
+        said = _by_the_command(store, files, of_day)
+        with Reader.open(store) as reader:
+            rebuild(reader, Config(), wanted=needed_for(*VIEWS))
+            observed = observe(reader)
+        rankings = list(judge(observed, [case.window for case in of_day]))
+        _require_the_same(said, rankings)
+        yield Day(of_day, observed, rankings)
+
+
+def _by_the_command(store: Path, files: list[str], cases: list[Case]) -> Answer:
+    """What `import` and `diagnose` say of these files; prints how long they took."""
+    faults = store.with_suffix(".json")
+    blind = [{"id": one.id, "start": one.window[0], "end": one.window[1]} for one in cases]
+    faults.write_text(json.dumps({"faults": blind}), encoding="utf-8")
+    began = time.monotonic()
+    if not store.exists():
+        _tracejury("import", *files, "--store", str(store))
+    imported = time.monotonic()
+    judged = ["--store", str(store), "--faults", str(faults)]
+    said: Answer = json.loads(_tracejury("diagnose", *judged, "--format", "json"))
+    print(
+        f"{store.stem}: {len(cases)} runs, import {imported - began:.1f} s, "
+        f"diagnose {time.monotonic() - imported:.1f} s",
+        flush=True,
+    )
+    return said
+
+
+def _tracejury(*arguments: str) -> str:
+    command = [sys.executable, "-m", "tracejury.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _require_the_same(said: Answer, rankings: list[Ranking]) -> None:
+    """What is counted here is what the command says."""
+    for fault, ranking in zip(said["faults"], rankings, strict=True):
+        if fault["stands_out"] != ranking.stands_out:
+            sys.exit(f"diagnose says otherwise of {fault['id']}")
+
+
+def accuracy(of_all: list[Day]) -> Iterator[str]:
+    """The table of both systems, and the runs that were missed."""
+    ranks: dict[str, list[int]] = defaultdict(list)
+    stand_out: dict[str, list[bool]] = defaultdict(list)
+    for day in of_all:
+        for at, case in enumerate(day.cases):
+            rank = day.rank(at, day.rankings)
+            ranks[case.system].append(rank)
+            stand_out[case.system].append(day.rankings[at].stands_out)
+            if rank > 1:
+                first = day.rankings[at].suspects[0].service
+                yield f"missed: {case.id} {case.kind} {case.service} ranks {rank}, first {first}"
+    yield "| system | runs | @1 | @3 | @5 | stands out |"
+    yield "|---|---|---|---|---|---|"
+    for system, found in ranks.items():
+        shares = [f"{sum(rank <= k for rank in found) / len(found):.1%}" for k in (1, 3, 5)]
+        out = stand_out[system]
+        yield f"| {system} | {len(found)} | {' | '.join(shares)} | {sum(out)} of {len(out)} |"
+
+
+def quiet(day: Day) -> Iterator[str]:
+    """How often something stands out where nothing was injected."""
+    real = [case.window for case in day.cases]
+    before = [case.window[0] for case in day.cases if case.traces_before >= _FEWEST_BEFORE][::2]
+    windows = [tuple(start - s * 10**9 for s in _QUIET_S) for start in before]
+    together = judge(day.observed, [*real, *((one[0], one[1]) for one in windows)])[len(real) :]
+    out = sum(ranking.stands_out for ranking in together)
+    named = f"{day.cases[0].system} {day.cases[0].date}"
+    yield f"{named}: {out} of {len(together)} windows before injections stand out"
+    segments = cut(day.observed, real)
+    alarms = []
+    for at in segments.slices:
+        window = int(segments.start_ns[at]), int(segments.end_ns[at]) - 1
+        ranking = judge(day.observed, [*real, window])[-1]
+        if ranking.stands_out:
+            alarms.append(_alarm(day, window, ranking))
+    yield f"{named}: {len(alarms)} of {len(segments.slices)} slices stand out"
+    yield from alarms
+
+
+def _alarm(day: Day, window: Window, ranking: Ranking) -> str:
+    """What stood out in a quiet window, and which faults lie beside it."""
+    before = [case for case in day.cases if case.window[1] <= window[0]]
+    after = [case for case in day.cases if case.window[0] >= window[1]]
+    beside = [
+        *(
+            f"{case.service} {(window[0] - case.window[1]) // 10**9} s before"
+            for case in before[-1:]
+        ),
+        *(f"{case.service} {(case.window[0] - window[1]) // 10**9} s after" for case in after[:1]),
+    ]
+    clock = [f"{datetime.fromtimestamp(at / 1e9, UTC):%H:%M:%S}" for at in window]
+    return f"  {'-'.join(clock)} {ranking.suspects[0].service} ({', '.join(beside)})"
+
+
+def left_out(of_all: list[Day]) -> Iterator[str]:
+    """Each service's runs by the bounds that are best without them."""
+    judged: dict[Bounds, list[tuple[Case, int, bool]]] = defaultdict(list)
+    for bounds in BOUNDS:
+        for day in of_all:
+            rankings = judge(day.observed, [case.window for case in day.cases], bounds)
+            judged[bounds] += [
+                (case, day.rank(at, rankings), rankings[at].stands_out)
+                for at, case in enumerate(day.cases)
+            ]
+    found: dict[str, list[tuple[int, bool]]] = defaultdict(list)
+    for service in sorted({case.service for day in of_all for case in day.cases}):
+        best = max(BOUNDS, key=lambda bounds: _worth(judged[bounds], service))
+        for case, rank, stands_out in judged[best]:
+            if case.service == service:
+                found[case.system].append((rank, stands_out))
+    for system, ranks in found.items():
+        shares = [f"@{k} {sum(rank <= k for rank, _ in ranks) / len(ranks):.1%}" for k in (1, 3, 5)]
+        out = sum(stands_out for _, stands_out in ranks)
+        yield f"{system}, fitted without the service: {', '.join(shares)}, {out} stand out"
+
+
+def _worth(judged: list[tuple[Case, int, bool]], without: str) -> tuple[int, int]:
+    """Runs that stand out with the right service first, and right services that are first."""
+    others = [(rank == 1, out) for case, rank, out in judged if case.service != without]
+    return sum(first and out for first, out in others), sum(first for first, _ in others)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--only", default="", metavar="SYSTEM")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="keep the stores there")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = options.work or Path(folder)
+        work.mkdir(parents=True, exist_ok=True)
+        of_all = list(days(options, work))
+    print("", *accuracy(of_all), "", sep="\n")
+    for day in of_all:
+        print(*quiet(day), sep="\n", flush=True)
+    print("", *left_out(of_all), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
