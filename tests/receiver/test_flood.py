@@ -1,26 +1,21 @@
 """More than the receiver can take: it says so, to everybody, in bounded memory, and goes on."""
 
 import asyncio
-import json
 import socket
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
 from tests.receiver.exported import one_span
+from tests.receiver.flooding import SPANS_A_REQUEST, check_refusal, flood
 from tests.receiver.requests import TRACES, call, failure, pieces, post, traces
-from tests.receiver.running import ROOT, Running, running
+from tests.receiver.running import Running, running
 from tests.receiver.stored import rows, span_names
 
 from tracejury.receiver.admission import BYTES_LIMIT, REQUEST_LIMIT
@@ -32,38 +27,6 @@ pytestmark = [
 ]
 
 FLOOD = 2 * REQUEST_LIMIT
-SPANS_A_REQUEST = 10
-
-# Sends all of its requests at once, on as many connections as that takes. One line of JSON: the
-# traces that were acknowledged, and every other answer with its trailers.
-CLIENT = """
-import asyncio, json, sys
-import grpc
-from tests.receiver.requests import TRACES, traces
-target, calls, streams = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-body = traces(*map(str, range(10)), trace_id=b"T" * 16)
-acknowledged, refused = [], []
-
-async def one(export, number):
-    trace_id = b"%016d" % number
-    try:
-        await export(body.replace(b"T" * 16, trace_id), timeout=120)
-        acknowledged.append(trace_id.hex())
-    except grpc.aio.AioRpcError as error:
-        trailers = {name: value.hex() for name, value in error.trailing_metadata() or ()}
-        refused.append([error.code().name, error.details(), trailers])
-
-async def main():
-    options = [("grpc.use_local_subchannel_pool", 1)]
-    channels = [grpc.aio.insecure_channel(target, options) for _ in range(-(-calls // streams))]
-    exports = [channel.unary_unary(TRACES) for channel in channels]
-    await asyncio.gather(*(one(exports[n % len(exports)], n) for n in range(calls)))
-    for channel in channels:
-        await channel.close()
-
-asyncio.run(main())
-print(json.dumps([acknowledged, refused]))
-"""
 
 
 class Neighbour:
@@ -89,28 +52,6 @@ class Neighbour:
             self.results[self._exporter.export(one_span("neighbour"))] += 1
 
 
-def flood(target: str) -> tuple[list[str], list[Any]]:
-    ended = subprocess.run(
-        [sys.executable, "-c", CLIENT, target, str(FLOOD), str(STREAM_LIMIT)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=240,
-    )
-    acknowledged, refused = json.loads(ended.stdout)
-    return acknowledged, refused
-
-
-def check_refusal(trailers: dict[str, Any]) -> None:
-    """Both trailers say when to come again: the specification's, and the Python exporter's."""
-    wait = RetryInfo()
-    status = Status.FromString(trailers["grpc-status-details-bin"])
-    assert status.code == grpc.StatusCode.UNAVAILABLE.value[0]
-    assert status.details[0].Unpack(wait)
-    assert 1 <= wait.retry_delay.seconds <= 3
-    assert RetryInfo.FromString(trailers["google.rpc.retryinfo-bin"]) == wait
-
-
 @asynccontextmanager
 async def half_open_calls(target: str, count: int) -> AsyncIterator[None]:
     """Calls that have begun, and send no message."""
@@ -128,12 +69,12 @@ def test_a_flood_is_taken_or_turned_away_in_bounded_memory(receiver: Running) ->
     call(receiver.grpc_target, TRACES, traces("neighbour"))
     before = receiver.memory()
     with Neighbour(receiver.grpc_target) as neighbour:
-        acknowledged, refused = flood(receiver.grpc_target)
+        acknowledged, refused = flood(receiver.grpc_target, FLOOD)
     assert receiver.peak_memory() - before < BYTES_LIMIT
     assert set(neighbour.results) == {SpanExportResult.SUCCESS}
     assert {code for code, _, _ in refused} <= {"UNAVAILABLE"}
     for _, _, trailers in refused:
-        check_refusal({name: bytes.fromhex(value) for name, value in trailers.items()})
+        check_refusal(trailers)
     assert len(acknowledged) + len(refused) == FLOOD
     receiver.terminate()
     stored = rows(

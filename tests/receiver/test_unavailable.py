@@ -22,9 +22,10 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
 )
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from tests.receiver.exported import one_span
+from tests.receiver.flooding import SPANS_A_REQUEST, check_refusal, flood
 from tests.receiver.requests import JSON, TRACES, Reply, call, failure, post, traces
 from tests.receiver.running import Running
-from tests.receiver.stored import delivered, span_names
+from tests.receiver.stored import delivered, rows, span_names
 
 from tracejury.errors import StoreError
 from tracejury.receiver import http_body, http_connection
@@ -165,6 +166,23 @@ async def test_memory_is_bounded(tmp_path: Path) -> None:
             hold.grow(1000)
         # What was held is free again.
         assert await status(traces("small")) == 200
+
+
+async def test_all_that_is_more_than_fits_is_told_when_to_come_again(tmp_path: Path) -> None:
+    path = tmp_path / "run.duckdb"
+    async with endpoints(Store.open(path), Admission(request_limit=20)) as receiver:
+        acknowledged, refused = await asyncio.to_thread(flood, receiver.grpc_target, 2000)
+    assert acknowledged
+    assert {(code, message) for code, message, _ in refused} == {
+        ("UNAVAILABLE", "More telemetry is waiting than fits into memory.")
+    }
+    for _, _, trailers in refused:
+        check_refusal(trailers)
+    assert len(acknowledged) + len(refused) == 2000
+    stored = rows(path, "SELECT trace_id, count(*) AS spans FROM span GROUP BY trace_id")
+    assert {row["trace_id"]: row["spans"] for row in stored} == dict.fromkeys(
+        acknowledged, SPANS_A_REQUEST
+    )
 
 
 async def test_a_client_that_sends_its_body_too_slowly_is_refused(
