@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -50,14 +51,8 @@ def import_file(
     """
     refused: list[Refused] = []
     committed: list[Committed] = []
-    for group in _groups(read_requests(path, on_progress)):
-        good = []
-        for record in group:
-            if isinstance(record, BrokenRecord):
-                refused.append(Refused(path, record.position, record.reason))
-            else:
-                good.append(record)
-        committed += _commit(store, good, path, refused)
+    for batches in _ahead(_batches(_groups(read_requests(path, on_progress)), path, refused)):
+        committed += store.commit(batches, received_ns=time.time_ns(), source=path.name)
     first = refused[0] if refused else Refused(path, "", "")
     store.record_unread(path.name, len(refused), first.position, first.reason, time.time_ns())
     return Loaded(
@@ -66,6 +61,15 @@ def import_file(
         rejected=sum(part.rejected for part in committed),
         refused=tuple(refused),
     )
+
+
+def _ahead(groups: Iterator[list[Batch]]) -> Iterator[list[Batch]]:
+    """The same, each read in a thread while the one before is being stored."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read") as thread:
+        coming = thread.submit(next, groups, None)
+        while (group := coming.result()) is not None:
+            coming = thread.submit(next, groups, None)
+            yield group
 
 
 def _groups(
@@ -83,14 +87,22 @@ def _groups(
         yield group
 
 
-def _commit(
-    store: Store, requests: list[FileRequest], path: Path, refused: list[Refused]
-) -> list[Committed]:
-    now = time.time_ns()
-    batches: list[Batch] = []
-    for _, alike in groupby(requests, key=lambda request: (request.signal, request.encoding)):
-        batches += _decoded(list(alike), path, refused)
-    return store.commit(batches, received_ns=now, source=path.name) if batches else []
+def _batches(
+    groups: Iterator[list[FileRequest | BrokenRecord]], path: Path, refused: list[Refused]
+) -> Iterator[list[Batch]]:
+    """What each group says; what cannot be read is added to `refused`."""
+    for group in groups:
+        good = []
+        for record in group:
+            if isinstance(record, BrokenRecord):
+                refused.append(Refused(path, record.position, record.reason))
+            else:
+                good.append(record)
+        batches: list[Batch] = []
+        for _, alike in groupby(good, key=lambda request: (request.signal, request.encoding)):
+            batches += _decoded(list(alike), path, refused)
+        if batches:
+            yield batches
 
 
 def _decoded(alike: Sequence[FileRequest], path: Path, refused: list[Refused]) -> list[Batch]:
