@@ -8,7 +8,8 @@ import pytest
 from tests.workflow.drawn import LOCAL, START_NS, Log, Record, Span, Value, stored
 
 from tracejury.config import Config
-from tracejury.scorecard.suspects import VIEWS, Ranking, rank
+from tracejury.scorecard.suspects import VIEWS, Bounds, Ranking, judge
+from tracejury.scorecard.suspicion.observed import observe
 from tracejury.store.reader import needed_for
 from tracejury.workflow.rebuild import rebuild
 
@@ -18,6 +19,8 @@ FIRST, LAST = 150, 179  # the traces of the window
 
 Page = list[Record]
 Fault = Callable[[Page, int], Page]
+
+DEFAULT = Bounds()
 
 HTTP: dict[str, Value] = {"http.request.method": "GET", "http.response.status_code": 200}
 
@@ -76,21 +79,22 @@ def judged(
     *,
     always: Fault = nothing,
     also: Container[int] = (),
-    since: int = 1,
-    until: int = TRACES,
+    pages: range = range(1, TRACES + 1),
+    last: int = LAST,
+    bounds: Bounds = DEFAULT,
 ) -> Ranking:
     """The ranking of the window in which `fault` changes every page, and `always` every other.
 
-    `also` names pages outside the window that `fault` changes.
+    `also` names pages outside the window that `fault` changes; the window ends with page `last`.
     """
     records: list[Record] = []
-    for trace in range(since, until + 1):
-        is_hit = FIRST <= trace <= LAST or trace in also
+    for trace in pages:
+        is_hit = FIRST <= trace <= last or trace in also
         records += (fault if is_hit else always)(page(trace), trace)
-    window = [START_NS + round(trace * EVERY_MS * 1e6) for trace in (FIRST, LAST)]
+    window = [START_NS + round(trace * EVERY_MS * 1e6) for trace in (FIRST, last + 0.5)]
     with stored(records) as reader:
         rebuild(reader, Config(), wanted=needed_for(*VIEWS))
-        (ranking,) = rank(reader, [(window[0], window[1])])
+        (ranking,) = judge(observe(reader), [(window[0], window[1])], bounds)
     return ranking
 
 
@@ -199,15 +203,17 @@ def test_a_service_whose_spans_never_arrive_is_first() -> None:
 
 
 def test_what_answers_a_failure_is_not_blamed_for_it() -> None:
-    """`web` tries again for a while and then does without the rest: `api` began it."""
+    """`web` tries again for a while, and says that it failed as well: `api` began it."""
 
     def retried(records: Page, _trace: int) -> Page:
-        failed = changed(without(records, {5, 6, 7}), {2, 3}, status="ERROR", message="no")
-        return stretched(failed, 1, 400)
+        return stretched(changed(records, {1, 2, 3}, status="ERROR", message="no"), 1, 400)
 
     ranking = judged(retried)
     assert ranking.stands_out
-    assert ranking.suspects[0].service == "api"
+    assert [suspect.service for suspect in ranking.suspects] == ["api"]
+    assert ranking.suspects[0].evidence == (
+        "`GET /price` of api fails: 100% in the window (30 spans), 0% outside (268)",
+    )
 
 
 def test_a_choice_of_calls_is_no_change_of_who_is_called() -> None:
@@ -229,21 +235,43 @@ def test_nothing_stands_out_where_nothing_happened() -> None:
     assert not judged(nothing).stands_out
 
 
-def test_a_slower_page_among_many_is_no_evidence() -> None:
-    def once(records: Page, trace: int) -> Page:
-        return stretched(records, 4, 5_000) if trace == FIRST else records
+def test_one_slow_page_is_no_evidence_where_some_always_are() -> None:
+    def slow(records: Page, _trace: int) -> Page:
+        return stretched(records, 4, 5_000)
 
-    assert not judged(once).stands_out
+    assert not judged(slow, also=range(1, TRACES, 5), last=FIRST).stands_out
+    assert judged(slow, also=range(1, TRACES, 5), last=FIRST + 9).stands_out
 
 
-def test_a_window_is_no_stranger_than_slices_that_are_like_it() -> None:
-    """What is so in half of the time outside is what the shop is like."""
-    often = [trace for trace in range(TRACES) if trace // 30 % 2 == 0]
-    assert not judged(slow_network_of_api, also=often).stands_out
+@pytest.mark.parametrize("fault", [slow_compute, slow_network_of_api, web_stops_asking_stock])
+def test_a_window_is_no_stranger_than_slices_that_are_like_it(fault: Fault) -> None:
+    """What is so in a third of the time outside is what the shop is like."""
+    often = [*range(1, 31), *range(91, 121), *range(210, 240)]
+    assert not judged(fault, also=often).stands_out
+
+
+def test_the_same_step_in_the_course_of_two_operations_is_two() -> None:
+    """More reports are asked for, each of which always took as long."""
+
+    def report(records: Page, _trace: int) -> Page:
+        return stretched(changed(records, {3}, name="GET /report"), 4, 300)
+
+    def few(records: Page, trace: int) -> Page:
+        return report(records, trace) if trace % 5 == 0 else records
+
+    def many(records: Page, trace: int) -> Page:
+        return records if trace % 5 == 0 else report(records, trace)
+
+    assert not judged(many, always=few).stands_out
+
+
+def test_a_window_must_lead_by_more_than_the_slices_that_are_kept() -> None:
+    """Where every slice is about as strange as the next, and no bound is set."""
+    assert not judged(nothing, bounds=Bounds(least=0, stands_out=0)).stands_out
 
 
 def test_a_slice_with_an_incident_of_its_own_does_not_hide_the_fault() -> None:
-    ranking = judged(api_says_something_else, also=range(30, 60))
+    ranking = judged(api_says_something_else, also=range(31, 61))
     assert ranking.stands_out
     assert ranking.suspects[0].service == "api"
 
@@ -256,7 +284,7 @@ def test_logs_that_were_recorded_in_the_window_alone_say_nothing() -> None:
 
 
 def test_nothing_stands_out_where_there_is_nothing_to_compare_with() -> None:
-    ranking = judged(slow_network_of_api, until=LAST, since=FIRST)
+    ranking = judged(slow_network_of_api, pages=range(FIRST, LAST + 1))
     assert not ranking.stands_out
     assert {suspect.service for suspect in ranking.suspects} == {"api", "stock", "web"}
 
