@@ -287,6 +287,7 @@ def test_nothing_stands_out_where_there_is_nothing_to_compare_with() -> None:
     ranking = judged(slow_network_of_api, pages=range(FIRST, LAST + 1))
     assert not ranking.stands_out
     assert {suspect.service for suspect in ranking.suspects} == {"api", "stock", "web"}
+    assert "no time outside to compare it with" in ranking.suspects[0].evidence[0]
 
 
 @pytest.mark.parametrize(

@@ -159,8 +159,13 @@ def _by_reach(evidence: _Evidence, window: int) -> tuple[Suspect, ...]:
     )
     traces = np.bincount(pairs[0], minlength=len(names)).tolist()
     ranked = sorted(zip(traces, names, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    why = (
+        "nothing about it changed by more than chance"
+        if evidence.usual.kept
+        else "there is no time outside to compare it with"
+    )
     return tuple(
-        Suspect(name, "", 0.0, (f"has a part in {count} traces of the window, and did not change",))
+        Suspect(name, "", 0.0, (f"has a part in {count} traces of the window; {why}",))
         for count, name in ranked[:_SHOWN]
         if count
     )

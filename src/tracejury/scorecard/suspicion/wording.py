@@ -25,12 +25,12 @@ def sentence(change: Change) -> str:
 
 def _time(step: Step) -> str:
     what = f"waiting for {step.callee} in" if step.callee else "own time of"
-    return f"{what} `{step.name}` of {step.service}"
+    return f"{what} `{_short(step.name)}` of {step.service}"
 
 
 def _shown(step: Step, item: Item) -> str:
-    where = f"`{step.name}` of {step.service}"
-    text = item.text if len(item.text) <= _LONGEST else f"{item.text[:_LONGEST]}…"
+    where = f"`{_short(step.name)}` of {step.service}"
+    text = _short(item.text)
     if item.kind == CALLS:
         whom = f" of {item.callee}" if item.callee else ""
         return f"{where} calls `{text}`{whom}"
@@ -41,6 +41,10 @@ def _shown(step: Step, item: Item) -> str:
     if item.kind == ANSWERED:
         return f"{where} is answered by {item.callee}"
     return f"a span `{text}` of {item.callee} never arrived, in traces of {where}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _ms(logarithm: float) -> str:
