@@ -47,11 +47,16 @@ class Running:
         """What of their bodies it holds."""
         return self._metric("tracejury_waiting_bytes")
 
+    def refused_calls(self) -> int:
+        """The gRPC calls for traces that it has told to come again."""
+        return self._metric(
+            'tracejury_requests_total{transport="grpc",signal="traces",code="UNAVAILABLE"}'
+        )
+
     def _metric(self, name: str) -> int:
         with urlopen(self.url("/metrics"), timeout=60) as response:
             lines = response.read().decode().splitlines()
-        [line] = [line for line in lines if line.startswith(f"{name} ")]
-        return int(line.split()[1])
+        return sum(int(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
 
     def _memory(self, measure: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()

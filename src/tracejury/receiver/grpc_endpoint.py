@@ -6,7 +6,8 @@ are the same; taken as a stream, the message is read only after its sender was l
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 import grpc
@@ -14,7 +15,7 @@ import grpc
 from tracejury.errors import ReceiverError
 from tracejury.otlp.signals import Encoding, Signal
 from tracejury.receiver.access import unauthenticated
-from tracejury.receiver.admission import Hold
+from tracejury.receiver.admission import Hold, OverloadError
 from tracejury.receiver.answers import Answer, Code, Refused
 from tracejury.receiver.intake import Intake
 from tracejury.receiver.responses import export_response, retry_info, rpc_status
@@ -27,6 +28,10 @@ STREAM_LIMIT: Final = 100
 # saying when to come again; our own answer is `Admission`'s, and there are far fewer of those.
 _PENDING_LIMIT: Final = 16_384
 MESSAGE_DEADLINE_S: Final = 30.0
+# Messages come with their calls. gRPC holds what has come of a late one and tells nobody how much,
+# so that only so many may be late at once.
+LATE_LIMIT: Final = 32
+_PROMPT_S: Final = 2.0
 
 _SERVICES: Final = {
     Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -76,11 +81,16 @@ def bind_grpc(
 
 def answer_exports(server: grpc.aio.Server, intake: Intake) -> None:
     """Let `server` take the Export calls of all signals."""
+    late = _Late()
     server.add_generic_rpc_handlers(
         [
             grpc.method_handlers_generic_handler(
                 service,
-                {"Export": grpc.stream_unary_rpc_method_handler(_Export(signal, intake).__call__)},
+                {
+                    "Export": grpc.stream_unary_rpc_method_handler(
+                        _Export(signal, intake, late).__call__
+                    )
+                },
             )
             for signal, service in _SERVICES.items()
         ]
@@ -88,9 +98,10 @@ def answer_exports(server: grpc.aio.Server, intake: Intake) -> None:
 
 
 class _Export:
-    def __init__(self, signal: Signal, intake: Intake) -> None:
+    def __init__(self, signal: Signal, intake: Intake, late: "_Late") -> None:
         self._signal = signal
         self._intake = intake
+        self._late = late
 
     async def __call__(self, messages: AsyncIterator[bytes], context: _Context) -> bytes:
         # A client that gives up cancels this call, while its bytes stay in memory until committed.
@@ -110,7 +121,9 @@ class _Export:
             return unauthenticated()
         try:
             return await self._intake.take(
-                self._signal, Encoding.PROTOBUF, lambda hold: _only_message(messages, hold)
+                self._signal,
+                Encoding.PROTOBUF,
+                lambda hold: _only_message(messages, hold, self._late),
             )
         except _NoMessageError as error:
             return error.refused
@@ -122,11 +135,38 @@ class _NoMessageError(Exception):
         self.refused = Refused(code, message)
 
 
-async def _only_message(messages: AsyncIterator[bytes], hold: Hold) -> bytes:
+class _Late:
+    """The calls whose message is late; where there are too many, another one is given up."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Timeout] = set()
+
+    @contextmanager
+    def watch(self, patience: asyncio.Timeout) -> Iterator[None]:
+        timer = asyncio.get_running_loop().call_later(_PROMPT_S, self._note, patience)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._waiting.discard(patience)
+
+    def _note(self, patience: asyncio.Timeout) -> None:
+        if len(self._waiting) < LATE_LIMIT:
+            self._waiting.add(patience)
+        else:
+            patience.reschedule(asyncio.get_running_loop().time())
+
+
+async def _only_message(messages: AsyncIterator[bytes], hold: Hold, late: _Late) -> bytes:
+    deadline = asyncio.get_running_loop().time() + MESSAGE_DEADLINE_S
+    patience = asyncio.timeout_at(deadline)
     try:
-        async with asyncio.timeout(MESSAGE_DEADLINE_S):
-            message = await anext(messages)
+        async with patience:
+            with late.watch(patience):
+                message = await anext(messages)
     except TimeoutError:
+        if patience.when() != deadline:
+            raise OverloadError from None
         raise _NoMessageError(
             Code.DEADLINE_EXCEEDED,
             f"The message took longer than {MESSAGE_DEADLINE_S:.0f} seconds.",
