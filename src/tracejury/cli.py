@@ -443,13 +443,13 @@ def _learn(config: Config) -> "Baseline | None":
     from tracejury.receiver.inputs import open_inputs
     from tracejury.report.progress import reading
     from tracejury.workflow.baseline import Baseline
-    from tracejury.workflow.rebuild import rebuild
+    from tracejury.workflow.rebuild import prepare
 
     with (
         reading() as progress,
         open_inputs(config.baseline, _tell, progress, keeping=config.keeping) as clean,
     ):
-        rebuild(clean, config)
+        prepare(clean, config)
         learnt = Baseline.learn(clean)
     if not learnt.exists:
         names = ", ".join(map(str, config.baseline))

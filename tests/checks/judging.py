@@ -25,7 +25,7 @@ from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.faults import Fault, read_faults
-from tracejury.workflow.rebuild import rebuild
+from tracejury.workflow.rebuild import prepare
 
 _NOW_NS: Final = BASE_NS + 86_400_000_000_000
 
@@ -54,12 +54,12 @@ def evidence_of(blocks: dict[str, str], folder: Path) -> Evidence:
     clean = Baseline.empty()
     if "baseline" in blocks:
         reader = _store(draw(blocks["baseline"]))
-        rebuild(reader, config)
+        prepare(reader, config)
         clean = Baseline.learn(reader)
     reader = _store(drawing, counts(blocks.get("counts", "")))
     injected = _faults(blocks["faults"], folder) if "faults" in blocks else ()
     with patch("time.time_ns", return_value=_NOW_NS):
-        rebuild(reader, config, injected=injected, baseline=clean)
+        prepare(reader, config, injected=injected, baseline=clean)
     return Evidence(reader, config, has_baseline=clean.exists)
 
 

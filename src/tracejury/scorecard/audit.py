@@ -19,7 +19,7 @@ from tracejury.scorecard.workflows import workflows
 from tracejury.store.reader import Reader
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.faults import Fault
-from tracejury.workflow.rebuild import rebuild
+from tracejury.workflow.rebuild import prepare
 
 
 def audit(
@@ -36,7 +36,7 @@ def audit(
     what is judged, to be shown. A store without telemetry yields CANNOT_JUDGE.
     """
     taught = baseline or Baseline.empty()
-    rebuild(reader, config, injected=injected, baseline=taught)
+    prepare(reader, config, injected=injected, baseline=taught)
     checks = run(Evidence(reader, config, taught.exists))
     judged_at = datetime.now(UTC).isoformat(timespec="seconds")
     bounds = _bounds(config.policy)

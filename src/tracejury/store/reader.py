@@ -4,7 +4,7 @@ A store that `serve` is writing is read through a snapshot, with the same code.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -90,6 +90,7 @@ class Reader:
     ) -> None:
         self._connection = connection
         self._snapshot = snapshot
+        self._promised: dict[str, Callable[[], None]] = {}
         self.missing = missing  # records that were acknowledged, and that no writer missed yet
 
     @classmethod
@@ -130,9 +131,20 @@ class Reader:
         """Whether a server goes on writing the store that this is a copy of."""
         return self._snapshot is not None
 
+    def promise(self, name: str, make: Callable[[], None]) -> None:
+        """Have `make` make the view or table `name` before something is read from it."""
+        self._promised[name] = make
+
+    def fulfil(self, names: Iterable[str]) -> None:
+        """Make those of `names` that are promised and were not read from yet."""
+        for name in names:
+            if make := self._promised.pop(name, None):
+                make()
+
     def derive(self, name: str) -> None:
-        """Make the view or table `name` of views/; what it builds on must be there."""
+        """Make the view or table `name` of views/; what it builds on must be there or promised."""
         definition = definitions()[name]
+        self._fulfil_for(definition.select)
         kind = "TABLE" if definition.is_table else "VIEW"
         statement = f"CREATE OR REPLACE TEMP {kind} {name} AS\n{definition.select}"
         with _reading():
@@ -149,6 +161,7 @@ class Reader:
 
     def register(self, name: str, table: pa.Table) -> None:
         """Keep `table` as the table `name`."""
+        self._promised.pop(name, None)
         with _reading():
             self._connection.register(f"registered_{name}", table)
             self._connection.execute(
@@ -158,11 +171,13 @@ class Reader:
 
     def arrow(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:
         """The result of one query as an Arrow table."""
+        self._fulfil_for(sql)
         with _reading():
             return self._connection.sql(sql, params=parameters or None).to_arrow_table()
 
     def rows(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Row]:
         """The rows of one query by column name: for answers, not for spans by the million."""
+        self._fulfil_for(sql)
         with _reading():
             cursor = self._connection.execute(sql, parameters if parameters else None)
             names = [column[0] for column in cursor.description or ()]
@@ -170,6 +185,7 @@ class Reader:
 
     def value(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Any:
         """The first column of the first row; None where there is none."""
+        self._fulfil_for(sql)
         with _reading():
             cursor = self._connection.execute(sql, parameters if parameters else None)
             rows = cursor.fetchall()
@@ -189,6 +205,10 @@ class Reader:
         self._connection.close()
         if self._snapshot is not None:
             discard_snapshot(self._snapshot)
+
+    def _fulfil_for(self, sql: str) -> None:
+        if self._promised:
+            self.fulfil(_TABLE_NAME.findall(sql))
 
     def __enter__(self) -> Self:
         return self

@@ -1,12 +1,13 @@
 """Rebuild what happened: from the stored rows to workflow instances, steps, calls and ghosts.
 
-The order of the stages is the order of the view files; three of them are computed on whole columns
-here, because they follow pointers.
+Every stage is derived when something first reads from it. Some are computed on whole columns here,
+because they follow pointers.
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import fields
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -24,13 +25,23 @@ from tracejury.workflow.faults import Fault
 from tracejury.workflow.forest import build_forest
 from tracejury.workflow.span_fields import span_fields
 
-# Which computed stage comes right before which view.
-_BEFORE: Final = {
-    "sampled_trace": "forest",
-    "span_field": "fields",
-    "trace_instance": "components",
-    "self_time": "paths",
-}
+
+def prepare(
+    reader: Reader,
+    config: Config,
+    *,
+    injected: tuple[Fault, ...] = (),
+    baseline: Baseline | None = None,
+) -> None:
+    """Have every view and table of `reader`'s store derived when it is first read from.
+
+    `injected` are the faults of the run, `baseline` what a clean run taught.
+    """
+    _register_inputs(reader, config, injected, baseline or Baseline.empty())
+    for name in definitions():
+        reader.promise(name, partial(reader.derive, name))
+    for name, compute in _COMPUTED.items():
+        reader.promise(name, partial(compute, reader))
 
 
 def rebuild(
@@ -41,27 +52,10 @@ def rebuild(
     baseline: Baseline | None = None,
     wanted: Collection[str] | None = None,
 ) -> None:
-    """Derive every view and table of `reader`'s store, and what failed last in each instance.
-
-    Only the views in `wanted`, and nothing else, where it is given.
-
-    `injected` are the faults of the run, `baseline` what a clean run taught.
-    """
-    _register_inputs(reader, config, injected, baseline or Baseline.empty())
-    stages = {
-        "forest": _forest,
-        "fields": _fields,
-        "components": register_components,
-        "paths": _paths,
-    }
-    for name in definitions():
-        if wanted is not None and name not in wanted:
-            continue
-        if name in _BEFORE:
-            stages[_BEFORE[name]](reader)
-        reader.derive(name)
-    if wanted is None:
-        find_terminal_errors(reader)
+    """Derive every view and table at once; only those in `wanted` where it is given."""
+    prepare(reader, config, injected=injected, baseline=baseline)
+    everything = (*definitions(), *_COMPUTED)
+    reader.fulfil([name for name in everything if wanted is None or name in wanted])
 
 
 def _register_inputs(
@@ -228,3 +222,14 @@ def _holders(positions: Ints, numbers: Ints) -> Ints:
     if not len(numbers):
         return positions
     return np.where(positions >= 0, numbers[np.maximum(positions, 0)], positions)
+
+
+# Tables that are computed on whole columns; a computation may give several.
+_COMPUTED: Final[dict[str, Callable[[Reader], None]]] = {
+    "forest": _forest,
+    "found_field": _fields,
+    "trace_component": register_components,
+    "layout": _paths,
+    "critical": _paths,
+    "terminal_error": find_terminal_errors,
+}
