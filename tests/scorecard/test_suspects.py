@@ -82,6 +82,7 @@ def judged(
     pages: range = range(1, TRACES + 1),
     last: int = LAST,
     bounds: Bounds = DEFAULT,
+    is_shuffled: bool = False,
 ) -> Ranking:
     """The ranking of the window in which `fault` changes every page, and `always` every other.
 
@@ -91,6 +92,8 @@ def judged(
     for trace in pages:
         is_hit = FIRST <= trace <= last or trace in also
         records += (fault if is_hit else always)(page(trace), trace)
+    if is_shuffled:
+        Random(0).shuffle(records)
     window = [START_NS + round(trace * EVERY_MS * 1e6) for trace in (FIRST, last + 0.5)]
     with stored(records) as reader:
         rebuild(reader, Config(), wanted=needed_for(*VIEWS))
@@ -229,6 +232,11 @@ def test_a_choice_of_calls_is_no_change_of_who_is_called() -> None:
     assert ranking.stands_out
     assert ranking.suspects[0].service == "web"
     assert "api" not in {suspect.service for suspect in ranking.suspects}
+
+
+@pytest.mark.parametrize("fault", [api_says_something_else, api_loses_what_it_began])
+def test_the_order_of_arrival_changes_nothing(fault: Fault) -> None:
+    assert judged(fault, is_shuffled=True) == judged(fault)
 
 
 def test_nothing_stands_out_where_nothing_happened() -> None:

@@ -125,7 +125,7 @@ _SHOWN: Final = """
     ),
     -- What never arrived is told of the trace's first span: it happened somewhere below it.
     first AS (
-        SELECT trace_no, arg_min(span_no, (start_ns, span_no)) AS span_no
+        SELECT trace_no, arg_min(span_no, (start_ns, span_id)) AS span_no
         FROM node
         WHERE start_ns IS NOT NULL
         GROUP BY trace_no
