@@ -183,7 +183,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("sql --store run.duckdb DROP", ["not SQL"]),
         ("sql --store absent.duckdb SELECT", ["absent.duckdb"]),
         ("diagnose --store run.duckdb", ["No fault window"]),
-        ("explain OBS-99", ["OBS-99", "Choose one of"]),
+        ("explain OBS-99", ["OBS-99", "Did you mean OBS-09"]),
+        ("explain nothing", ["nothing", "Choose one of"]),
+        ("explain q-01", ["Q-01", "This version lacks the check"]),
         ("faults check bad-faults.json", ["fault 1"]),
         ("faults check absent.json", ["absent.json"]),
         ("faults", ["ACTION"]),
@@ -364,6 +366,17 @@ def test_an_audit_is_told_by_its_status(folder: Path) -> None:
     assert status("run.jsonl", "--fail-on", "partial") == 1
     assert status("run.jsonl", "--fail-on", "fail") == 0
     assert status("run.jsonl", "--fail-on", "fail", "--min-completeness", "1") == 0
+
+
+def test_a_fault_outside_of_the_telemetry_is_named(folder: Path, tmp_path: Path) -> None:
+    fault = {"id": "old", "kind": "kill", "target": "shop", "start": 1, "end": 2}
+    path = tmp_path / "faults.json"
+    path.write_text(json.dumps({"faults": [fault]}))
+    for command in ("audit", "diagnose"):
+        ran = called(folder, command, "run.jsonl", "--faults", str(path))
+        assert "fault old lies outside the telemetry" in ran.stderr
+        ran = called(folder, command, "run.jsonl", "--faults", "faults.json")
+        assert "lies outside" not in ran.stderr
 
 
 def test_a_run_below_the_threshold_says_so(folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The command line: parse, call, print. What is heavy is imported by the command that needs it."""
 
 import argparse
+import difflib
 import io
 import os
 import sys
@@ -475,7 +476,17 @@ def _judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]
     reader = _open(options, config)
     inputs = tuple(str(path) for path in options.files) or (str(config.store),)
     judged = audit(reader, config, injected=injected, baseline=baseline, inputs=inputs)
+    _warn_of_outside(reader, injected)
     return judged, reader
+
+
+def _warn_of_outside(reader: "Reader", injected: "tuple[Fault, ...]") -> None:
+    from tracejury.scorecard.fault_results import outside_of_run
+    from tracejury.telemetry.safe_text import safe_text
+
+    for name in outside_of_run(reader, injected):
+        said = f"The window of fault {name} lies outside the telemetry; check its start and end."
+        print(safe_text(f"tracejury: {said}"), file=sys.stderr)
 
 
 def _audit(options: argparse.Namespace) -> int:
@@ -577,21 +588,32 @@ def _diagnose(options: argparse.Namespace) -> int:
     with _open(options, config) as reader:
         wanted = needed_for(*VIEWS)
         rebuild(reader, config, injected=injected, baseline=_learn(config), wanted=wanted)
+        _warn_of_outside(reader, injected)
         _write(render_diagnosis(fault_results(reader, injected), options.format), None)
     return DONE
 
 
 def _explain(options: argparse.Namespace) -> int:
+    from tracejury.checks.catalogue import CATALOGUE
     from tracejury.checks.explanation import all_explanations
     from tracejury.report.explain import render_explanations
     from tracejury.report.terminal import Terminal
 
     known = all_explanations()
-    chosen = [e for e in known if options.id is None or e.id.lower() == options.id.lower()]
+    wanted = options.id
+    chosen = [e for e in known if wanted is None or e.id.lower() == wanted.lower()]
     if not chosen:
+        lacking = {entry.id.lower(): entry for entry in CATALOGUE}.get(wanted.lower())
+        if lacking is not None:
+            raise UsageError(
+                f"{lacking.id} asks: {lacking.title}. This version lacks the check.",
+                next_step="It counts as not observed.",
+            )
+        ids = [e.id for e in known]
+        near = difflib.get_close_matches(wanted.upper(), ids, n=1, cutoff=0.7)
         raise UsageError(
-            f"There is no check {options.id!r}.",
-            next_step=f"Choose one of {', '.join(e.id for e in known)}.",
+            f"There is no check {wanted!r}.",
+            next_step=f"Did you mean {near[0]}?" if near else f"Choose one of {', '.join(ids)}.",
         )
     terminal = Terminal.of(sys.stdout, os.environ)
     _write(render_explanations(chosen, options.format, terminal=terminal), None)

@@ -41,3 +41,10 @@ def test_what_was_not_observed_names_what_would_show_it(reason: str, command: st
 def test_a_store_is_named_so_that_a_shell_takes_it_as_one_word() -> None:
     audit = replace(EXAMPLE, inputs=("a run; rm -rf x\x1b.duckdb",))
     assert "tracejury tui --store 'a run; rm -rf x\\x1b.duckdb'" in commands(audit)
+
+
+def test_files_are_named_as_they_were_given() -> None:
+    audit = replace(EXAMPLE, inputs=("my traces.jsonl", "logs.jsonl.gz"))
+    assert "tracejury tui 'my traces.jsonl' logs.jsonl.gz" in commands(audit)
+    audit = replace(EXAMPLE, inputs=tuple(f"{number}.jsonl" for number in range(9)))
+    assert "tracejury tui ..." in commands(audit)

@@ -34,10 +34,17 @@ def verdict_sentence(audit: Audit) -> str:
         return "There is no telemetry to judge: nothing passed and nothing failed."
     if audit.verdict == "PASS":
         return "Every CRITICAL and every HIGH criterion passes."
-    return " ".join(
+    said = [
         f"{tier.name}: {outcomes_counted(audit.criteria, tier)}."
         for tier in (Severity.CRITICAL, Severity.HIGH)
-    )
+    ]
+    if any(check.reason == "unsettled" for check in audit.checks):
+        said.append("Spans may still arrive: nothing passes before the run has settled.")
+    missing = sum(check.reason == "not-implemented" for check in audit.checks)
+    if missing:
+        known = len(audit.checks)
+        said.append(f"This version lacks {missing} of {known} checks, so PASS is out of reach.")
+    return " ".join(said)
 
 
 def trust_parts(trust: Trust) -> tuple[str, ...]:

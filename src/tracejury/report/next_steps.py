@@ -1,11 +1,14 @@
 """What to do after an audit: commands that would change the verdict or show its evidence."""
 
 import shlex
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tracejury.report.tally import failing, undecided
 from tracejury.scorecard.result import Audit
 from tracejury.telemetry.safe_text import safe_text
+
+# More files than this would hide the command.
+_NAMED: Final = 4
 
 
 class Step(NamedTuple):
@@ -31,7 +34,7 @@ def _evidence(audit: Audit) -> list[Step]:
     if failed:
         steps.append(Step(f"tracejury explain {failed[0].id}", "what it looks for, and the fix"))
     steps.append(
-        Step(f"tracejury tui{_store(audit)}", "every finding, down to its spans and log records")
+        Step(f"tracejury tui{_inputs(audit)}", "every finding, down to its spans and log records")
     )
     steps.append(Step("tracejury audit ... --format markdown", "the whole report (also json, csv)"))
     return steps
@@ -59,7 +62,10 @@ def _more_evidence(audit: Audit) -> list[Step]:
     return [Step(command, gives) for applies, command, gives in wanted if applies]
 
 
-def _store(audit: Audit) -> str:
-    """Name the store that was judged; files were judged without one."""
+def _inputs(audit: Audit) -> str:
+    """Name what was judged, as the command line takes it."""
     stores = [name for name in audit.inputs if name.endswith(".duckdb")]
-    return f" --store {shlex.quote(safe_text(stores[0]))}" if stores else ""
+    names = [shlex.quote(safe_text(name)) for name in stores or audit.inputs]
+    if stores:
+        return f" --store {names[0]}"
+    return f" {' '.join(names)}" if 0 < len(names) <= _NAMED else " ..."

@@ -10,13 +10,25 @@ from tracejury.store.reader import Reader
 from tracejury.workflow.faults import Fault
 
 # The views that this reads, at any remove.
-VIEWS: Final = (*suspects.VIEWS, "alert")
+VIEWS: Final = (*suspects.VIEWS, "alert", "run_time")
 
 
 def fault_results(reader: Reader, injected: tuple[Fault, ...]) -> tuple[FaultResult, ...]:
     """One result a fault, in the order of the fault file."""
     rankings = rank(reader, [(fault.start_ns, fault.end_ns) for fault in injected])
     return tuple(map(partial(_result, reader), injected, rankings))
+
+
+def outside_of_run(reader: Reader, injected: tuple[Fault, ...]) -> tuple[str, ...]:
+    """The ids of the faults whose whole window lies where nothing was heard of the run."""
+    [time] = reader.rows("FROM run_time") or [{"from_ns": None, "until_ns": None}]
+    if time["from_ns"] is None:
+        return ()
+    return tuple(
+        fault.id
+        for fault in injected
+        if fault.end_ns < time["from_ns"] or fault.start_ns > time["until_ns"]
+    )
 
 
 def _result(reader: Reader, fault: Fault, ranking: Ranking) -> FaultResult:

@@ -8,8 +8,9 @@ a browser are left out.
 Why: What is not in the inventory is not tested. We cannot judge a list that we made ourselves, so
 without a declaration the inventory that was learnt is shown and nothing is decided.
 
-Fix: Write the learnt inventory to tracejury.toml (`tracejury inventory --emit`), and correct it.
-For a lost entry point, instrument what starts the work: the server, the consumer, the timer.
+Fix: Declare each workflow in tracejury.toml, by the name under which it is listed here:
+`[workflow."POST /orders"]`, with `steps = ["reserve stock", "payment: POST /charge"]` in any order,
+`optional = [...]` for steps that may be left out, and `expected_seconds`.
 
 Source: the audit's first task; Instrumentation Score SPA-004 (root spans are not CLIENT).
 """
