@@ -105,7 +105,7 @@ _JOBS: Final = """
         WHERE regexp_matches(attribute.key, $failed_key)
     ),
     counted AS (
-        SELECT instance_no, arg_max(try_cast(value AS BIGINT), time_ns) AS failed
+        SELECT instance_no, arg_max(try_cast(value AS BIGINT), (time_ns, value)) AS failed
         FROM said
         WHERE try_cast(value AS BIGINT) IS NOT NULL
         GROUP BY instance_no

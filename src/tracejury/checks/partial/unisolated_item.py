@@ -81,7 +81,7 @@ _LOOPS: Final = """
             -- Which row of failures it belongs to.
             sum(CASE WHEN failed THEN 0 ELSE 1 END) OVER loop AS row_no
         FROM ended
-        WINDOW loop AS (PARTITION BY loop_no ORDER BY first_ns, span_no)
+        WINDOW loop AS (PARTITION BY loop_no ORDER BY first_ns, item)
     ),
     alone AS (
         SELECT *

@@ -25,9 +25,9 @@ SELECT
             THEN array_to_string(list_sort(list_distinct(json_extract_string(value, '$[*]'))), ',')
             ELSE value
         END,
-        rank
+        (rank, value)
     ) AS item,
-    arg_min(key, rank) AS key
+    arg_min(key, (rank, value)) AS key
 FROM carried
 WHERE value <> ''
 GROUP BY span_no, log_no

@@ -11,7 +11,7 @@ WITH child AS (
         orphan.trace_no,
         orphan.missing_parent AS span_id,
         node.service, node.name, node.kind,
-        mode(node.service) FILTER (orphan.side = 'local')
+        mode(node.service ORDER BY node.service) FILTER (orphan.side = 'local')
             OVER (PARTITION BY orphan.trace_no, orphan.missing_parent) AS local_service
     FROM orphan
     JOIN node USING (span_no)

@@ -17,8 +17,8 @@ WITH by_child AS (
     SELECT
         orphan.trace_no,
         orphan.missing_parent AS span_id,
-        mode(node.service) FILTER (orphan.side = 'local') AS local_service,
-        mode(node.instance_id) FILTER (orphan.side = 'local') AS instance_id,
+        mode(node.service ORDER BY node.service) FILTER (orphan.side = 'local') AS local_service,
+        mode(node.instance_id ORDER BY node.instance_id) FILTER (orphan.side = 'local') AS instance_id,
         CASE
             WHEN bool_or(orphan.side = 'local') THEN 'local'
             WHEN bool_or(orphan.side = 'remote') THEN 'remote'
@@ -46,8 +46,8 @@ by_log AS (
     SELECT
         trace.trace_no,
         log.span_id,
-        mode(resource.service) AS service,
-        mode(resource.instance_id) AS instance_id,
+        mode(resource.service ORDER BY resource.service) AS service,
+        mode(resource.instance_id ORDER BY resource.instance_id) AS instance_id,
         count(*) AS logs,
         min(nullif(greatest(log.time_ns, log.observed_ns), 0))::BIGINT AS first_ns,
         max(nullif(greatest(log.time_ns, log.observed_ns), 0))::BIGINT AS last_ns,

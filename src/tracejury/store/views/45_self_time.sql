@@ -36,7 +36,7 @@ summed AS (
         span_no,
         coalesce(sum(start_ns - reached_ns) FILTER (start_ns > reached_ns), 0) AS inner_ns,
         coalesce(max(start_ns - reached_ns) FILTER (start_ns > reached_ns), 0) AS largest_ns,
-        arg_max(reached_ns, start_ns - reached_ns) FILTER (start_ns > reached_ns) AS gap_start_ns,
+        arg_max(reached_ns, (start_ns - reached_ns, reached_ns)) FILTER (start_ns > reached_ns) AS gap_start_ns,
         max(end_ns) AS covered_ns,
         any_value(last_ns) - max(end_ns) AS rest_ns,
         count(*) AS children

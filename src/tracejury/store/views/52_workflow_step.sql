@@ -40,7 +40,7 @@ ghosts AS (
 ),
 -- A ghost is counted once, at the place where its step is seen most.
 main_place AS (
-    SELECT step.workflow, node.service, node.name, node.kind, mode(step.place) AS place
+    SELECT step.workflow, node.service, node.name, node.kind, mode(step.place ORDER BY step.place) AS place
     FROM step_of AS step
     JOIN node USING (span_no)
     GROUP BY ALL

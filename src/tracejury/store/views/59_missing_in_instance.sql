@@ -28,8 +28,8 @@ counted AS (
         count(*) FILTER (is_ghost) AS ghosts,
         count(*) FILTER (is_killed) AS killed,
         count(*) FILTER (NOT is_ghost) AS halves,
-        coalesce(mode(cause) FILTER (is_ghost), any_value(cause)) AS cause,
-        coalesce(mode(evidence) FILTER (is_ghost), any_value(evidence)) AS evidence
+        coalesce(mode(cause ORDER BY cause) FILTER (is_ghost), min(cause)) AS cause,
+        coalesce(mode(evidence ORDER BY evidence) FILTER (is_ghost), min(evidence)) AS evidence
     FROM sign
     GROUP BY instance_no, service, name, kind
 ),

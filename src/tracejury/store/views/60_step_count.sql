@@ -87,8 +87,8 @@ lost AS (
         coalesce(sum(missing.killed) FILTER (missing.name = ''), 0) AS unnamed_killed,
         sum(missing.deficit) AS deficit,
         coalesce(sum(missing.deficit) FILTER (steady.instance_no IS NOT NULL), 0) AS exact,
-        mode(missing.cause) FILTER (missing.cause <> '') AS cause,
-        mode(missing.evidence) FILTER (missing.cause <> '') AS evidence
+        mode(missing.cause ORDER BY missing.cause) FILTER (missing.cause <> '') AS cause,
+        mode(missing.evidence ORDER BY missing.evidence) FILTER (missing.cause <> '') AS evidence
     FROM missing_in_instance AS missing
     LEFT JOIN steady USING (instance_no, service, name, kind)
     GROUP BY missing.service, missing.name, missing.kind

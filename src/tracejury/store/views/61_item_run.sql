@@ -56,7 +56,7 @@ islands AS (
         *,
         sum(CASE WHEN missing_parent IS NOT NULL AND lag_is_fragment THEN 0 ELSE 1 END) OVER (
             PARTITION BY instance_no, item
-            ORDER BY start_ns, span_no
+            ORDER BY start_ns, span_id
         ) AS island
     FROM (
         SELECT
@@ -64,7 +64,7 @@ islands AS (
             coalesce(
                 lag(missing_parent IS NOT NULL) OVER (
                     PARTITION BY instance_no, item
-                    ORDER BY start_ns, span_no
+                    ORDER BY start_ns, span_id
                 ),
                 false
             ) AS lag_is_fragment
@@ -73,12 +73,13 @@ islands AS (
 ),
 whole AS (
     SELECT
-        arg_min(span_no, start_ns) AS span_no,
+        arg_min(span_no, (start_ns, span_id)) AS span_no,
+        arg_min(span_id, (start_ns, span_id)) AS span_id,
         instance_no,
         item,
-        arg_min(parent_no, start_ns) AS loop_no,
-        arg_min(service, start_ns) AS service,
-        arg_min(name, start_ns) AS name,
+        arg_min(parent_no, (start_ns, span_id)) AS loop_no,
+        arg_min(service, (start_ns, span_id)) AS service,
+        arg_min(name, (start_ns, span_id)) AS name,
         min(start_ns) AS start_ns,
         max(end_ns) AS end_ns,
         list(span_no) AS span_nos,
@@ -94,14 +95,14 @@ known_step AS (
 failure AS (
     SELECT
         whole.span_no,
-        any_value(error.error_type) AS error_type,
-        any_value(error.message) AS message
+        min(error.error_type) AS error_type,
+        min(error.message) AS message
     FROM (SELECT span_no, unnest(span_nos) AS part_no FROM whole) AS whole
     JOIN span_error AS error ON error.span_no = whole.part_no
     GROUP BY whole.span_no
 ),
 stated AS (
-    SELECT whole.span_no, arg_max(state.state, state.time_ns) AS state
+    SELECT whole.span_no, arg_max(state.state, (state.time_ns, state.state)) AS state
     FROM whole
     JOIN state_record AS state
         ON state.instance_no = whole.instance_no
@@ -117,11 +118,11 @@ SELECT
     whole.item,
     row_number() OVER (
         PARTITION BY whole.instance_no, whole.item
-        ORDER BY whole.start_ns, whole.span_no
+        ORDER BY whole.start_ns, whole.span_id
     ) AS number,
     whole.loop_no,
     CASE WHEN whole.loop_no IS NOT NULL THEN
-        row_number() OVER (PARTITION BY whole.loop_no ORDER BY whole.start_ns, whole.span_no)
+        row_number() OVER (PARTITION BY whole.loop_no ORDER BY whole.start_ns, whole.span_id)
     END AS place,
     whole.service,
     whole.name,

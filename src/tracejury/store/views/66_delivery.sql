@@ -24,6 +24,7 @@ WITH linked AS (
 processed AS (
     SELECT
         node.span_no,
+        node.span_id,
         instance.instance_no,
         coalesce(
             CASE WHEN parent.kind IN ('PRODUCER', 'CLIENT') THEN parent.span_no END,
@@ -59,4 +60,4 @@ SELECT
     CASE WHEN creation_no IS NULL THEN 1 ELSE row_number() OVER sent END AS number,
     says_again OR (creation_no IS NOT NULL AND row_number() OVER sent > 1) AS is_again
 FROM processed
-WINDOW sent AS (PARTITION BY creation_no, consumer_group, service ORDER BY start_ns, span_no)
+WINDOW sent AS (PARTITION BY creation_no, consumer_group, service ORDER BY start_ns, span_id)

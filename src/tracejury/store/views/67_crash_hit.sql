@@ -29,7 +29,7 @@ WITH signed AS (
 )
 SELECT
     instance_no,
-    mode(service) AS service,
+    min(service) AS service,
     max(crashed_ns)::BIGINT AS crashed_ns
 FROM signed
 -- Killed spans tell the time of it better than the fault file does.

@@ -14,7 +14,7 @@ WITH taken AS (
         AND coalesce(field.messaging_operation NOT IN ('receive', 'poll'), true)
 ),
 said AS (
-    SELECT instance_no, arg_max(state, (time_ns, is_final)) AS state
+    SELECT instance_no, arg_max(state, (time_ns, is_final, state)) AS state
     FROM state_record
     WHERE level = 'job'
     GROUP BY instance_no

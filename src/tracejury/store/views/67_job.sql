@@ -11,7 +11,7 @@
 WITH said AS (
     SELECT
         instance_no,
-        arg_max(state, (time_ns, is_final)) AS state,
+        arg_max(state, (time_ns, is_final, state)) AS state,
         arg_max(is_final, (time_ns, is_final)) AS is_final
     FROM state_record
     WHERE level = 'job'
