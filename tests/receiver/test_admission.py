@@ -8,6 +8,10 @@ import pytest
 from tracejury.receiver.admission import Admission, Hold, OverloadError
 
 
+async def _body() -> bytes:
+    return b""
+
+
 class Crowd:
     """Requests that are held, some of which only arrive."""
 
@@ -27,7 +31,7 @@ class Crowd:
     async def wait(self, size: int = 0) -> Hold:
         hold = self.held.enter_context(self.admission.admit())
         hold.grow(size)
-        await hold.arrived(asyncio.sleep(0, b""))
+        await hold.arrived(_body())
         return hold
 
     async def turned_away(self) -> list[bool]:
