@@ -25,7 +25,7 @@ def test_every_outcome_and_verdict_has_a_word_and_its_own_mark() -> None:
 
 
 def test_an_unknown_reason_stands_for_itself() -> None:
-    assert reason_sentence("no-exposure") == "nothing happened that could have broken it"
+    assert reason_sentence("no-exposure") == "nothing was seen that puts it to the test"
     assert reason_sentence("moon-phase") == "moon phase"
     assert reason_sentence("") == "no reason was recorded"
 

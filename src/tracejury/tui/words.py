@@ -44,7 +44,7 @@ TASKS: Final = {
 }
 
 REASONS: Final = {
-    "no-exposure": "nothing happened that could have broken it",
+    "no-exposure": "nothing was seen that puts it to the test",
     "sampled": "the traces were sampled, so what is absent proves nothing",
     "dropped": "telemetry was dropped on the way",
     "unsettled": "spans may still arrive",
