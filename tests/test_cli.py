@@ -170,6 +170,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("audit run.jsonl --sampel none", ["--sampel"]),
         ("audit run.jsonl --output absent/report.txt", ["absent/report.txt", "cannot be written"]),
         ("import absent.jsonl --store new.duckdb", ["absent.jsonl"]),
+        ("import . --store new.duckdb", ["is a folder", "Name the files"]),
         ("import run.jsonl", ["No store is named"]),
         ("import run.jsonl --store .", ["folder"]),
         ("import run.jsonl --store notes.txt", ["notes.txt", "not a DuckDB file"]),

@@ -368,6 +368,8 @@ def _import(options: argparse.Namespace) -> int:
     from tracejury.store.writer import Store
 
     missing = next((file for file in options.files if not file.is_file()), None)
+    if missing is not None and missing.is_dir():
+        raise InputError(f"{missing} is a folder.", next_step=f"Name the files: {missing}/*.")
     if missing is not None:
         raise InputError(f"There is no file {missing}.", next_step="Nothing was loaded.")
     config = _config(options)
