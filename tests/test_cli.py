@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -341,21 +341,24 @@ sys.exit(main(sys.argv[1:]))
 def test_an_audit_that_is_interrupted_ends_at_once(folder: Path) -> None:
     sample = Path(__file__).parents[1] / "sample-traces" / "worker-kill"
     files = sorted(map(str, sample.glob("*.jsonl.gz")))
-    for seconds in (1.0, 1.6, 2.2):
-        process = subprocess.Popen(
+    for seconds in (0.4, 0.9, 1.4):
+        with subprocess.Popen(
             [sys.executable, "-c", _INTERRUPTIBLE, "audit", *files],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(timeout=seconds)
-        process.send_signal(signal.SIGINT)
-        said, errors = process.communicate(timeout=20)
+        ) as process:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=seconds)
+            if process.poll() is not None:
+                break  # a fast machine is done by then
+            process.send_signal(signal.SIGINT)
+            said, errors = process.communicate(timeout=20)
         assert (process.returncode, said) == (130, "")
         assert errors.endswith("tracejury: interrupted.\n")
         assert "Traceback" not in errors
+    assert seconds > 0.4, "it was never interrupted"
 
 
 def test_an_audit_is_told_by_its_status(folder: Path) -> None:

@@ -55,6 +55,8 @@ _RETRIED: Final = """
             ON earlier.instance_no = again.instance_no
             AND earlier.item = again.item
             AND earlier.number < again.number
+            -- Two steps of an item whose own span does not name it are no two runs.
+            AND (earlier.service, earlier.name) = (again.service, again.name)
         -- What is left of one lost run looks like a second one.
         WHERE failure.failed AND NOT again.is_fragment AND NOT earlier.is_fragment
         GROUP BY failure.instance_no
