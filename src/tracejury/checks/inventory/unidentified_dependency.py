@@ -75,7 +75,9 @@ def judge(evidence: Evidence) -> Judgement:
         )
         for row in rows
     )
-    return Judgement(units, note=_classes(evidence, rows))
+    # A call that is known to be missing may have had a target that no other names.
+    lacks = evidence.rows("SELECT count(*) > 0 AS some FROM ghost")[0]["some"]
+    return Judgement(units, note=_classes(evidence, rows), reason="dropped" if lacks else "")
 
 
 def _finding(row: Row) -> tuple[Finding, ...]:
