@@ -242,6 +242,16 @@ def last(span: Json, seconds: float) -> None:
     span["endTimeUnixNano"] = str(int(span["startTimeUnixNano"]) + int(seconds * 1e9))
 
 
+def let_the_provider_stay_away(run: Recording) -> None:
+    """Every call of an item to it is given up, before the fault and after it."""
+    port = attribute(provider_calls(run)[0], "server.port")
+    for span in calls(run, "worker", "POST"):
+        if attribute(span, "server.port") == port:
+            without(span, "http.response.status_code")
+            set_attribute(span, "error.type", "ReadTimeout")
+            span["status"] = {"code": 2}
+
+
 def wait_for_the_provider_whatever_it_takes(run: Recording) -> None:
     for span in provider_calls(run):
         last(span, 6)
@@ -503,6 +513,7 @@ FLIPS: Final = (
     Flip("PAR-01", "bad-item", "pass", end_the_batch_with_the_bad_item, "fail"),
     Flip("PAR-02", "bad-item", "pass", say_nothing_of_the_item, "fail"),
     Flip("PAR-03", "bad-item", "pass", call_the_job_completed, "fail"),
+    Flip("PAR-04", "provider-hang", "not-observed no-exposure", let_the_provider_stay_away, "fail"),
     Flip("RET-02", "provider-hang", "pass", try_again_and_again, "fail"),
     Flip("RET-03", "provider-hang", "pass", try_again_and_again, "fail"),
     Flip("ST-03", "bad-item", "pass", call_the_job_completed, "fail"),

@@ -144,6 +144,35 @@ def _forest(reader: Reader) -> None:
     )
 
 
+def _item_parts(reader: Reader) -> None:
+    """Which item run a span is part of: its own, or that of the nearest span above it."""
+    table = reader.arrow("""
+        SELECT
+            forest.span_no,
+            coalesce(forest.parent_no, -1) AS parent_no,
+            item_run.span_no IS NOT NULL AS is_run
+        FROM forest
+        LEFT JOIN item_run USING (span_no)
+        WHERE forest.top_no IN (
+            SELECT tree.top_no
+            FROM item_run
+            JOIN forest AS tree USING (span_no)
+        )
+        ORDER BY forest.span_no
+    """)
+    span_no = table["span_no"].to_numpy()
+    is_run = table["is_run"].to_numpy(zero_copy_only=False)
+    parent = _positions(table["parent_no"].to_numpy(), span_no)
+    nearest = np.where(is_run | (parent < 0), np.arange(len(parent)), parent)
+    while not np.array_equal(further := nearest[nearest], nearest):
+        nearest = further
+    is_part = is_run[nearest]
+    reader.register(
+        "item_part",
+        pa.table({"span_no": span_no[is_part], "run_no": span_no[nearest][is_part]}),
+    )
+
+
 def _fields(reader: Reader) -> None:
     reader.register("found_field", span_fields(reader))
 
@@ -227,6 +256,7 @@ def _holders(positions: Ints, numbers: Ints) -> Ints:
 # Tables that are computed on whole columns; a computation may give several.
 _COMPUTED: Final[dict[str, Callable[[Reader], None]]] = {
     "forest": _forest,
+    "item_part": _item_parts,
     "found_field": _fields,
     "trace_component": register_components,
     "layout": _paths,
