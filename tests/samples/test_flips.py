@@ -436,6 +436,69 @@ def flipped(span_id: str) -> str:
     return f"{int(span_id, 16) ^ 1 << 40:016x}"
 
 
+def lose_a_message(run: Recording) -> None:
+    """The last export is never worked on, and its worker is heard of for long afterwards."""
+    taken = max(
+        (span for span in run.spans("worker") if span["name"] == "run/export_project"),
+        key=lambda span: int(span["startTimeUnixNano"]),
+    )
+    job, gone = attribute(taken, "job.id"), below(run, taken["spanId"])
+    run.keep(lambda service, span: span["spanId"] not in gone)
+    for group in run.logs["resourceLogs"]:
+        if attribute(group["resource"], "service.name") != "web":
+            for scope in group["scopeLogs"]:
+                scope["logRecords"] = [
+                    record for record in scope["logRecords"] if attribute(record, "job.id") != job
+                ]
+    latest = max(run.spans("worker"), key=lambda span: int(span["startTimeUnixNano"]))
+    for key in ("startTimeUnixNano", "endTimeUnixNano"):
+        latest[key] = str(int(latest[key]) + 400_000_000_000)
+
+
+def go_on_with_what_comes_again(run: Recording) -> None:
+    """Another process has the message that came again, from before until after."""
+    late = again(run)
+    around = {**late, "spanId": flipped(late["spanId"])}
+    set_attribute(around, "celery.delivery_info", "{'redelivered': False}")
+    around["startTimeUnixNano"] = str(int(late["startTimeUnixNano"]) - 500_000_000)
+    around["endTimeUnixNano"] = str(int(late["startTimeUnixNano"]) + 5_000_000_000)
+    other = next(
+        group
+        for group in run.traces["resourceSpans"]
+        if attribute(group["resource"], "service.name") == "worker"
+        and not any(late in scope["spans"] for scope in group["scopeSpans"])
+        and attribute(group["resource"], "service.instance.id") != instance_of(run, late)
+    )
+    other["scopeSpans"][0]["spans"].append(around)
+
+
+def instance_of(run: Recording, span: Json) -> object:
+    return next(
+        attribute(group["resource"], "service.instance.id")
+        for group in run.traces["resourceSpans"]
+        if any(span in scope["spans"] for scope in group["scopeSpans"])
+    )
+
+
+def refuse_what_was_done(run: Recording) -> None:
+    """The provider refuses the image that it had made for the worker that was killed."""
+    inside = below(run, again(run)["spanId"])
+    kept = {span["spanId"] for span in run.spans()}
+    killed = {
+        str(attribute(span, "item.id"))
+        for span in run.spans("provider")
+        if span.get("parentSpanId") not in kept
+    }
+    for span in run.spans():
+        if (
+            span["spanId"] in inside
+            and span["name"] in ("POST", "POST /v1/images")
+            and attribute(span, "item.id") in killed
+        ):
+            without(span, "http.status_code", "http.response.status_code")
+            set_attribute(span, "http.response.status_code", "409")
+
+
 DECLARED: Final = (DeclaredWorkflow("POST /jobs"), DeclaredWorkflow("POST /exports"))
 
 
@@ -524,6 +587,9 @@ FLIPS: Final = (
     Flip("RSM-01", "worker-kill", "pass", never_deliver_again, "not-observed unsettled"),
     Flip("RSM-02", "worker-kill", "pass", work_on_a_completed_item_again, "fail"),
     Flip("Q-02", "worker-kill", "pass", never_deliver_again, "not-observed unsettled"),
+    Flip("Q-01", "clean", "not-observed no-exposure", lose_a_message, "fail"),
+    Flip("Q-03", "worker-kill", "pass", go_on_with_what_comes_again, "fail"),
+    Flip("Q-04", "worker-kill", "fail", refuse_what_was_done, "pass"),
     Flip("Q-09", "clean", "pass", begin_traces_in_the_queue, "fail"),
     Flip("ST-01", "provider-hang", "not-observed units", leave_a_job_in_processing, "fail"),
     Flip("OBS-01", "clean", "pass", lose_the_context_in_the_queue, "fail"),

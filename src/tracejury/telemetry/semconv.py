@@ -65,6 +65,7 @@ FIELD_KEYS: Final[dict[str, tuple[str, ...]]] = {
         "messaging.kafka.consumer_group",
         "messaging.eventhubs.consumer.group",
         "messaging.rocketmq.client_group",
+        "messaging.destination.subscription.name",
     ),
     "genai_operation": ("gen_ai.operation.name",),
     "genai_provider": ("gen_ai.provider.name", "gen_ai.system"),
