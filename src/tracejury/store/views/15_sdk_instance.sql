@@ -9,7 +9,7 @@
 --   dropped      BIGINT   spans that a processor dropped, by its own word; NULL where nothing was counted
 --   stored       BIGINT   distinct spans of it that are stored
 --   missing      BIGINT   spans that it started, ended and sampled, and that are not stored; NULL where the
---                         counts do not tell: spans came after the last one, the counting began anew, or
+--                         counts do not tell: the run went on after the last one, they began anew, or
 --                         spans were pruned
 WITH counted AS (
     SELECT
@@ -35,7 +35,9 @@ WITH counted AS (
 ),
 stored_span AS (
     SELECT
-        resource.service, resource.instance_id, count(*) AS stored,
+        resource.service, resource.instance_id,
+        -- A span that came in two versions makes up for none that did not come.
+        count(DISTINCT (span.trace_id, span.span_id)) AS stored,
         max(greatest(span.start_ns, span.end_ns)) AS last_ns
     FROM stored.span AS span
     JOIN resource USING (resource_id)
@@ -47,7 +49,8 @@ SELECT
     CASE
         WHEN counted.live IS NOT NULL
             AND counted.series = 1
-            AND coalesce(stored_span.last_ns <= counted.counted_ns, true)
+            -- What a process that was killed did after its last count is in no count.
+            AND coalesce(counted.counted_ns >= (SELECT max(last_ns) FROM stored_span), true)
             AND counted.started - counted.live >= coalesce(stored_span.stored, 0)
             -- Of which process what was pruned had been, nobody knows.
             AND NOT EXISTS (FROM stored.pruning WHERE pruning.spans > 0)
