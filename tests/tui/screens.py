@@ -7,6 +7,8 @@ from functools import cache
 
 from tests.report.example_audit import EXAMPLE
 from textual.pilot import Pilot
+from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
 
 from tracejury.config import Config
 from tracejury.receiver.announcement import announcement
@@ -82,6 +84,19 @@ class Person:
         while list(self.app.workers):
             await self.app.workers.wait_for_complete()
             await self.pilot.pause()
+        while not self._footed():
+            await self.pilot.pause(0.01)
+
+    def _footed(self) -> bool:
+        """The footer follows the keys in its own time: some refreshes later on a busy machine."""
+        screen = self.app.screen
+        bound = {
+            bound.binding.action for bound in screen.active_bindings.values() if bound.binding.show
+        }
+        return all(
+            {key.action for key in footer.query(FooterKey) if key.size.width} == bound
+            for footer in screen.query(Footer)
+        )
 
     def lines(self) -> list[str]:
         strips = self.app.screen._compositor.render_strips()
