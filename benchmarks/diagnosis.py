@@ -31,11 +31,11 @@ from pathlib import Path
 from typing import Final
 
 from tracejury.config import Config
-from tracejury.scorecard.suspects import VIEWS, Bounds, Ranking, judge
+from tracejury.scorecard.suspects import Bounds, Ranking, judge
 from tracejury.scorecard.suspicion.observed import Observed, observe
 from tracejury.scorecard.suspicion.segments import cut
-from tracejury.store.reader import Reader, needed_for
-from tracejury.workflow.rebuild import rebuild
+from tracejury.store.reader import Reader
+from tracejury.workflow.rebuild import prepare
 
 BOUNDS: Final = [
     Bounds(least, stands_out)
@@ -105,7 +105,7 @@ def days(options: argparse.Namespace, work: Path) -> Iterator[Day]:
         store = work / f"{system}-{date}.duckdb"
         said = _by_the_command(store, files, of_day)
         with Reader.open(store) as reader:
-            rebuild(reader, Config(), wanted=needed_for(*VIEWS))
+            prepare(reader, Config())
             observed = observe(reader)
         rankings = list(judge(observed, [case.window for case in of_day]))
         _require_the_same(said, rankings)

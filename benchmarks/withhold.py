@@ -13,10 +13,9 @@ from typing import Final
 
 from tracejury.config import Config
 from tracejury.receiver.inputs import open_inputs
-from tracejury.scorecard.completeness import VIEWS, completeness
-from tracejury.store.reader import needed_for
+from tracejury.scorecard.completeness import completeness
 from tracejury.workflow.baseline import Baseline
-from tracejury.workflow.rebuild import rebuild
+from tracejury.workflow.rebuild import prepare, rebuild
 
 KINDS: Final = ("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 
@@ -120,7 +119,7 @@ class Recorded:
     def measure(self, plan: Plan, baseline: Baseline) -> Measured:
         """Withhold by `plan`, and judge what is left."""
         self._withhold(plan)
-        rebuild(self._reader, self._config, baseline=baseline, wanted=needed_for(*VIEWS))
+        prepare(self._reader, self._config, baseline=baseline)
         score = completeness(self._reader, (), has_baseline=baseline.exists)
         ratios = {
             name: share.ratio for name, share in score.by_service.items() if share.ratio is not None

@@ -577,9 +577,8 @@ def _live(options: argparse.Namespace) -> int:
 
 def _diagnose(options: argparse.Namespace) -> int:
     from tracejury.report.diagnosis import render_diagnosis
-    from tracejury.scorecard.fault_results import VIEWS, fault_results
-    from tracejury.store.reader import needed_for
-    from tracejury.workflow.rebuild import rebuild
+    from tracejury.scorecard.fault_results import fault_results
+    from tracejury.workflow.rebuild import prepare
 
     config = _config(options)
     injected = _injected(config)
@@ -588,8 +587,7 @@ def _diagnose(options: argparse.Namespace) -> int:
             "No fault window is named.", next_step="Use --faults FILE, or [run] faults."
         )
     with _open(options, config) as reader:
-        wanted = needed_for(*VIEWS)
-        rebuild(reader, config, injected=injected, baseline=_learn(config), wanted=wanted)
+        prepare(reader, config, injected=injected, baseline=_learn(config))
         _warn_of_outside(reader, injected)
         _write(render_diagnosis(fault_results(reader, injected), options.format), None)
     return DONE

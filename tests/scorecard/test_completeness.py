@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 from tests.workflow.drawn import Span, learnt, stored
 
 from tracejury.config import Config
-from tracejury.scorecard.completeness import VIEWS, completeness
+from tracejury.scorecard.completeness import completeness
 from tracejury.scorecard.result import Completeness
-from tracejury.store.reader import needed_for
 from tracejury.workflow.baseline import Baseline
-from tracejury.workflow.rebuild import rebuild
+from tracejury.workflow.rebuild import prepare
 
 INSTANCES = 4
 
@@ -46,7 +45,7 @@ BASELINE = learnt(CLEAN)
 
 def judged(spans: Iterable[Span], *, baseline: Baseline = BASELINE) -> Completeness:
     with stored(list(spans)) as reader:
-        rebuild(reader, Config(), baseline=baseline, wanted=needed_for(*VIEWS))
+        prepare(reader, Config(), baseline=baseline)
         return completeness(reader, (), has_baseline=baseline.exists)
 
 

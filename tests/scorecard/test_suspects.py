@@ -8,10 +8,9 @@ import pytest
 from tests.workflow.drawn import LOCAL, START_NS, Log, Record, Span, Value, stored
 
 from tracejury.config import Config
-from tracejury.scorecard.suspects import VIEWS, Bounds, Ranking, judge
+from tracejury.scorecard.suspects import Bounds, Ranking, judge
 from tracejury.scorecard.suspicion.observed import observe
-from tracejury.store.reader import needed_for
-from tracejury.workflow.rebuild import rebuild
+from tracejury.workflow.rebuild import prepare
 
 TRACES = 300
 EVERY_MS = 2_000.0
@@ -96,7 +95,7 @@ def judged(
         Random(0).shuffle(records)
     window = [START_NS + round(trace * EVERY_MS * 1e6) for trace in (FIRST, last + 0.5)]
     with stored(records) as reader:
-        rebuild(reader, Config(), wanted=needed_for(*VIEWS))
+        prepare(reader, Config())
         (ranking,) = judge(observe(reader), [(window[0], window[1])], bounds)
     return ranking
 

@@ -26,19 +26,6 @@ _CRITERIA: Final = {
 }
 
 
-# What the score is computed from; `rebuild` derives what these build on.
-VIEWS: Final = (
-    "step_count",
-    "half_step",
-    "unanswered_call",
-    "likely_workflow",
-    "missing_in_instance",
-    "workflow_instance",
-    "trace_instance",
-    "orphan",
-    "node",
-)
-
 _UNANSWERED: Final = """
     SELECT
         call.caller, call.caller_name, call.caller_kind,

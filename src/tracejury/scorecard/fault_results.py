@@ -1,16 +1,11 @@
 """What happened around each injected fault: who failed, for how long, and who looks guilty."""
 
 from functools import partial
-from typing import Final
 
-from tracejury.scorecard import suspects
 from tracejury.scorecard.result import FaultResult
 from tracejury.scorecard.suspects import Ranking, rank
 from tracejury.store.reader import Reader
 from tracejury.workflow.faults import Fault
-
-# The views that this reads, at any remove.
-VIEWS: Final = (*suspects.VIEWS, "alert", "run_time")
 
 
 def fault_results(reader: Reader, injected: tuple[Fault, ...]) -> tuple[FaultResult, ...]:

@@ -24,18 +24,6 @@ from tracejury.scorecard.suspicion.slower import Times, UsualTimes, slower, time
 from tracejury.scorecard.suspicion.wording import sentence
 from tracejury.store.reader import Reader
 
-# The views that this reads, at any remove.
-VIEWS: Final = (
-    "node",
-    "trace_instance",
-    "workflow_instance",
-    "self_time",
-    "external_call",
-    "log_instance",
-    "span_error",
-    "ghost",
-)
-
 # Of so many slices one may be set aside: the others are the usual, whatever they are like.
 _ONE_IN: Final = 2
 

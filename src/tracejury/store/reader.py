@@ -65,19 +65,6 @@ def definitions() -> dict[str, Definition]:
     return found
 
 
-def needed_for(*names: str) -> frozenset[str]:
-    """The views that `names` are and build on, at any remove."""
-    known = definitions()
-    needed: set[str] = set()
-    todo = list(names)
-    while todo:
-        name = todo.pop()
-        if name not in needed:
-            needed.add(name)
-            todo.extend(known.keys() & _TABLE_NAME.findall(known[name].select))
-    return frozenset(needed)
-
-
 class Reader:
     """An open store, read-only. Closes what it opened, and removes the snapshot it asked for."""
 

@@ -188,7 +188,7 @@ class Store:
             self._insert_spans(batch, kept.spans, received_ns)
             self._insert_logs(batch, kept.logs, received_ns)
             self._insert_points(batch, kept.points, received_ns)
-            self._insert_alerts(batch, kept.alerts, received_ns)
+            self._append_records("alert", "alert_no", batch.alerts, kept.alerts, received_ns)
             self._append("attribute_key", self._keys.added())
             committed = self._record_delivery(batches, kept, received_ns, source)
             self._record_redaction(redacted, received_ns)
@@ -422,23 +422,6 @@ class Store:
         self._append("exemplar", exemplars.add_column(0, "exemplar_no", numbers))
         self._append_attributes("exemplar", batch.exemplar_attributes, of_kept)
 
-    def _insert_alerts(self, batch: Batch, is_kept: Mask, received_ns: int) -> None:
-        alerts = batch.alerts.filter(pa.array(is_kept))
-        if not alerts.num_rows:
-            return
-        self._connection.register("incoming", alerts)
-        self._connection.execute(
-            """
-            INSERT INTO stored.alert
-            SELECT
-                ? + row, ? + request, ?, status, starts_ns, ends_ns, fingerprint, generator_url,
-                labels, annotations, receiver, group_key, notification, identity
-            FROM incoming
-            """,
-            [self._next["alert_no"], self._next_request, received_ns],
-        )
-        self._connection.unregister("incoming")
-
     def _append_attributes(self, kind: str, attributes: pa.Table, is_kept: Mask) -> None:
         """Store the attributes of the rows of one kind that are kept."""
         if not attributes.num_rows:
@@ -451,7 +434,7 @@ class Store:
     def _append_records(
         self, table: str, number: str, records: pa.Table, is_kept: Mask, received_ns: int
     ) -> None:
-        """Store the spans, log records or data points that are kept."""
+        """Store the spans, log records, data points or alerts that are kept."""
         kept = records if is_kept.all() else records.filter(pa.array(is_kept))
         if not kept.num_rows:
             return

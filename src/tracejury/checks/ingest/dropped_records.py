@@ -96,17 +96,13 @@ def _named_by_logs(evidence: Evidence) -> list[Finding]:
     rows = evidence.rows(
         """
         SELECT
-            resource.service,
-            count(DISTINCT log.trace_id) AS traces,
+            service,
+            count(DISTINCT trace_id) AS traces,
             count(*) AS records,
-            list(log.log_no ORDER BY log.log_no)[:$shown] AS logs
-        FROM stored.log_record AS log
-        JOIN resource USING (resource_id)
-        JOIN settled_before ON log.received_ns <= settled_before.time_ns
-        ANTI JOIN trace ON trace.trace_id = log.trace_id
-        WHERE log.trace_id IS NOT NULL AND log.span_id IS NOT NULL AND log.flags & 1 = 1
-        GROUP BY resource.service
-        ORDER BY resource.service
+            list(log_no ORDER BY log_no)[:$shown] AS logs
+        FROM unseen_span
+        GROUP BY service
+        ORDER BY service
         """,
         {"shown": _SHOWN},
     )

@@ -70,15 +70,10 @@ halves AS (
     JOIN likely_workflow USING (instance_no)
     GROUP BY ALL
 ),
--- Spans of traces of which no span is stored: log records of a sampled trace name them.
 unseen AS (
-    SELECT resource.service, '' AS name, '' AS kind, count(DISTINCT (log.trace_id, log.span_id)) AS spans
-    FROM stored.log_record AS log
-    JOIN resource USING (resource_id)
-    JOIN settled_before ON log.received_ns <= settled_before.time_ns
-    ANTI JOIN trace ON trace.trace_id = log.trace_id
-    WHERE log.trace_id IS NOT NULL AND log.span_id IS NOT NULL AND log.flags & 1 = 1
-    GROUP BY resource.service
+    SELECT service, '' AS name, '' AS kind, count(DISTINCT (trace_id, span_id)) AS spans
+    FROM unseen_span
+    GROUP BY service
 ),
 lost AS (
     SELECT
