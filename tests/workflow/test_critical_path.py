@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracejury.workflow.critical_path import Layout, critical_path, lay_out
-from tracejury.workflow.forest import build_forest
+from tracejury.workflow.forest import depths
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ Stretch = tuple[int, int, int]  # holder, start, end
 
 def layout_of(spans: list[Timed]) -> Layout:
     parent = np.array([span.parent for span in spans], dtype=np.int64)
-    depth = build_forest(parent, np.zeros(len(spans), dtype=np.uint64)).depth
+    depth = depths(parent)
     return lay_out(
         parent,
         depth,

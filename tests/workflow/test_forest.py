@@ -12,9 +12,16 @@ from tracejury.workflow.forest import MAX_PLACE_DEPTH, Forest, build_forest
 LONG = 100_000
 
 
-def forest_of(parents: list[int], steps: list[int] | None = None) -> Forest:
-    named = range(len(parents)) if steps is None else steps
-    return build_forest(np.array(parents, dtype=np.int64), np.array(list(named), dtype=np.uint64))
+def forest_of(
+    parents: list[int], steps: list[int] | None = None, starts: list[int] | None = None
+) -> Forest:
+    numbers = np.arange(len(parents))
+    return build_forest(
+        np.array(parents, dtype=np.int64),
+        numbers.astype(np.uint64) if steps is None else np.array(steps, dtype=np.uint64),
+        numbers if starts is None else np.array(starts, dtype=np.int64),
+        numbers.astype(np.uint64),
+    )
 
 
 def hashed(number: int) -> int:
@@ -58,6 +65,18 @@ def test_every_span_is_in_one_tree_and_every_cycle_loses_one_edge(parents: list[
     assert [len(cycle & cut) for cycle in found] == [1] * len(found)
     assert cut <= set().union(*found)
     assert set(np.flatnonzero(forest.is_in_cycle)) == set().union(*found)
+
+
+@given(references(), st.data())
+@settings(deadline=None, max_examples=100)
+def test_the_member_that_starts_first_is_the_top_of_its_cycle(
+    parents: list[int], data: st.DataObject
+) -> None:
+    starts = data.draw(st.lists(st.integers(0, 5), min_size=len(parents), max_size=len(parents)))
+    forest = forest_of(parents, starts=starts)
+    for cycle in cycles(parents):
+        first = min(cycle, key=lambda span: (starts[span], span))
+        assert [span for span in sorted(cycle) if forest.parent[span] == -1] == [first]
 
 
 @given(references(), st.integers(1, 3))

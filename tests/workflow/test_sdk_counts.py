@@ -21,6 +21,7 @@ STARTED, LIVE = "otel.sdk.span.started", "otel.sdk.span.live"
 PROCESSED = "otel.sdk.processor.span.processed"
 KEYS = {STARTED: "otel.span.sampling_result", PROCESSED: "error.type"}
 SAMPLED = "RECORD_AND_SAMPLE"
+LATER = drawn.RECEIVED_NS  # than every span that is drawn
 
 # Start, time, count, and the value of the metric's attribute.
 Point = tuple[int, int, int, str]
@@ -105,8 +106,8 @@ def test_every_count_has_its_column(store: Store) -> None:
 
 
 def test_what_was_pruned_does_not_count_as_missing(store: Store) -> None:
-    send(store, STARTED, CUMULATIVE, [(1, 2, 10, SAMPLED)])
-    send(store, LIVE, CUMULATIVE, [(1, 2, 1, "")])
+    send(store, STARTED, CUMULATIVE, [(1, LATER, 10, SAMPLED)])
+    send(store, LIVE, CUMULATIVE, [(1, LATER, 1, "")])
     drawn.deliver(store, [drawn.Span(1)])
     assert counted(store)[0]["missing"] == 9
     with Reader.of(store) as reader:

@@ -529,7 +529,10 @@ _CANDIDATES: Final = r"""
         ], lambda blocker: blocker IS NOT NULL) AS blockers,
         count(*) AS count,
         list(judged.span ORDER BY judged.span_no)[:$shown] AS spans,
-        coalesce(arg_max(slowest.service || ': ' || slowest.name, slowest.duration_ns), '')
+        coalesce(arg_max(
+            slowest.service || ': ' || slowest.name,
+            (slowest.duration_ns, slowest.service, slowest.name)
+        ), '')
             AS slowest,
         coalesce(max(slowest.duration_ns), 0) / 1e6 AS slowest_ms
     FROM judged

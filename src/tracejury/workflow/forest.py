@@ -35,15 +35,20 @@ class Forest:
     place: NDArray[np.uint64]
 
 
-def build_forest(parent: Ints, step: NDArray[np.uint64]) -> Forest:
-    """The forest of spans whose parents are at the positions `parent` (-1: none)."""
+def build_forest(
+    parent: Ints, step: NDArray[np.uint64], start: Ints, span_id: NDArray[np.uint64]
+) -> Forest:
+    """The forest of spans whose parents are at the positions `parent` (-1: none).
+
+    The member of a cycle that starts first is its top; of two at once, that of the lower `span_id`.
+    """
     parent = parent.copy()
-    is_in_cycle = _cut_cycles(parent)
+    is_in_cycle = _cut_cycles(parent, start, span_id)
     top, depth = _tops(parent)
     return Forest(parent, top, depth, is_in_cycle, _places(parent, depth, step))
 
 
-def _cut_cycles(parent: Ints) -> NDArray[np.bool_]:
+def _cut_cycles(parent: Ints, start: Ints, span_id: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Make the first member of every cycle a top. Returns who is in a cycle."""
     positions = np.arange(len(parent))
     is_in_cycle = np.zeros(len(parent), dtype=bool)
@@ -60,14 +65,22 @@ def _cut_cycles(parent: Ints) -> NDArray[np.bool_]:
     # Who is still lost leads into a cycle. Far enough up, every one of them stands on it.
     lost = parent[ancestor] >= 0
     step = np.where(parent < 0, positions, parent)
-    smallest = positions.copy()
+    in_order = np.lexsort((span_id, start))
+    first = np.empty_like(positions)
+    first[in_order] = positions
     for _ in range(int(lost.sum()).bit_length() + 1):
-        smallest = np.minimum(smallest, smallest[step])
+        first = np.minimum(first, first[step])
         step = step[step]
     members = np.unique(step[lost])
     is_in_cycle[members] = True
-    parent[np.unique(smallest[members])] = -1
+    parent[in_order[np.unique(first[members])]] = -1
     return is_in_cycle
+
+
+def depths(parent: Ints) -> Ints:
+    """How far below its top each is, where no parents form a cycle."""
+    _, depth = _tops(parent)
+    return depth
 
 
 def _tops(parent: Ints) -> tuple[Ints, Ints]:

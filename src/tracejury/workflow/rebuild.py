@@ -5,7 +5,7 @@ because they follow pointers.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from typing import Final
@@ -22,7 +22,7 @@ from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.critical_path import Ints, critical_path, lay_out
 from tracejury.workflow.failure_points import find_terminal_errors
 from tracejury.workflow.faults import Fault
-from tracejury.workflow.forest import build_forest
+from tracejury.workflow.forest import build_forest, depths
 from tracejury.workflow.span_fields import span_fields
 
 
@@ -50,12 +50,10 @@ def rebuild(
     *,
     injected: tuple[Fault, ...] = (),
     baseline: Baseline | None = None,
-    wanted: Collection[str] | None = None,
 ) -> None:
-    """Derive every view and table at once; only those in `wanted` where it is given."""
+    """Derive every view and table at once, for who may ask for any."""
     prepare(reader, config, injected=injected, baseline=baseline)
-    everything = (*definitions(), *_COMPUTED)
-    reader.fulfil([name for name in everything if wanted is None or name in wanted])
+    reader.fulfil((*definitions(), *_COMPUTED))
 
 
 def _register_inputs(
@@ -121,14 +119,24 @@ def _settled_before(reader: Reader, policy: Policy) -> pa.Table:
 
 def _forest(reader: Reader) -> None:
     table = reader.arrow("""
-        SELECT span_no, coalesce(parent_no, -1) AS parent_no, hash(service, name, kind) AS step
+        SELECT
+            span_no,
+            coalesce(parent_no, -1) AS parent_no,
+            hash(service, name, kind) AS step,
+            coalesce(start_ns, 0) AS start_ns,
+            span_id
         FROM node
         ORDER BY span_no
     """)
     span_no = table["span_no"].to_numpy()
     parent_no = table["parent_no"].to_numpy()
     parent = _positions(parent_no, span_no)
-    forest = build_forest(parent, table["step"].to_numpy())
+    forest = build_forest(
+        parent,
+        table["step"].to_numpy(),
+        table["start_ns"].to_numpy(),
+        table["span_id"].to_numpy(),
+    )
     reader.register(
         "forest",
         pa.table(
@@ -203,7 +211,7 @@ def _paths(reader: Reader) -> None:
     span_no = table["span_no"].to_numpy()
     instance = table["instance_no"].to_numpy()
     parent = _positions(table["parent_no"].to_numpy(), span_no)
-    depth = build_forest(parent, np.zeros(len(parent), dtype=np.uint64)).depth
+    depth = depths(parent)
     layout = lay_out(
         parent,
         depth,

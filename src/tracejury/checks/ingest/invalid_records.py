@@ -126,13 +126,13 @@ def _shared_ids(evidence: Evidence) -> list[Finding]:
         )
         SELECT
             trace_id, span_id,
-            arg_min(service, span_no) AS service,
+            arg_min(service, (start_ns, service)) AS service,
             count(*) AS spans,
-            list('`' || name || '` of ' || service ORDER BY span_no) AS names
+            list('`' || name || '` of ' || service ORDER BY start_ns, service, name) AS names
         FROM twin
         JOIN unexplained USING (trace_id, span_id)
         GROUP BY trace_id, span_id
-        ORDER BY min(span_no)
+        ORDER BY trace_id, span_id
     """)
     return [
         Finding(

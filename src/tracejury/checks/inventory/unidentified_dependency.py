@@ -52,7 +52,7 @@ def judge(evidence: Evidence) -> Judgement:
                 ELSE coalesce(identity, '?')
             END AS reached,
             CASE WHEN is_nameless THEN name ELSE '' END AS nameless,
-            any_value(kind) AS kind,
+            min(kind) AS kind,
             bool_and(own_machine AND beside_address IS NULL) AS is_proxy,
             bool_and(is_external) AS is_external,
             count(*) AS calls,

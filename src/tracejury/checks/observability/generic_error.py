@@ -130,7 +130,7 @@ _ERRORS: Final = r"""
         count(*) FILTER (without_message) AS without_message,
         count(*) FILTER (without_entity) AS without_entity,
         count(*) FILTER (without_answer) AS without_answer,
-        coalesce(any_value(left(message, 80)) FILTER (without_message),
+        coalesce(max(left(message, 80)) FILTER (without_message),
             min(left(message, 80)) FILTER (is_lacking), '') AS message,
         coalesce(list(span ORDER BY span_no) FILTER (is_lacking)[:$shown], []) AS evidence
     FROM lacking

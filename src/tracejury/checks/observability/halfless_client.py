@@ -67,7 +67,7 @@ _CALLS = """
         raw.route,
         count(*) AS calls,
         count(half.span_no) AS missing,
-        any_value(half.callee) AS callee,
+        min(half.callee) AS callee,
         list({'trace_id': call.trace_id, 'span_id': call.span_id} ORDER BY call.span_no)
             FILTER (half.span_no IS NOT NULL)[:$shown] AS evidence
     FROM external_call AS call

@@ -79,7 +79,7 @@ def _findings(evidence: Evidence, service: str) -> tuple[Finding, ...]:
             AND NOT orphan.external_entry
             AND coalesce(ghost.cause, '') <> 'killed'
         GROUP BY ALL
-        ORDER BY spans DESC, node.name, instance.correlation_id
+        ORDER BY spans DESC, node.name, instance.correlation_id, orphan.side
         """,
         {"service": service, "shown": _SHOWN},
     )

@@ -88,8 +88,9 @@ _FAILED: Final = """
         run.name,
         count(*) AS failed,
         count(*) FILTER (explained.span_no IS NULL) AS unexplained,
-        any_value(run.item) FILTER (explained.span_no IS NULL) AS item,
-        coalesce(any_value(instance.correlation_id) FILTER (explained.span_no IS NULL), '')
+        arg_min(run.item, (instance.correlation_id, run.item))
+            FILTER (explained.span_no IS NULL) AS item,
+        coalesce(min(instance.correlation_id) FILTER (explained.span_no IS NULL), '')
             AS instance,
         coalesce(
             list(

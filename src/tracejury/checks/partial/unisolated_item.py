@@ -168,10 +168,13 @@ _LOOPS: Final = """
         unit.name,
         count(*) FILTER (decided.has_survived) AS survived,
         count(*) FILTER (decided.is_stopped) AS stopped,
-        any_value(decided.item) FILTER (decided.is_stopped) AS item,
-        any_value(decided.place) FILTER (decided.is_stopped) AS place,
-        any_value(decided.expected) FILTER (decided.is_stopped) AS expected,
-        coalesce(any_value(decided.correlation_id) FILTER (decided.is_stopped), '') AS instance,
+        arg_min(decided.item, (decided.correlation_id, decided.item, decided.place))
+            FILTER (decided.is_stopped) AS item,
+        arg_min(decided.place, (decided.correlation_id, decided.item, decided.place))
+            FILTER (decided.is_stopped) AS place,
+        arg_min(decided.expected, (decided.correlation_id, decided.item, decided.place))
+            FILTER (decided.is_stopped) AS expected,
+        coalesce(min(decided.correlation_id) FILTER (decided.is_stopped), '') AS instance,
         coalesce(
             list(
                 {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}

@@ -78,8 +78,8 @@ _PAUSES: Final = """
         SELECT
             how,
             group_no,
-            any_value(service) AS service,
-            any_value(name) AS name,
+            min(service) AS service,
+            min(name) AS name,
             count(pause_ns) AS pauses,
             max(pause_ns) AS longest_ns,
             min(pause_ns) >= $long_ns

@@ -85,12 +85,12 @@ _REPEATED: Final = """
             service,
             target,
             operation,
-            any_value(item) AS item,
+            min(item) AS item,
             count(DISTINCT number) AS attempts,
             count(*) FILTER (is_answered OR is_confirmed) AS done,
             bool_or(is_ambiguous) AS was_ambiguous,
             bool_and(has_half) AS has_halves,
-            count(DISTINCT key) = 1 AND any_value(key) <> '' AS is_keyed,
+            count(DISTINCT key) = 1 AND min(key) <> '' AS is_keyed,
             list(span_no ORDER BY start_ns) AS span_nos
         FROM attempt
         WHERE number IS NOT NULL

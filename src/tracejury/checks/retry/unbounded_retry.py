@@ -91,7 +91,7 @@ _GROUPS: Final = """
     inner_group AS (
         SELECT
             attempt.group_no,
-            any_value(node.parent_no) AS at_no,
+            min(node.parent_no) AS at_no,
             max(attempt.attempts) AS attempts
         FROM attempt_of AS attempt
         JOIN node USING (span_no)
@@ -120,10 +120,10 @@ _GROUPS: Final = """
         SELECT
             tried.how,
             tried.group_no,
-            any_value(node.service) AS service,
-            arg_min(node.name, tried.number) AS name,
-            any_value(instance.instance_no) AS instance_no,
-            any_value(instance.correlation_id) AS instance,
+            min(node.service) AS service,
+            arg_min(node.name, (tried.number, node.name)) AS name,
+            min(instance.instance_no) AS instance_no,
+            min(instance.correlation_id) AS instance,
             count(*) AS outer_attempts,
             max(coalesce(inside.attempts, 1)) AS inner_attempts,
             sum(coalesce(inside.attempts, 1))::BIGINT AS attempts,
@@ -181,10 +181,10 @@ _GROUPS: Final = """
         count(*) FILTER (is_used_up AND is_unclear) AS unclear,
         count(*) FILTER (is_excessive) AS excessive,
         max(attempts) FILTER (is_excessive) AS most,
-        arg_max(outer_attempts, attempts) FILTER (is_excessive) AS outer_attempts,
-        arg_max(inner_attempts, attempts) FILTER (is_excessive) AS inner_attempts,
+        arg_max(outer_attempts, (attempts, outer_attempts)) FILTER (is_excessive) AS outer_attempts,
+        arg_max(inner_attempts, (attempts, outer_attempts)) FILTER (is_excessive) AS inner_attempts,
         max(attempts) FILTER (is_used_up AND NOT is_unclear) AS last,
-        coalesce(any_value(instance) FILTER (is_excessive), '') AS instance,
+        coalesce(min(instance) FILTER (is_excessive), '') AS instance,
         coalesce(list(evidence ORDER BY last_no) FILTER (is_excessive)[:$shown], []) AS evidence
     FROM judged
     WHERE is_used_up OR is_excessive

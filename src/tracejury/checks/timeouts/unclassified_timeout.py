@@ -31,7 +31,7 @@ def judge(evidence: Evidence) -> Judgement:
             cut.target,
             count(*) AS cut_off,
             count(*) FILTER (NOT cut.is_classified) AS unclassified,
-            coalesce(any_value(error.error_type) FILTER (NOT cut.is_classified), '') AS said,
+            coalesce(min(error.error_type) FILTER (NOT cut.is_classified), '') AS said,
             median(cut.duration_ns) FILTER (NOT cut.is_classified) / 1e9 AS after_s,
             coalesce(
                 list({'trace_id': call.trace_id, 'span_id': call.span_id} ORDER BY cut.span_no)

@@ -8,8 +8,8 @@
 WITH exception_event AS (
     SELECT
         event.span_no,
-        any_value(attribute.value) FILTER (attribute.key = 'exception.type') AS error_type,
-        any_value(attribute.value) FILTER (attribute.key = 'exception.message') AS message,
+        min(attribute.value) FILTER (attribute.key = 'exception.type') AS error_type,
+        min(attribute.value) FILTER (attribute.key = 'exception.message') AS message,
         bool_or(attribute.key = 'exception.stacktrace') AS has_stack
     FROM stored.span_event AS event
     JOIN stored.event_attribute AS attribute USING (event_no)
@@ -19,10 +19,10 @@ WITH exception_event AS (
 log_exception AS (
     SELECT
         log_instance.span_no,
-        any_value(attribute.value) FILTER (attribute.key = 'exception.type') AS error_type,
-        any_value(attribute.value) FILTER (attribute.key = 'exception.message') AS message,
+        min(attribute.value) FILTER (attribute.key = 'exception.type') AS error_type,
+        min(attribute.value) FILTER (attribute.key = 'exception.message') AS message,
         bool_or(coalesce(attribute.key = 'exception.stacktrace', false)) AS has_stack,
-        any_value(log.body) AS body
+        min(log.body) AS body
     FROM log_instance
     JOIN stored.log_record AS log USING (log_no)
     LEFT JOIN stored.log_attribute AS attribute

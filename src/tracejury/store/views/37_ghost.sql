@@ -87,7 +87,7 @@ known AS (
         AND likeliest.span_id = by_child.span_id
 ),
 crashed AS (
-    SELECT known.trace_no, known.span_id, any_value(crash.evidence) AS evidence
+    SELECT known.trace_no, known.span_id, min(crash.evidence) AS evidence
     FROM known
     JOIN crash
         ON crash.service = known.service

@@ -61,7 +61,7 @@ written AS (
 ),
 -- Formatters write the ids into attributes or a JSON body, some as a decimal number.
 beside AS (
-    SELECT log_no, any_value(trace_text) AS trace_text, any_value(span_text) AS span_text
+    SELECT log_no, min(trace_text) AS trace_text, min(span_text) AS span_text
     FROM (
         SELECT
             log_no,

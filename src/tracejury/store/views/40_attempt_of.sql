@@ -33,6 +33,7 @@ repeated AS (
 candidate AS (
     SELECT
         node.span_no,
+        node.span_id,
         node.parent_no,
         node.trace_no,
         node.service,
@@ -80,17 +81,18 @@ followed AS (
     FROM candidate
     WINDOW same_thing AS (
         PARTITION BY parent_no, service, kind, step, target
-        ORDER BY start_ns, span_no
+        ORDER BY start_ns, span_id
     )
 ),
 sibling AS (
     SELECT
         span_no,
+        span_id,
         failed,
         start_ns,
         sum(CASE WHEN follows THEN 0 ELSE 1 END) OVER (
             PARTITION BY parent_no, service, kind, step, target
-            ORDER BY start_ns, span_no
+            ORDER BY start_ns, span_id
         ) AS part,
         parent_no, service, kind, step, target
     FROM followed
@@ -99,6 +101,7 @@ sibling AS (
 nested AS (
     SELECT
         node.span_no,
+        node.span_id,
         field.celery_state IN ('RETRY', 'FAILURE') OR error.span_no IS NOT NULL AS failed,
         node.start_ns,
         first_value(node.span_no) OVER message AS head
@@ -109,16 +112,16 @@ nested AS (
         AND (field.celery_state IS NOT NULL)
     WINDOW message AS (
         PARTITION BY node.trace_no, field.message_id, node.name
-        ORDER BY node.start_ns, node.span_no
+        ORDER BY node.start_ns, node.span_id
     )
 ),
 grouped AS (
     SELECT
-        span_no, failed, start_ns, 'siblings' AS how,
+        span_no, span_id, failed, start_ns, 'siblings' AS how,
         min(span_no) OVER (PARTITION BY parent_no, service, kind, step, target, part) AS group_no
     FROM sibling
     UNION ALL
-    SELECT span_no, failed, start_ns, 'nested', head
+    SELECT span_no, span_id, failed, start_ns, 'nested', head
     FROM nested
 )
 SELECT
@@ -131,10 +134,10 @@ SELECT
     how
 FROM grouped
 WINDOW
-    attempts AS (PARTITION BY how, group_no ORDER BY start_ns, span_no),
+    attempts AS (PARTITION BY how, group_no ORDER BY start_ns, span_id),
     whole AS (
         PARTITION BY how, group_no
-        ORDER BY start_ns, span_no
+        ORDER BY start_ns, span_id
         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
     )
 QUALIFY count(*) OVER whole > 1

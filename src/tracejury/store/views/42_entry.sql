@@ -8,10 +8,10 @@
 --   rootless       BOOLEAN  nothing stored is a root: the earliest orphan stands in
 SELECT
     instance.instance_no,
-    arg_min(node.span_no, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_id, node.span_no)) AS span_no,
-    arg_min(node.service, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_id, node.span_no)) AS entry_service,
-    arg_min(node.name, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_id, node.span_no)) AS entry_name,
-    arg_min(node.kind, (rank, coalesce(node.start_ns, 9223372036854775807), node.span_id, node.span_no)) AS entry_kind,
+    arg_min(node.span_no, first) AS span_no,
+    arg_min(node.service, first) AS entry_service,
+    arg_min(node.name, first) AS entry_name,
+    arg_min(node.kind, first) AS entry_kind,
     min(rank) > 0 AS rootless
 FROM (
     SELECT
@@ -19,7 +19,10 @@ FROM (
         CASE
             WHEN tops.missing_parent IS NULL OR orphan.external_entry THEN 0
             ELSE 1
-        END AS rank
+        END AS rank,
+        -- Of two that tie, the one whose content comes first.
+        (rank, coalesce(tops.start_ns, 9223372036854775807), tops.trace_no, tops.span_id, tops.service, tops.name, tops.kind)
+            AS first
     FROM node AS tops
     JOIN forest USING (span_no)
     LEFT JOIN orphan USING (span_no)
