@@ -29,6 +29,10 @@ class Policy:
     redelivery_seconds: float = 3600.0
     settle_seconds: float = 35.0
     attempts: float = 10.0
+    loop_turns: float = 10_000.0
+    loop_seconds: float = 1800.0
+    failures_in_a_row: float = 5.0
+    failed_items_share: float = 0.5
     skew_seconds: float = 1.0
     gap_seconds: float = 1.0
     gap_share: float = 0.2

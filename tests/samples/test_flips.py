@@ -379,19 +379,72 @@ def know_of_no_crash(run: Recording) -> None:
         without(resource, "service.name", "service.instance.id", "process.", "host.")
 
 
-def leave_a_job_in_processing(run: Recording) -> None:
-    """The job that the time limit ended says only that it is in work; all else goes on."""
-    hit = next(
+def limited_job(run: Recording) -> object:
+    """The id of the job that the time limit ended."""
+    return next(
         attribute(span, "job.id")
         for span in run.spans("worker")
         if any("TimeLimit" in str(attribute(e, "exception.type")) for e in span.get("events", ()))
     )
+
+
+def call_the_limited_job(run: Recording, state: str) -> None:
+    hit = limited_job(run)
     for record in (*run.spans(), *run.log_records()):
         if attribute(record, "job.id") == hit and attribute(record, "job.status"):
-            set_attribute(record, "job.status", "processing")
+            set_attribute(record, "job.status", state)
+
+
+def let_the_run_go_on(run: Recording) -> None:
     latest = max(run.spans("web"), key=lambda span: int(span["startTimeUnixNano"]))
     for key in ("startTimeUnixNano", "endTimeUnixNano"):
         latest[key] = str(int(latest[key]) + 400_000_000_000)
+
+
+def leave_a_job_in_processing(run: Recording) -> None:
+    """The job that the time limit ended says only that it is in work; all else goes on."""
+    call_the_limited_job(run, "processing")
+    let_the_run_go_on(run)
+
+
+def call_a_limited_job_completed(run: Recording) -> None:
+    call_the_limited_job(run, "completed")
+
+
+def hear_no_more_of_a_job_after_its_timeout(run: Recording) -> None:
+    hit = limited_job(run)
+    ends = [s for s in provider_calls(run) if attribute(s, "job.id") == hit]
+    last_ns = max(int(span["endTimeUnixNano"]) for span in ends)
+    run.keep(
+        lambda service, span: (
+            attribute(span, "job.id") != hit or int(span["endTimeUnixNano"]) <= last_ns
+        )
+    )
+    for group in run.logs["resourceLogs"]:
+        for scope in group["scopeLogs"]:
+            scope["logRecords"] = [
+                record
+                for record in scope["logRecords"]
+                if attribute(record, "job.id") != hit or int(record["timeUnixNano"]) <= last_ns
+            ]
+    let_the_run_go_on(run)
+
+
+def go_on_past_the_last_item(run: Recording) -> None:
+    """The batch of twenty goes round ten times more."""
+    bad = next(s for s in run.spans("worker") if s["name"] == "process item" and s.get("status"))
+    latest = max(
+        (
+            span
+            for span in run.spans("worker")
+            if span["name"] == "process item" and span["parentSpanId"] == bad["parentSpanId"]
+        ),
+        key=lambda span: int(span["startTimeUnixNano"]),
+    )
+    for group in run.traces["resourceSpans"]:
+        for scope in group["scopeSpans"]:
+            if latest in scope["spans"]:
+                scope["spans"] += list(repeated(latest))
 
 
 def work_on_a_completed_item_again(run: Recording) -> None:
@@ -572,11 +625,27 @@ FLIPS: Final = (
     ),
     Flip("TIM-02", "provider-hang", "pass", give_up_late, "fail"),
     Flip("TIM-03", "provider-hang", "pass", call_a_timeout_something_else, "fail"),
+    Flip("TIM-04", "provider-hang", "pass", hear_no_more_of_a_job_after_its_timeout, "fail"),
     Flip("TIM-06", "provider-hang", "not-observed units", let_a_job_go_on, "fail"),
+    Flip(
+        "TIM-07",
+        "provider-hang",
+        "not-observed no-exposure",
+        call_a_limited_job_completed,
+        "fail",
+    ),
     Flip("PAR-01", "bad-item", "pass", end_the_batch_with_the_bad_item, "fail"),
     Flip("PAR-02", "bad-item", "pass", say_nothing_of_the_item, "fail"),
     Flip("PAR-03", "bad-item", "pass", call_the_job_completed, "fail"),
     Flip("PAR-04", "provider-hang", "not-observed no-exposure", let_the_provider_stay_away, "fail"),
+    Flip(
+        "LOOP-01",
+        "bad-item",
+        "not-observed no-exposure",
+        go_on_past_the_last_item,
+        "fail",
+        settings={"policy": replace(config("bad-item").policy, loop_turns=20)},
+    ),
     Flip("RET-02", "provider-hang", "pass", try_again_and_again, "fail"),
     Flip("RET-03", "provider-hang", "pass", try_again_and_again, "fail"),
     Flip("ST-03", "bad-item", "pass", call_the_job_completed, "fail"),

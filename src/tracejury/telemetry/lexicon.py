@@ -247,6 +247,22 @@ ENTITY_MESSAGE: Final = re.compile(
     r"|task|user)s?[ #:=/\"'`]*[\w-]*\d",
     re.IGNORECASE,
 )
+# search, in warnings: a loop was ended by a limit of its own
+LOOP_LIMIT_MESSAGE: Final = re.compile(
+    r"(^|[^a-z])(max(imum)?|limit|bound|cap|too[ _-]many)([^a-z]|[^a-z].{0,40}[^a-z])"
+    r"(iteration|page|turn|loop|round|cycle|record|item|duration|runtime)s?([^a-z]|$)"
+    r"|(^|[^a-z])(iteration|page|turn|loop|round|cycle|record|item|duration|runtime)s?"
+    r"([^a-z]|[^a-z].{0,20}[^a-z])(max(imum)?|limit|bound|cap)([^a-z]|$)",
+    re.IGNORECASE,
+)
+# search, in warnings: a loop was ended because too much of it failed
+ERROR_LIMIT_MESSAGE: Final = re.compile(
+    r"(too[ _-]many|max(imum)?|threshold|limit|consecutive|in a row|budget)"
+    r"([^a-z]|[^a-z].{0,40}[^a-z])(error|failure|failed|failing)s?([^a-z]|$)"
+    r"|(error|failure|failed|failing)s?([^a-z]|[^a-z].{0,40}[^a-z])"
+    r"(threshold|limit|budget|consecutive|in a row)([^a-z]|$)",
+    re.IGNORECASE,
+)
 # full match
 GENERIC_MESSAGE: Final = re.compile(
     r"[\s\W]*("

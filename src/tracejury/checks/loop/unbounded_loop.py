@@ -1,0 +1,250 @@
+"""Loops that end only when their source does.
+
+What: Under a source without an end (a fault `endless_source`) every loop stopped at a limit of its
+own, and a warning says so. It fails where a loop went on for more turns or longer than the bounds
+(10,000 turns, 30 minutes) while its source had no end, or after more items than it had. A loop that
+came to its end proves nothing, and a large batch is no loop without a bound. Loops without a span
+for each turn cannot be seen.
+
+Why: A cursor that never ends, or a page that repeats, makes a worker run for ever, and pay for each
+turn.
+
+Fix: Count the turns and the time inside of the loop, stop at a limit, and log a warning that names
+it.
+
+Source: the audit's pattern 9, sequential loop without bounds.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+from tracejury.telemetry import lexicon
+
+_SHOWN: Final = 5
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a workflow and step that goes round: its loops that a limit ended, or nothing."""
+    policy = evidence.policy
+    bounds = {"turns": int(policy.loop_turns), "seconds": policy.loop_seconds}
+    rows = evidence.rows(
+        _LOOPS,
+        {**bounds, "limit": f"(?i){lexicon.LOOP_LIMIT_MESSAGE.pattern}", "shown": _SHOWN},
+    )
+    return Judgement(
+        tuple(
+            Unit(
+                f"{row['workflow']}: {row['service']} {row['name']}",
+                row["bounded"] + row["endless"],
+                _findings(row, f"{bounds['turns']} turns and {bounds['seconds']:g} s"),
+            )
+            for row in rows
+        ),
+        reason="unsettled" if any(row["open"] for row in rows) else "",
+    )
+
+
+def _findings(row: Row, bounds: str) -> tuple[Finding, ...]:
+    if not row["endless"]:
+        return ()
+    why = "while its source had no end"
+    if row["items"] is not None:
+        why = f"though it had {row['items']} items"
+    return (
+        Finding(
+            f"`{row['name']}` of {row['service']} went round {row['most']} times within"
+            f" {row['longest_s']:.3g} s in {row['endless']} loops of `{row['workflow']}` {why};"
+            f" the bounds are {bounds}.",
+            subject=row["workflow"],
+            instance=row["instance"],
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+_LOOPS: Final = """
+    -- Calls to a source without an end, and what lies above them.
+    WITH RECURSIVE fed AS (
+        SELECT fault_call.fault_id, node.span_no, node.parent_no, 0 AS steps
+        FROM fault_call
+        JOIN node USING (span_no)
+        WHERE fault_call.fault_kind = 'endless_source'
+        UNION
+        SELECT fed.fault_id, above.span_no, above.parent_no, fed.steps + 1
+        FROM fed
+        JOIN node AS above ON above.span_no = fed.parent_no
+        WHERE fed.steps < 8
+    ),
+    fed_loop AS (
+        SELECT DISTINCT fed.fault_id, turn.trace_no, turn.parent_no, turn.missing_parent,
+            turn.service, turn.name, turn.kind
+        FROM fed
+        JOIN node AS turn USING (span_no)
+    ),
+    -- What a loop did while its source had no end.
+    under_fault AS (
+        SELECT
+            loop.loop_no,
+            max(least(loop.last_ns, fault.end_ns) - greatest(loop.first_ns, fault.start_ns))
+                AS during_ns,
+            max((
+                SELECT count(*)
+                FROM node AS turn
+                WHERE turn.trace_no = first_turn.trace_no
+                    AND turn.parent_no IS NOT DISTINCT FROM first_turn.parent_no
+                    AND turn.missing_parent IS NOT DISTINCT FROM first_turn.missing_parent
+                    AND turn.service = loop.service
+                    AND turn.name = loop.name
+                    AND turn.kind = loop.kind
+                    AND turn.start_ns BETWEEN fault.start_ns AND fault.end_ns
+            )) AS turns
+        FROM loop
+        JOIN workflow_instance AS instance USING (instance_no)
+        JOIN node AS first_turn ON first_turn.span_no = loop.loop_no
+        JOIN fault
+            ON fault.kind = 'endless_source'
+            AND fault.workflow IN ('', instance.workflow)
+            AND loop.first_ns < fault.end_ns
+            AND loop.last_ns > fault.start_ns
+        LEFT JOIN fed_loop
+            ON fed_loop.fault_id = fault.id
+            AND fed_loop.trace_no = first_turn.trace_no
+            AND fed_loop.parent_no IS NOT DISTINCT FROM first_turn.parent_no
+            AND fed_loop.missing_parent IS NOT DISTINCT FROM first_turn.missing_parent
+            AND fed_loop.service = loop.service
+            AND fed_loop.name = loop.name
+            AND fed_loop.kind = loop.kind
+        WHERE fault.target = '' OR fed_loop.fault_id IS NOT NULL
+        GROUP BY loop.loop_no
+    ),
+    -- How many items a loop over items has, where the fault file or the loop itself says so.
+    over_items AS (
+        SELECT DISTINCT loop.loop_no, loop.holder_no, loop.instance_no, loop.first_ns
+        FROM loop
+        JOIN item_run AS run
+            ON run.loop_no = loop.holder_no AND run.service = loop.service AND run.name = loop.name
+    ),
+    counted AS (
+        SELECT over_items.loop_no, max(try_cast(attribute.value AS BIGINT)) AS items
+        FROM over_items
+        JOIN stored.span_attribute AS attribute ON attribute.span_no = over_items.holder_no
+        WHERE attribute.key IN ('messaging.batch.message_count', 'db.operation.batch.size',
+            'batch.size', 'items.count', 'items.total', 'job.items')
+        GROUP BY over_items.loop_no
+        UNION ALL
+        SELECT over_items.loop_no, max(fault.items_expected)
+        FROM over_items
+        JOIN workflow_instance AS instance USING (instance_no)
+        JOIN fault
+            ON fault.workflow IN ('', instance.workflow)
+            AND over_items.first_ns BETWEEN fault.start_ns AND fault.end_ns
+        WHERE fault.items_expected IS NOT NULL
+        GROUP BY over_items.loop_no
+    ),
+    expected AS (
+        SELECT loop_no, max(items) AS items
+        FROM counted
+        GROUP BY loop_no
+    ),
+    -- Where a limit would be told of: at the loop, at what holds it, and at one of its turns.
+    told_at AS (
+        SELECT loop.loop_no, loop.holder_no AS span_no
+        FROM loop
+        SEMI JOIN under_fault USING (loop_no)
+        WHERE loop.holder_no IS NOT NULL
+        UNION
+        SELECT loop.loop_no, holder.parent_no
+        FROM loop
+        SEMI JOIN under_fault USING (loop_no)
+        JOIN node AS holder ON holder.span_no = loop.holder_no
+        WHERE holder.parent_no IS NOT NULL
+        UNION
+        SELECT loop.loop_no, turn.span_no
+        FROM loop
+        SEMI JOIN under_fault USING (loop_no)
+        JOIN node AS turn
+            ON turn.parent_no = loop.holder_no
+            AND turn.service = loop.service
+            AND turn.name = loop.name
+            AND turn.kind = loop.kind
+    ),
+    limited AS (
+        SELECT told_at.loop_no
+        FROM told_at
+        JOIN log_instance USING (span_no)
+        JOIN stored.log_record AS log USING (log_no)
+        WHERE log.severity_number >= 13 AND regexp_matches(log.body, $limit)
+        UNION
+        SELECT told_at.loop_no
+        FROM told_at
+        JOIN span_error AS error USING (span_no)
+        WHERE regexp_matches(error.message, $limit)
+    ),
+    measured AS (
+        SELECT
+            loop.*,
+            instance.workflow,
+            instance.correlation_id,
+            under_fault.loop_no IS NOT NULL AS is_fed,
+            limited.loop_no IS NOT NULL AS is_limited,
+            CASE WHEN loop.turns > expected.items THEN expected.items END AS items,
+            loop.turns > $turns OR loop.last_ns - loop.first_ns > 1e9 * $seconds AS is_long,
+            -- As many turns as it has items are a large batch.
+            coalesce(
+                (under_fault.turns > $turns OR under_fault.during_ns > 1e9 * $seconds)
+                    AND coalesce(loop.turns > expected.items, true),
+                false
+            ) AS is_endless_in_fault,
+            -- The next turn is not due yet.
+            NOT loop.is_ended AND loop.last_ns + 3 * (loop.last_ns - loop.first_ns) / loop.turns
+                >= (SELECT max(life.last_ns) FROM instance_life AS life)
+                AS is_open
+        FROM loop
+        JOIN workflow_instance AS instance USING (instance_no)
+        LEFT JOIN under_fault USING (loop_no)
+        LEFT JOIN limited USING (loop_no)
+        LEFT JOIN expected USING (loop_no)
+    ),
+    judged AS (
+        SELECT
+            *,
+            is_fed AND is_limited AND is_ended AND NOT is_long AS is_bounded,
+            is_endless_in_fault OR (items IS NOT NULL AND (is_long OR is_open)) AS is_endless
+        FROM measured
+    )
+    SELECT
+        judged.workflow,
+        judged.service,
+        judged.name,
+        count(*) FILTER (judged.is_bounded) AS bounded,
+        count(*) FILTER (judged.is_endless) AS endless,
+        count(*) FILTER (judged.is_fed AND judged.is_open AND NOT judged.is_endless) AS open,
+        max(judged.turns) FILTER (judged.is_endless) AS most,
+        max(judged.last_ns - judged.first_ns) FILTER (judged.is_endless) / 1e9 AS longest_s,
+        min(judged.items) FILTER (judged.is_endless AND NOT judged.is_endless_in_fault) AS items,
+        coalesce(min(judged.correlation_id) FILTER (judged.is_endless), '') AS instance,
+        coalesce(
+            list(
+                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY judged.turns DESC, node.start_ns, node.span_id
+            ) FILTER (judged.is_endless)[:$shown],
+            []
+        ) AS evidence
+    FROM judged
+    JOIN node ON node.span_no = coalesce(judged.holder_no, judged.loop_no)
+    JOIN trace USING (trace_no)
+    GROUP BY judged.workflow, judged.service, judged.name
+    ORDER BY judged.workflow, judged.service, judged.name
+"""
+
+CHECK = Check(
+    id="LOOP-01",
+    title="Loops are bounded in iterations and duration",
+    severity=Severity.HIGH,
+    task=7,
+    serves=("pattern-9", "TEST-RR-SL01", "HIGH-3"),
+    judge=judge,
+    remedy="Count turns and time inside of the loop, stop at a limit, and log a warning.",
+)
