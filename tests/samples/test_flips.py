@@ -252,6 +252,35 @@ def let_the_provider_stay_away(run: Recording) -> None:
             span["status"] = {"code": 2}
 
 
+def refuse_the_bad_item(run: Recording) -> None:
+    """A breaker refused it, and nobody comes back to it."""
+    bad = next(s for s in run.spans("worker") if s["name"] == "process item" and s.get("status"))
+    set_attribute(bad, "error.type", "CircuitBreakerError")
+    let_the_run_go_on(run)
+
+
+def take_an_item_back(run: Recording) -> None:
+    """The first item of the batch is called pending after the bad one has failed."""
+    bad = next(s for s in run.spans("worker") if s["name"] == "process item" and s.get("status"))
+    job = attribute(bad, "job.id")
+    for group in run.logs["resourceLogs"]:
+        for scope in group["scopeLogs"]:
+            for record in scope["logRecords"]:
+                if attribute(record, "item.id") == f"{job}-01" and attribute(record, "item.status"):
+                    again = json.loads(json.dumps(record))
+                    again["timeUnixNano"] = str(int(bad["endTimeUnixNano"]) + 5_000_000_000)
+                    set_attribute(again, "item.status", "pending")
+                    scope["logRecords"].append(again)
+                    return
+
+
+def say_that_the_work_paused(run: Recording) -> None:
+    """Every attempt that the worker logs says how far the job is, and that it waits."""
+    for record in run.log_records("worker"):
+        if "provider attempt" in str(record["body"].get("stringValue")):
+            record["body"] = {"stringValue": "paused at 1 of 4 items, the provider is unavailable"}
+
+
 def wait_for_the_provider_whatever_it_takes(run: Recording) -> None:
     for span in provider_calls(run):
         last(span, 6)
@@ -646,6 +675,9 @@ FLIPS: Final = (
         "fail",
         settings={"policy": replace(config("bad-item").policy, loop_turns=20)},
     ),
+    Flip("PAR-05", "bad-item", "not-observed no-exposure", refuse_the_bad_item, "fail"),
+    Flip("PAR-06", "bad-item", "pass", take_an_item_back, "fail"),
+    Flip("PAR-07", "provider-hang", "manual", say_that_the_work_paused, "pass"),
     Flip("RET-02", "provider-hang", "pass", try_again_and_again, "fail"),
     Flip("RET-03", "provider-hang", "pass", try_again_and_again, "fail"),
     Flip("ST-03", "bad-item", "pass", call_the_job_completed, "fail"),

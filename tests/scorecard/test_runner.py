@@ -97,6 +97,14 @@ def test_a_check_may_say_why_it_cannot(evidence: Evidence) -> None:
     assert decided(evidence, *gated(check)) == ("fail", "")
 
 
+def test_what_telemetry_cannot_tell_is_asked(evidence: Evidence) -> None:
+    for units, expected in (((IDLE,), "manual"), ((HELD,), "pass"), ((BROKEN, IDLE), "fail")):
+        check = saying("OBS-03", Judgement(units, note="Seen.", question="Was it so?"))
+        found = result(evidence, *gated(check))
+        assert (found.outcome, found.reason) == (expected, "")
+        assert found.note == ("Seen. Was it so?" if expected == "manual" else "Seen.")
+
+
 def test_what_a_check_requires_is_there_or_it_is_not_asked(evidence: Evidence) -> None:
     for requirement in Requirement:
         check = saying("OBS-03", Judgement((BROKEN,)), requires=(requirement,))

@@ -68,11 +68,13 @@ class Judgement:
     """What a check saw. `note` says what was set aside or shown beside, in one sentence.
 
     `reason` is a code of the contract for why nothing can be said where there is no finding.
+    `question` is what a person must answer where telemetry cannot tell.
     """
 
     units: tuple[Unit, ...]
     note: str = ""
     reason: str = ""
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,8 @@ def _outcome(check: Check, judgement: Judgement, gates: Gates) -> tuple[Outcome,
             return "not-observed", gates.against_absence
         return "fail", ""
     reason = judgement.reason or _unexposed(check, judgement) or gates.against_pass
+    if reason and judgement.question:
+        return "manual", ""
     return ("not-observed", reason) if reason else ("pass", "")
 
 
@@ -153,7 +155,7 @@ def _result(check: Check, judgement: Judgement, outcome: Outcome, reason: str) -
         untested=tuple(unit.name for unit in judgement.units if not unit.exposures),
         serves=check.serves,
         remedy=check.remedy,
-        note=judgement.note,
+        note=" ".join(filter(None, (judgement.note, judgement.question * (outcome == "manual")))),
         findings=findings,
     )
 
