@@ -41,6 +41,7 @@ class Policy:
     correlated_logs_share: float = 0.80
     correlated_records_share: float = 0.95
     call_details_share: float = 0.95
+    numbered_attempts_share: float = 0.95
     timed_share: float = 0.80
     candidates: float = 1.5
     minimum_logs: float = 20.0

@@ -581,6 +581,51 @@ def refuse_what_was_done(run: Recording) -> None:
             set_attribute(span, "http.response.status_code", "409")
 
 
+def mend_the_bad_item_and_call_it_failed(run: Recording) -> None:
+    recorded = {span["spanId"] for span in run.spans()}
+    try_a_whole_batch_again(run)
+    for span in run.spans():
+        if span["spanId"] not in recorded:
+            span.update(status={}, events=[])
+            span["attributes"] = list(span["attributes"])
+            without(span, "error.type", "http.response.status_code")
+    for group in run.logs["resourceLogs"]:
+        for scope in group["scopeLogs"]:
+            for record in list(scope["logRecords"]):
+                if attribute(record, "item.status") == "failed":
+                    late = str(int(record["timeUnixNano"]) + 62_000_000_000)
+                    told = {"timeUnixNano": late, "severityNumber": 9, "spanId": ""}
+                    scope["logRecords"].append({**record, **told})
+
+
+def ask_for_a_job_twice(run: Recording) -> None:
+    """Somebody clicked again before the first job had ended."""
+    trace = next(s["traceId"] for s in run.spans("web") if s["name"] == "POST /jobs")
+    for group in run.traces["resourceSpans"]:
+        for scope in group["scopeSpans"]:
+            for span in [s for s in scope["spans"] if s["traceId"] == trace]:
+                copy = {**span, "traceId": trace[::-1], "spanId": flipped(span["spanId"])}
+                if span.get("parentSpanId"):
+                    copy["parentSpanId"] = flipped(span["parentSpanId"])
+                for key in ("startTimeUnixNano", "endTimeUnixNano"):
+                    copy[key] = str(int(span[key]) + 200_000_000)
+                scope["spans"].append(copy)
+
+
+def let_five_items_in_a_row_fail(run: Recording) -> None:
+    bad = next(s for s in run.spans("worker") if s["name"] == "process item" and s.get("status"))
+    turns = sorted(
+        (
+            span
+            for span in run.spans("worker")
+            if span["name"] == "process item" and span["parentSpanId"] == bad["parentSpanId"]
+        ),
+        key=lambda span: int(span["startTimeUnixNano"]),
+    )
+    for span in turns[2:8]:
+        span["status"] = {"code": 2, "message": "the disk is full"}
+
+
 DECLARED: Final = (DeclaredWorkflow("POST /jobs"), DeclaredWorkflow("POST /exports"))
 
 
@@ -678,11 +723,21 @@ FLIPS: Final = (
     Flip("PAR-05", "bad-item", "not-observed no-exposure", refuse_the_bad_item, "fail"),
     Flip("PAR-06", "bad-item", "pass", take_an_item_back, "fail"),
     Flip("PAR-07", "provider-hang", "manual", say_that_the_work_paused, "pass"),
+    Flip("LOOP-03", "bad-item", "not-observed no-exposure", let_five_items_in_a_row_fail, "fail"),
     Flip("RET-02", "provider-hang", "pass", try_again_and_again, "fail"),
     Flip("RET-03", "provider-hang", "pass", try_again_and_again, "fail"),
     Flip("ST-03", "bad-item", "pass", call_the_job_completed, "fail"),
     Flip("ST-04", "clean", "pass", process_a_completed_job, "fail"),
     Flip("RET-04", "bad-item", "not-observed no-exposure", try_a_whole_batch_again, "fail"),
+    Flip("RET-07", "clean", "not-observed no-exposure", ask_for_a_job_twice, "fail"),
+    Flip("RET-08", "bad-item", "not-observed no-exposure", try_a_whole_batch_again, "fail"),
+    Flip(
+        "RET-09",
+        "bad-item",
+        "not-observed no-exposure",
+        mend_the_bad_item_and_call_it_failed,
+        "fail",
+    ),
     Flip("RET-06", "provider-hang", "fail", pay_once, "pass"),
     Flip("RSM-00", "worker-kill", "pass", know_of_no_crash, "not-observed no-exposure"),
     Flip("RSM-01", "worker-kill", "pass", never_deliver_again, "not-observed unsettled"),

@@ -263,6 +263,13 @@ ERROR_LIMIT_MESSAGE: Final = re.compile(
     r"(threshold|limit|budget|consecutive|in a row)([^a-z]|$)",
     re.IGNORECASE,
 )
+# search: whoever asked for work was told that it is being done
+IN_PROGRESS_MESSAGE: Final = re.compile(
+    r"already (being )?(in progress|in work|running|process(ing|ed)|locked|started|active|taken)"
+    r"|(another|an earlier|a previous) (retry|run|attempt|job|worker)\b.{0,40}"
+    r"\b(in progress|running|active|at work)",
+    re.IGNORECASE,
+)
 # full match
 GENERIC_MESSAGE: Final = re.compile(
     r"[\s\W]*("

@@ -1,0 +1,172 @@
+"""Retries that do not say which attempt they are.
+
+What: At least 95 % of the retries of jobs and items carry their number: an attribute that counts
+attempts or retries (`celery.retries`, `retry.attempt`, `messaging.*.delivery_attempt`) on the span,
+on what lies above it in its process, or on a log record of it, or the number in the span's name. It
+fails where fewer do. Attempts inside of a call are not asked for, since clients record none, nor is
+what comes again because a worker crashed.
+
+Why: Without a number nobody sees how near the limit a job is, or that it has none.
+
+Fix: Set `retry.attempt` on the span of the job or the item; Celery's instrumentation does so by
+itself.
+
+Source: the audit's tests of retries: each count is incremented.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+
+_SHOWN: Final = 5
+
+# Attributes that count attempts or retries; how many there may be is no number of one.
+_NUMBER: Final = (
+    r"(^|[._])(attempts?|retry|retries|retry_attempts?|retry_count|attempt_number|delivery_attempt"
+    r"|delivery_count|redelivery_count)([._](number|count|no|index))?$"
+)
+_BOUND: Final = r"max|limit|policy"
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a service and step of a job or an item that was tried again."""
+    share = evidence.policy.numbered_attempts_share
+    rows = evidence.rows(_RETRIES, {"number": _NUMBER, "bound": _BOUND, "shown": _SHOWN})
+    return Judgement(
+        tuple(
+            Unit(f"{row['service']} {row['name']}", row["retries"], _findings(row, share))
+            for row in rows
+        )
+    )
+
+
+def _findings(row: Row, share: float) -> tuple[Finding, ...]:
+    if row["retries"] - row["silent"] >= share * row["retries"]:
+        return ()
+    return (
+        Finding(
+            f"{row['silent']} of {row['retries']} retries of `{row['name']}` of {row['service']}"
+            " do not say which attempt they are.",
+            subject=f"{row['service']} {row['name']}",
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+_RETRIES: Final = """
+    WITH RECURSIVE crashed AS (
+        SELECT instance_no
+        FROM crash_hit
+    ),
+    -- Of a job: its task is published again, or its message comes again because it failed.
+    retry AS (
+        SELECT attempt.span_no
+        FROM attempt_of AS attempt
+        JOIN node USING (span_no)
+        WHERE attempt.number > 1
+            AND (attempt.how = 'nested' OR node.kind IN ('INTERNAL', 'CONSUMER'))
+        UNION
+        SELECT again.span_no
+        FROM delivery AS again
+        WHERE again.number > 1
+            AND EXISTS (
+                SELECT 1
+                FROM delivery AS earlier
+                WHERE earlier.creation_no = again.creation_no
+                    AND earlier.service = again.service
+                    AND earlier.consumer_group = again.consumer_group
+                    AND earlier.number = again.number - 1
+                    AND earlier.failed
+            )
+        UNION
+        -- Of an item: the run before failed.
+        SELECT again.span_no
+        FROM item_run AS again
+        JOIN item_run AS earlier
+            ON earlier.instance_no = again.instance_no
+            AND earlier.item = again.item
+            AND earlier.number = again.number - 1
+            AND earlier.service = again.service
+            AND earlier.name = again.name
+        JOIN node ON node.span_no = again.span_no
+        WHERE earlier.failed
+            AND node.kind IN ('INTERNAL', 'CONSUMER')
+            AND NOT again.is_fragment
+            AND NOT earlier.is_fragment
+    ),
+    asked AS (
+        SELECT retry.span_no, node.parent_no, node.trace_no, node.service, node.name, node.start_ns,
+            node.span_id
+        FROM retry
+        JOIN node USING (span_no)
+        JOIN trace_instance USING (trace_no)
+        JOIN workflow_instance AS instance
+            ON instance.instance_no = trace_instance.instance_no
+        WHERE NOT instance.background
+            AND instance.instance_no NOT IN (SELECT crashed.instance_no FROM crashed)
+    ),
+    -- The span itself and what lies above it in its process.
+    above AS (
+        SELECT span_no AS of_no, span_no, parent_no, service, 0 AS steps
+        FROM asked
+        UNION ALL
+        SELECT above.of_no, node.span_no, node.parent_no, node.service, above.steps + 1
+        FROM above
+        JOIN node ON node.span_no = above.parent_no AND node.service = above.service
+        WHERE above.steps < 8
+    ),
+    numbered AS (
+        SELECT above.of_no AS span_no
+        FROM above
+        JOIN stored.span_attribute AS attribute USING (span_no)
+        WHERE regexp_matches(attribute.key, $number, 'i')
+            AND NOT regexp_matches(attribute.key, $bound, 'i')
+            AND coalesce(try_cast(attribute.value AS BIGINT) >= 1, false)
+        UNION
+        SELECT asked.span_no
+        FROM asked
+        JOIN log_instance ON log_instance.span_no = asked.span_no
+        JOIN stored.log_attribute AS attribute USING (log_no)
+        WHERE regexp_matches(attribute.key, $number, 'i')
+            AND NOT regexp_matches(attribute.key, $bound, 'i')
+            AND coalesce(try_cast(attribute.value AS BIGINT) >= 1, false)
+        UNION
+        SELECT span_no
+        FROM asked
+        WHERE regexp_matches(name, '\\b(attempt|try|retry)\\b[\\s#:]*\\d+', 'i')
+    )
+    SELECT
+        asked.service,
+        -- Which attempt it is may stand in the name.
+        regexp_replace(
+            asked.name, '[\\s(#:-]*\\b(attempt|try|retry)\\b[\\s#:]*\\d*(/\\d+)?\\)?$', '', 'i'
+        ) AS name,
+        count(*) AS retries,
+        count(*) FILTER (numbered.span_no IS NULL) AS silent,
+        coalesce(
+            list(
+                {'trace_id': lower(hex(trace.trace_id)),
+                 'span_id': format('{:016x}', asked.span_id)}
+                ORDER BY asked.start_ns, asked.span_id
+            ) FILTER (numbered.span_no IS NULL)[:$shown],
+            []
+        ) AS evidence
+    FROM asked
+    JOIN trace USING (trace_no)
+    LEFT JOIN numbered USING (span_no)
+    GROUP BY ALL
+    ORDER BY ALL
+"""
+
+CHECK = Check(
+    id="RET-08",
+    title="The attempt number is recorded",
+    severity=Severity.MEDIUM,
+    task=5,
+    serves=("TEST-RR-R01", "TEST-RR-R02"),
+    judge=judge,
+    judges_absence=True,
+    remedy="Set retry.attempt on the span of the job or the item that is tried again.",
+)
