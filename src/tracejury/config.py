@@ -28,6 +28,8 @@ class Policy:
     stuck_seconds: float = 7200.0
     redelivery_seconds: float = 3600.0
     settle_seconds: float = 35.0
+    detection_seconds: float = 300.0
+    recovery_seconds: float = 300.0
     attempts: float = 10.0
     loop_turns: float = 10_000.0
     loop_seconds: float = 1800.0

@@ -292,7 +292,7 @@ def _span_request(drawn: DrawnSpan, links: list[DrawnSpan]) -> tuple[Signal, byt
         kind=Span.SpanKind.ValueType(_KINDS.index(drawn.kind)),
         start_time_unix_nano=drawn.start_ns,
         end_time_unix_nano=drawn.end_ns,
-        attributes=_pairs(drawn.notes.prefixed("")),
+        attributes=pairs(drawn.notes.prefixed("")),
         dropped_attributes_count=int(settings.get("dropped-attributes", 0)),
         events=[event for named in drawn.notes.events for event in _events(*named, drawn)],
         dropped_events_count=int(settings.get("dropped-events", 0)),
@@ -314,7 +314,7 @@ def _log_request(drawn: DrawnLog, trace_id: bytes, span_id: bytes) -> tuple[Sign
         severity_text="" if drawn.severity == "-" else drawn.severity,
         body=AnyValue(string_value=drawn.body),
         event_name=drawn.notes.settings.get("name", ""),
-        attributes=_pairs(drawn.notes.prefixed("")),
+        attributes=pairs(drawn.notes.prefixed("")),
         dropped_attributes_count=int(drawn.notes.settings.get("dropped-attributes", 0)),
         flags=int(drawn.notes.settings.get("flags", "1" if trace_id else "0"), 0),
         trace_id=trace_id,
@@ -352,7 +352,7 @@ def _events(name: str, notes: dict[str, str], drawn: DrawnSpan) -> Iterator[Span
     attributes = {key: value for key, value in notes.items() if key not in ("at", "times")}
     time_ns = nanoseconds(notes["at"]) if "at" in notes else drawn.end_ns
     for _ in range(int(notes.get("times", "1"))):
-        yield Span.Event(name=name, time_unix_nano=time_ns, attributes=_pairs(attributes))
+        yield Span.Event(name=name, time_unix_nano=time_ns, attributes=pairs(attributes))
 
 
 def resource_of(service: str, notes: Notes) -> Resource:
@@ -363,16 +363,17 @@ def resource_of(service: str, notes: Notes) -> Resource:
         "host.name": notes.settings.get("host", "host-1"),
     }
     said = {key: json.dumps(value) for key, value in named.items() if value not in ("", "-")}
-    return Resource(attributes=_pairs(said | notes.prefixed("resource:")))
+    return Resource(attributes=pairs(said | notes.prefixed("resource:")))
 
 
 def _scope(notes: Notes) -> InstrumentationScope:
     return InstrumentationScope(
-        name=notes.settings.get("scope", "drawn"), attributes=_pairs(notes.prefixed("scope:"))
+        name=notes.settings.get("scope", "drawn"), attributes=pairs(notes.prefixed("scope:"))
     )
 
 
-def _pairs(attributes: dict[str, str]) -> list[KeyValue]:
+def pairs(attributes: dict[str, str]) -> list[KeyValue]:
+    """Attributes as they are sent."""
     return [KeyValue(key=key, value=_value(value)) for key, value in attributes.items()]
 
 

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
+from tests.checks.alerting import alerts
 from tests.checks.counting import counts
 from tests.checks.drawing import BASE_NS, Drawing, draw, nanoseconds
+from tests.checks.measuring import metrics
 from tests.checks.pages import Example
 
 from tracejury.checks.catalogue import all_checks
 from tracejury.checks.check import Check
 from tracejury.checks.evidence import Evidence
 from tracejury.config import Config, load_config
+from tracejury.otlp.alert_webhook import alerts_of
 from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.scorecard.result import CheckResult
 from tracejury.scorecard.runner import run
@@ -56,21 +59,24 @@ def evidence_of(blocks: dict[str, str], folder: Path) -> Evidence:
         reader = _store(draw(blocks["baseline"]))
         prepare(reader, config)
         clean = Baseline.learn(reader)
-    reader = _store(drawing, counts(blocks.get("counts", "")))
+    measured = counts(blocks.get("counts", "")) + metrics(blocks.get("metrics", ""))
+    reader = _store(drawing, measured, alerts(blocks.get("alerts", "")))
     injected = _faults(blocks["faults"], folder) if "faults" in blocks else ()
     with patch("time.time_ns", return_value=_NOW_NS):
         prepare(reader, config, injected=injected, baseline=clean)
     return Evidence(reader, config, has_baseline=clean.exists)
 
 
-def _store(drawing: Drawing, counted: Sequence[bytes] = ()) -> Reader:
+def _store(drawing: Drawing, measured: Sequence[bytes] = (), told: Sequence[bytes] = ()) -> Reader:
     store = Store.in_memory()
     received_ns = _NOW_NS - round((drawing.seconds_ago or 0) * 1e9)
-    requests = drawing.requests() + [(Signal.METRICS, body) for body in counted]
+    requests = drawing.requests() + [(Signal.METRICS, body) for body in measured]
     for signal in (Signal.TRACES, Signal.LOGS, Signal.METRICS):
         if bodies := [body for of, body in requests if of is signal]:
             batch = decode(signal, Encoding.PROTOBUF, bodies)
             store.commit([batch], received_ns=received_ns, source="drawing")
+    if told:
+        store.commit([alerts_of(told)], received_ns=received_ns, source="drawing")
     if drawing.seconds_ago is None:
         store.close()
     return Reader.of(store)

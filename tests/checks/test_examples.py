@@ -13,6 +13,7 @@ PAGES = sorted(path for path in FOLDER.rglob("*.md") if path.parent != FOLDER)
 IMPOSSIBLE = {
     ("ingest/open_window", "fail"): "waiting closes every window",
     ("partial/untold_pause", "fail"): "what a user was shown leaves no telemetry",
+    ("queue/unwatched_depth", "fail"): "the monitoring may be elsewhere",
     ("resume/unnoticed_crash", "fail"): "a crash that nothing tells of is none that it knows",
 }
 EXAMPLES = [example for page in PAGES for example in read_page(page)]

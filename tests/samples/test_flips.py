@@ -25,6 +25,7 @@ from tracejury.checks.catalogue import all_checks
 from tracejury.checks.check import Check
 from tracejury.config import Config, DeclaredWorkflow
 from tracejury.store.reader import Reader
+from tracejury.workflow.faults import Fault
 from tracejury.workflow.rebuild import rebuild
 
 CHECKS: Final = {check.id: check for check in all_checks()}
@@ -626,6 +627,47 @@ def let_five_items_in_a_row_fail(run: Recording) -> None:
         span["status"] = {"code": 2, "message": "the disk is full"}
 
 
+def processing(run: Recording, name: str) -> list[Json]:
+    """Spans in which messages were processed, by the time at which they began."""
+    taken = [span for span in run.spans("worker") if span["name"] == f"run/{name}"]
+    return sorted(taken, key=lambda span: int(span["startTimeUnixNano"]))
+
+
+def fail_again_and_again(run: Recording) -> None:
+    """The last export fails, and is delivered ten times more."""
+    taken = processing(run, "export_project")[-1]
+    taken["status"] = {"code": 2}
+    for group in run.traces["resourceSpans"]:
+        for scope in group["scopeSpans"]:
+            if taken in scope["spans"]:
+                scope["spans"] += list(repeated(taken))
+
+
+def let_a_worker_die(run: Recording) -> None:
+    record = list(run.log_records("worker"))[100]
+    record.update(severityNumber=17, body={"stringValue": "process exited with 137 (OOMKilled)"})
+
+
+def let_bulk_wait(run: Recording) -> None:
+    """Generations are sent a minute before anybody takes them, exports go past them."""
+    for span in run.spans():
+        if span["name"].endswith("/generate_assets"):
+            set_attribute(span, "messaging.destination", "bulk")
+            if span["kind"] == 4:
+                for key in ("startTimeUnixNano", "endTimeUnixNano"):
+                    span[key] = str(int(span[key]) - 60_000_000_000)
+        if span["name"].endswith("/export_project"):
+            set_attribute(span, "messaging.destination", "urgent")
+
+
+def name_no_queue(run: Recording) -> None:
+    for span in run.spans():
+        without(span, "messaging.destination")
+
+
+FLOOD: Final = (
+    Fault("flood-1", 1_795_495_480_000_000_000, 1_795_495_550_000_000_000, "flood", "web"),
+)
 DECLARED: Final = (DeclaredWorkflow("POST /jobs"), DeclaredWorkflow("POST /exports"))
 
 
@@ -640,6 +682,8 @@ class Flip:
     after: str
     prepare: Edit = nothing
     settings: dict[str, Any] = field(default_factory=dict)
+    # Instead of those that were injected into the sample.
+    injected: tuple[Fault, ...] | None = None
 
     def __str__(self) -> str:
         return f"{self.check}-{self.edit.__name__}"
@@ -746,6 +790,17 @@ FLIPS: Final = (
     Flip("Q-01", "clean", "not-observed no-exposure", lose_a_message, "fail"),
     Flip("Q-03", "worker-kill", "pass", go_on_with_what_comes_again, "fail"),
     Flip("Q-04", "worker-kill", "fail", refuse_what_was_done, "pass"),
+    Flip("Q-05", "clean", "not-observed no-exposure", fail_again_and_again, "fail"),
+    Flip("Q-06", "clean", "manual", let_a_worker_die, "fail", injected=FLOOD),
+    Flip("Q-07", "clean", "not-observed no-exposure", let_bulk_wait, "pass"),
+    Flip(
+        "Q-08",
+        "clean",
+        "not-observed uninstrumented",
+        name_no_queue,
+        "not-observed no-exposure",
+        injected=FLOOD,
+    ),
     Flip("Q-09", "clean", "pass", begin_traces_in_the_queue, "fail"),
     Flip("ST-01", "provider-hang", "not-observed units", leave_a_job_in_processing, "fail"),
     Flip("OBS-01", "clean", "pass", lose_the_context_in_the_queue, "fail"),
@@ -786,22 +841,31 @@ def outcome(check: Check, reader: Reader, settings: Config) -> str:
 
 
 @cache
-def as_recorded(sample: str, prepare: Edit) -> Reader:
-    return edited(sample, prepare, config(sample))
+def as_recorded(sample: str, prepare: Edit, injected: tuple[Fault, ...] | None = None) -> Reader:
+    return edited(sample, prepare, config(sample), injected)
 
 
-def edited(sample: str, edit: Edit, settings: Config) -> Reader:
+def edited(
+    sample: str, edit: Edit, settings: Config, injected: tuple[Fault, ...] | None = None
+) -> Reader:
     run = recording(sample)
     edit(run)
-    return rebuilt(run, settings, injected=faults(sample), baseline=clean_baseline())
+    known = faults(sample) if injected is None else injected
+    return rebuilt(run, settings, injected=known, baseline=clean_baseline())
 
 
 @pytest.mark.parametrize("flip", FLIPS, ids=str)
 def test_a_check_follows_its_fact(flip: Flip) -> None:
     settings = replace(config(flip.sample), **flip.settings)
     check = CHECKS[flip.check]
-    assert outcome(check, as_recorded(flip.sample, flip.prepare), settings) == flip.before
-    assert outcome(check, edited(flip.sample, flip.edit, settings), settings) == flip.after
+    assert (
+        outcome(check, as_recorded(flip.sample, flip.prepare, flip.injected), settings)
+        == flip.before
+    )
+    assert (
+        outcome(check, edited(flip.sample, flip.edit, settings, flip.injected), settings)
+        == flip.after
+    )
 
 
 def test_the_window_is_open_while_the_server_runs() -> None:
