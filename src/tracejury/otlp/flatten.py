@@ -22,6 +22,7 @@ from tracejury.otlp.nested import (
     zeros,
 )
 from tracejury.otlp.signals import Signal
+from tracejury.otlp.size_limits import check_records
 from tracejury.otlp.values import Read
 from tracejury.telemetry import batch
 from tracejury.telemetry.batch import Batch
@@ -53,6 +54,7 @@ def flatten(signal: Signal, requests: pa.Array, columns: Columns) -> Batch:
     resources = inner(requests)
     scopes = inner(read(resources.rows, scope_list))
     records = inner(read(scopes.rows, record_list))
+    check_records(len(records.rows))
     request = resources.parents.take(scopes.parents).take(records.parents)
     origin = [request, scopes.parents.take(records.parents), records.parents]
     tables = _NOTHING | _TABLES[signal](records.rows, origin, columns)

@@ -25,6 +25,7 @@ from tracejury.otlp.json_shapes import doubtful_paths
 from tracejury.otlp.nested import relisted
 from tracejury.otlp.protobuf_columns import OPAQUE, request_descriptor
 from tracejury.otlp.signals import MalformedRequest, Signal
+from tracejury.otlp.size_limits import RECORD_LIMIT, Tally
 from tracejury.otlp.values import names_of, typed_texts
 
 _SNAKE_CASE_KEY: Final = r'"[a-z]+(_[a-z]+)+"\s*:'
@@ -34,6 +35,9 @@ _SYNTAX_ERROR: Final = re.compile(r"Malformed JSON at byte (\d+) of input: (.*?)
 # Each takes some three hundred bytes of memory, however few it has in the body. Telemetry of the
 # largest size that is taken by default has about half as many.
 OBJECT_LIMIT: Final = 2**22
+
+# There is one between any two numbers; in no telemetry every fifth character is one.
+_COMMA_LIMIT: Final = 3 * 2**22
 
 _local: Final = threading.local()
 
@@ -45,8 +49,10 @@ def parse(signal: Signal, bodies: Sequence[bytes]) -> pa.Array:
     connection = _connection()
     connection.register("requests", pa.table({"body": texts}))
     try:
-        parsed = connection.sql(_query(signal, both=both)).to_arrow_table()
-        requests = parsed.column(0).combine_chunks()
+        structure = _structure(request_descriptor(signal), both=both)
+        if sum(body.count(b",") + body.count(b"{") for body in bodies) > RECORD_LIMIT:
+            Tally().add_lists(_parsed(connection, _lists_of(structure)))
+        requests = _parsed(connection, structure)
         if requests.null_count:
             raise MalformedRequest("The body is null, where an object belongs.")
         _refuse_lost(connection, doubtful_paths(requests))
@@ -123,6 +129,8 @@ def _connection() -> duckdb.DuckDBPyConnection:
 def _texts(bodies: Sequence[bytes]) -> pa.Array:
     if any(body.count(b"{") > OBJECT_LIMIT for body in bodies):
         raise MalformedRequest(f"The body has more than {OBJECT_LIMIT:,} objects.")
+    if any(body.count(b",") > _COMMA_LIMIT for body in bodies):
+        raise MalformedRequest(f"The body has more than {_COMMA_LIMIT:,} commas.")
     marked = [body.removeprefix(b"\xef\xbb\xbf") for body in bodies]
     try:
         return pa.array(marked, pa.binary()).cast(pa.string())
@@ -140,12 +148,24 @@ def _located(body: bytes, error: str) -> str:
     return f"The body is not valid JSON: {found[2]} at line {line}, column {column}."
 
 
+def _parsed(connection: duckdb.DuckDBPyConnection, structure: Any) -> pa.StructArray:
+    query = f"SELECT from_json(body, '{json.dumps(structure)}') FROM requests"  # noqa: S608
+    return connection.sql(query).to_arrow_table().column(0).combine_chunks()
+
+
+def _lists_of(structure: Any) -> Any:
+    """Of a structure only the lists and what holds some; None: there is nothing."""
+    match structure:
+        case [item]:
+            return [_lists_of(item) or "BOOLEAN"]
+        case dict():
+            inner = {name: _lists_of(member) for name, member in structure.items()}
+            return {name: member for name, member in inner.items() if member} or None
+        case _:
+            return None
+
+
 @cache
-def _query(signal: Signal, *, both: bool) -> str:
-    structure = json.dumps(_structure(request_descriptor(signal), both=both))
-    return f"SELECT from_json(body, '{structure}') FROM requests"  # noqa: S608
-
-
 def _structure(message: Any, *, both: bool) -> dict[str, Any]:
     structure: dict[str, Any] = {}
     for declared in message.fields:

@@ -24,6 +24,7 @@ from tracejury.otlp.nested import (
     table,
     texts,
 )
+from tracejury.otlp.size_limits import check_numbers, check_records
 from tracejury.otlp.values import Read
 from tracejury.telemetry import batch
 
@@ -51,6 +52,8 @@ def metric_tables(
     parts = [points for points in found if len(points.rows)]
     if not parts:
         return {}
+    check_records(sum(len(points.rows) for points in parts))
+    check_numbers(sum(_numbers_in(points, columns.field) for points in parts))
     # A metric that claims to be of two kinds is taken for two.
     codes = np.concatenate([points.messages * len(_KINDS) + points.kind for points in parts])
     order = np.argsort(codes, kind="stable")
@@ -72,6 +75,19 @@ def metric_tables(
 def _points(kind: int, messages: pa.Array, read: Read) -> _Points:
     found = inner(read(read(messages, _KINDS[kind]), "data_points"))
     return _Points(kind, found.rows, found.parents.to_numpy().astype(np.int64))
+
+
+def _numbers_in(points: _Points, read: Read) -> int:
+    """How many counts and bounds of buckets the points of one kind hold."""
+    match _KINDS[points.kind]:
+        case "histogram":
+            lists = [read(points.rows, name) for name in ("bucket_counts", "explicit_bounds")]
+        case "exponential_histogram":
+            sides = [read(points.rows, side) for side in ("positive", "negative")]
+            lists = [read(side, "bucket_counts") for side in sides]
+        case _:
+            lists = []
+    return sum(pc.sum(pc.list_value_length(column)).as_py() or 0 for column in lists)
 
 
 def _metrics(messages: pa.Array, codes: _Places, read: Read) -> pa.Table:

@@ -4,11 +4,11 @@
 a dozen times, its attributes, is left as bytes, which `wire_attributes` reads four times as fast.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Final
 
-import ptars
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.protobuf import descriptor_pool
@@ -23,6 +23,8 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from tracejury.otlp.message_count import refuse_too_many
+from tracejury.otlp.message_rows import parser_of, rows_of
 from tracejury.otlp.signals import MalformedRequest, Signal
 from tracejury.otlp.values import Kinds, names_of, parsed_texts
 from tracejury.otlp.wire_attributes import read_attributes, read_values
@@ -39,12 +41,15 @@ OPAQUE: Final = frozenset({"array_value", "kvlist_value"})
 _RAW: Final = OPAQUE | {"attributes", "filtered_attributes", "metadata", "body"}
 
 # Fields that no table keeps: entities, and the profiles' string table.
-_UNREAD: Final = {"entity_refs", "string_value_strindex", "key_strindex"}
+_UNREAD: Final = frozenset({"entity_refs", "string_value_strindex", "key_strindex"})
+
+_OBJECTS_AT_ONCE: Final = 2**16
 
 
 def parse(signal: Signal, bodies: Sequence[bytes]) -> pa.Array:
     """One row per request: the list of its resources, with what came from each."""
-    return _parsed(_handler(_OFFICIAL[signal], _RAW), list(bodies)).column(0)
+    refuse_too_many(_OFFICIAL[signal], bodies, _UNREAD)
+    return rows_of(_parser(_OFFICIAL[signal], _RAW), bodies).column(0)
 
 
 def field(rows: pa.Array, name: str) -> pa.Array:
@@ -88,13 +93,29 @@ def request_descriptor(signal: Signal) -> Any:
 
 
 def _parsed_attributes(entries: pa.Array) -> tuple[pa.Array, Kinds, pa.Array]:
-    parsed = [_message(KeyValue, raw) for raw in entries.to_pylist()]
-    keys = pa.array([entry.key for entry in parsed], pa.string())
-    return keys, *parsed_texts([entry.value for entry in parsed])
+    keys, kinds, texts = [], [], []
+    for part in _parts(entries):
+        parsed = [_message(KeyValue, raw) for raw in part.to_pylist()]
+        keys.append(pa.array([entry.key for entry in parsed], pa.string()))
+        of_part = parsed_texts([entry.value for entry in parsed])
+        kinds.append(of_part[0])
+        texts.append(of_part[1])
+    return pa.concat_arrays(keys), np.concatenate(kinds), pa.concat_arrays(texts)
 
 
 def _parsed_values(values: pa.Array) -> tuple[Kinds, pa.Array]:
-    return parsed_texts([_message(AnyValue, raw) for raw in values.to_pylist()])
+    parts = [
+        parsed_texts([_message(AnyValue, raw) for raw in part.to_pylist()])
+        for part in _parts(values)
+    ]
+    kinds, texts = zip(*parts, strict=True)
+    return np.concatenate(kinds), pa.concat_arrays(texts)
+
+
+def _parts(messages: pa.Array) -> Iterator[pa.Array]:
+    """So few at a time that it does not matter how much memory an object of each takes."""
+    for start in range(0, len(messages), _OBJECTS_AT_ONCE):
+        yield messages.slice(start, _OBJECTS_AT_ONCE)
 
 
 def _message(kind: Any, raw: bytes) -> Any:
@@ -104,18 +125,10 @@ def _message(kind: Any, raw: bytes) -> Any:
         raise MalformedRequest(f"The body is not an OTLP/protobuf request: {error}.") from error
 
 
-def _parsed(handler: Any, messages: list[bytes]) -> pa.RecordBatch:
-    try:
-        return handler.list_to_record_batch(messages)
-    except ValueError as error:
-        reason = str(error).removeprefix("failed to decode Protobuf message: ")
-        raise MalformedRequest(f"The body is not an OTLP/protobuf request: {reason}.") from error
-
-
 @cache
-def _handler(message: Any, raw: frozenset[str]) -> Any:
+def _parser(message: Any, raw: frozenset[str]) -> Any:
     descriptor = _descriptor(message, raw)
-    return ptars.HandlerPool([descriptor.file]).get_for_message(descriptor)
+    return parser_of(descriptor)
 
 
 def _descriptor(message: Any, raw: frozenset[str]) -> Any:

@@ -21,6 +21,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 
 from tracejury.otlp import json_scalars
 from tracejury.otlp.signals import MalformedRequest
+from tracejury.otlp.size_limits import check_items
 
 # What protobuf's own parser stops at inside of a span's attribute.
 MAX_DEPTH: Final = 47
@@ -77,6 +78,9 @@ def texts_of(kind: str, column: pa.Array) -> pa.Array:
         case "bytes":
             return json_scalars.by_distinct(column, pa.string(), _base64)
         case "array" | "kvlist":
+            if pa.types.is_string(column.type):
+                # Protobuf's were counted before; in JSON they are text until now.
+                check_items(pc.sum(pc.count_substring(column, ",")).as_py() or 0)
             return json_scalars.by_distinct(column, pa.string(), lambda raw: nested_text(kind, raw))
         case _:
             return column.cast(pa.string())

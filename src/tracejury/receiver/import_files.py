@@ -10,11 +10,12 @@ from typing import Final
 
 from tracejury.otlp.decode import MalformedRequest, decode
 from tracejury.otlp.files import BrokenRecord, FileRequest, read_requests
+from tracejury.otlp.message_count import COUNTED_ABOVE
 from tracejury.store.writer import Committed, Store
 from tracejury.telemetry.batch import Batch
 
 # A commit takes about as long for a hundred requests as for one.
-_BYTES_A_COMMIT: Final = 8 * 1024 * 1024
+_BYTES_A_COMMIT: Final = COUNTED_ABOVE
 _REQUESTS_A_COMMIT: Final = 256
 
 
@@ -78,11 +79,12 @@ def _groups(
     group: list[FileRequest | BrokenRecord] = []
     size = 0
     for record in records:
-        group.append(record)
-        size += len(record.body) if isinstance(record, FileRequest) else 0
-        if size >= _BYTES_A_COMMIT or len(group) >= _REQUESTS_A_COMMIT:
+        record_size = len(record.body) if isinstance(record, FileRequest) else 0
+        if group and (size + record_size > _BYTES_A_COMMIT or len(group) == _REQUESTS_A_COMMIT):
             yield group
             group, size = [], 0
+        group.append(record)
+        size += record_size
     if group:
         yield group
 

@@ -5,15 +5,20 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from tracejury.errors import StoreError
 from tracejury.otlp.alert_webhook import Content
 from tracejury.otlp.decode import decode
 from tracejury.otlp.json_spelling import odd_spelling
+from tracejury.otlp.message_count import COUNTED_ABOVE
 from tracejury.otlp.signals import Encoding, MalformedRequest, Signal
 from tracejury.receiver.answers import RETRY_AFTER_FAILURE_S, Accepted, Answer, Code, Refused
 from tracejury.store.writer import Store
 from tracejury.telemetry.batch import Batch
+
+# More at once is not faster, and of no more than that the messages need not be counted first.
+_DECODED_AT_ONCE: Final = COUNTED_ABOVE
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +44,7 @@ class Reading:
 def read(requests: Sequence[Request]) -> Reading:
     """Understand `requests`, which needs no store."""
     reading = Reading(time.time_ns(), [Accepted()] * len(requests), [])
-    for (signal, encoding), positions in _groups(requests).items():
+    for signal, encoding, positions in _groups(requests):
         bodies = [requests[position].body for position in positions]
         outcomes = _decode(signal, encoding, bodies, reading.batches)
         if encoding is Encoding.JSON and isinstance(signal, Signal):
@@ -102,11 +107,22 @@ def _write(store: Store, reading: Reading) -> list[Answer]:
     return reading.answers
 
 
-def _groups(requests: Sequence[Request]) -> dict[tuple[Content, Encoding], list[int]]:
-    groups: dict[tuple[Content, Encoding], list[int]] = defaultdict(list)
+def _groups(requests: Sequence[Request]) -> Iterator[tuple[Content, Encoding, list[int]]]:
+    """The positions of requests that are decoded together."""
+    alike: dict[tuple[Content, Encoding], list[int]] = defaultdict(list)
     for position, request in enumerate(requests):
-        groups[request.signal, request.encoding].append(position)
-    return groups
+        alike[request.signal, request.encoding].append(position)
+    for (signal, encoding), positions in alike.items():
+        group: list[int] = []
+        size = 0
+        for position in positions:
+            body_size = len(requests[position].body)
+            if group and size + body_size > _DECODED_AT_ONCE:
+                yield signal, encoding, group
+                group, size = [], 0
+            group.append(position)
+            size += body_size
+        yield signal, encoding, group
 
 
 def _decode(
