@@ -16,14 +16,14 @@ from tests.checks.drawing import BASE_NS, Drawing, draw, nanoseconds
 from tests.checks.measuring import metrics
 from tests.checks.pages import Example
 
-from tracejury.checks.catalogue import all_checks
+from tracejury.checks.catalogue import CATALOGUE, all_checks
 from tracejury.checks.check import Check
 from tracejury.checks.evidence import Evidence
 from tracejury.config import Config, load_config
 from tracejury.otlp.alert_webhook import alerts_of
 from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.scorecard.result import CheckResult
-from tracejury.scorecard.runner import run
+from tracejury.scorecard.runner import Runner
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
 from tracejury.workflow.baseline import Baseline
@@ -36,9 +36,8 @@ _NOW_NS: Final = BASE_NS + 86_400_000_000_000
 def judge(example: Example, folder: Path) -> CheckResult:
     """What the runner says of the example's check. `folder` takes the files that users write."""
     check = check_of(example.check)
-    checks = tuple(one for one in all_checks() if one.is_gate or one.id == check.id)
-    results = run(evidence_of(example.blocks, folder), checks=checks)
-    return next(result for result in results if result.id == check.id)
+    entry = next(entry for entry in CATALOGUE if entry.id == check.id)
+    return Runner(evidence_of(example.blocks, folder), all_checks()).result(entry)
 
 
 def check_of(page: str) -> Check:

@@ -1,6 +1,7 @@
 """Run every check of the catalogue and decide: the one place that says "not enough evidence"."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from tracejury.checks.catalogue import CATALOGUE, Entry, all_checks
@@ -33,19 +34,63 @@ def run(evidence: Evidence, *, checks: tuple[Check, ...] | None = None) -> tuple
 
     A check that raises is an `error`, and the others go on.
     """
-    built = {check.id: check for check in (all_checks() if checks is None else checks)}
-    gates_first = {
-        name: _decide(check, evidence, Gates("", ""))
-        for name, check in built.items()
-        if check.is_gate
-    }
-    gates = _gates(gates_first)
-    return tuple(
-        gates_first[entry.id]
-        if entry.id in gates_first
-        else _applicable(entry, built.get(entry.id), evidence, gates)
-        for entry in CATALOGUE
-    )
+    runner = Runner(evidence, all_checks() if checks is None else checks)
+    return tuple(runner.result(entry) for entry in CATALOGUE)
+
+
+class Runner:
+    """Judges the rules of the catalogue with `checks`, and each gate once, when it matters."""
+
+    def __init__(self, evidence: Evidence, checks: tuple[Check, ...]) -> None:
+        self._evidence = evidence
+        self._checks = {check.id: check for check in checks}
+
+    def result(self, entry: Entry) -> CheckResult:
+        """What the checks say of the rule `entry`; an `error` where one raises."""
+        for component in self._evidence.config.absent_components:
+            if entry.id.startswith(_COMPONENT_RULES[component]):
+                return _empty(entry, "not-applicable", f"declared: there is no {component}")
+        check = self._checks.get(entry.id)
+        if check is None:
+            return _empty(entry, "not-observed", "not-implemented")
+        if check.is_gate:
+            return self._judged_gates[check.id]
+        return self._decide(check)
+
+    @cached_property
+    def _judged_gates(self) -> dict[str, CheckResult]:
+        return {name: self._decide(check) for name, check in self._checks.items() if check.is_gate}
+
+    @cached_property
+    def _gates(self) -> Gates:
+        return _gates(self._judged_gates)
+
+    def _decide(self, check: Check) -> CheckResult:
+        missing = _missing_requirement(check, self._evidence)
+        if missing:
+            return _result(check, Judgement(()), "not-observed", missing)
+        try:
+            judgement = check.judge(self._evidence)
+        except DamagedStoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one check's fault must not cost the others' verdicts
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            return _result(check, Judgement(()), "error", reason)
+        return _result(check, judgement, *self._outcome(check, judgement))
+
+    def _outcome(self, check: Check, judgement: Judgement) -> tuple[Outcome, str]:
+        if any(unit.findings for unit in judgement.units):
+            if check.judges_absence and (reason := self._stands_against(check).against_absence):
+                return "not-observed", reason
+            return "fail", ""
+        reason = judgement.reason or _unexposed(check, judgement)
+        reason = reason or self._stands_against(check).against_pass
+        if reason and judgement.question:
+            return "manual", ""
+        return ("not-observed", reason) if reason else ("pass", "")
+
+    def _stands_against(self, check: Check) -> Gates:
+        return Gates("", "") if check.is_gate else self._gates
 
 
 def _gates(results: dict[str, CheckResult]) -> Gates:
@@ -72,15 +117,6 @@ def _gates(results: dict[str, CheckResult]) -> Gates:
     )
 
 
-def _applicable(entry: Entry, check: Check | None, evidence: Evidence, gates: Gates) -> CheckResult:
-    for component in evidence.config.absent_components:
-        if entry.id.startswith(_COMPONENT_RULES[component]):
-            return _empty(entry, "not-applicable", f"declared: there is no {component}")
-    if check is None:
-        return _empty(entry, "not-observed", "not-implemented")
-    return _decide(check, evidence, gates)
-
-
 def _empty(entry: Entry, outcome: Outcome, reason: str) -> CheckResult:
     return CheckResult(
         id=entry.id,
@@ -100,38 +136,12 @@ def _empty(entry: Entry, outcome: Outcome, reason: str) -> CheckResult:
     )
 
 
-def _decide(check: Check, evidence: Evidence, gates: Gates) -> CheckResult:
-    missing = _missing_requirement(check, evidence)
-    if missing:
-        return _result(check, Judgement(()), "not-observed", missing)
-    try:
-        judgement = check.judge(evidence)
-    except DamagedStoreError:
-        raise
-    except Exception as error:  # noqa: BLE001 - one check's fault must not cost the others' verdicts
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        return _result(check, Judgement(()), "error", reason)
-    outcome, reason = _outcome(check, judgement, gates)
-    return _result(check, judgement, outcome, reason)
-
-
 def _missing_requirement(check: Check, evidence: Evidence) -> str:
     present = {
         Requirement.BASELINE: evidence.has_baseline,
         Requirement.DECLARATION: bool(evidence.config.workflows),
     }
     return next((needed.value for needed in check.requires if not present[needed]), "")
-
-
-def _outcome(check: Check, judgement: Judgement, gates: Gates) -> tuple[Outcome, str]:
-    if any(unit.findings for unit in judgement.units):
-        if check.judges_absence and gates.against_absence:
-            return "not-observed", gates.against_absence
-        return "fail", ""
-    reason = judgement.reason or _unexposed(check, judgement) or gates.against_pass
-    if reason and judgement.question:
-        return "manual", ""
-    return ("not-observed", reason) if reason else ("pass", "")
 
 
 def _unexposed(check: Check, judgement: Judgement) -> str:

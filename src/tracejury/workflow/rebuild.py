@@ -62,12 +62,12 @@ def _register_inputs(
     reader.register("field_key", _field_keys())
     register_correlation_keys(reader, config.correlation_keys)
     for name, table in _lexicons().items():
-        reader.register(name, table)
+        reader.promise(name, partial(reader.register, name, table))
     reader.register("bound", _bounds(config.policy))
     reader.register("fault", faults.as_table(injected))
     reader.register("settled_before", _settled_before(reader, config.policy))
     for name, table in baseline.tables().items():
-        reader.register(name, table)
+        reader.promise(name, partial(reader.register, name, table))
 
 
 def _field_keys() -> pa.Table:
