@@ -668,6 +668,35 @@ def name_no_queue(run: Recording) -> None:
 FLOOD: Final = (
     Fault("flood-1", 1_795_495_480_000_000_000, 1_795_495_550_000_000_000, "flood", "web"),
 )
+
+
+def send_a_longer_body_each_time(run: Recording) -> None:
+    for number, span in enumerate(provider_calls(run)):
+        set_attribute(span, "http.request.body.size", str(1000 + 100 * number))
+
+
+def give_up_at_the_first_failure(run: Recording) -> None:
+    first: dict[str, str] = {}
+    for span in sorted(provider_calls(run), key=lambda span: int(span["startTimeUnixNano"])):
+        first.setdefault(span["parentSpanId"], span["spanId"])
+    run.keep(
+        lambda service, span: (
+            span["kind"] != 3
+            or first.get(span.get("parentSpanId", ""), span["spanId"]) == span["spanId"]
+        )
+    )
+
+
+def read_pages_past_the_end(run: Recording) -> None:
+    """The files of an export become pages, of which all but the first are empty."""
+    loop = next(s["spanId"] for s in run.spans("worker") if s["name"] == "download assets")
+    pages = [span for span in calls(run, "worker", "GET") if span["parentSpanId"] == loop]
+    pages.sort(key=lambda span: int(span["startTimeUnixNano"]))
+    for number, span in enumerate(pages):
+        set_attribute(span, "url.full", f"http://127.0.0.1/list?page={number}")
+        set_attribute(span, "http.response.status_code", "204" if number else "200")
+
+
 DECLARED: Final = (DeclaredWorkflow("POST /jobs"), DeclaredWorkflow("POST /exports"))
 
 
@@ -768,6 +797,17 @@ FLIPS: Final = (
     Flip("PAR-06", "bad-item", "pass", take_an_item_back, "fail"),
     Flip("PAR-07", "provider-hang", "manual", say_that_the_work_paused, "pass"),
     Flip("LOOP-03", "bad-item", "not-observed no-exposure", let_five_items_in_a_row_fail, "fail"),
+    Flip("LOOP-02", "clean", "not-observed no-exposure", read_pages_past_the_end, "fail"),
+    Flip(
+        "RET-01",
+        "provider-hang",
+        "pass",
+        give_up_at_the_first_failure,
+        "not-observed no-exposure",
+    ),
+    Flip(
+        "RET-05", "provider-hang", "not-observed no-exposure", send_a_longer_body_each_time, "fail"
+    ),
     Flip("RET-02", "provider-hang", "pass", try_again_and_again, "fail"),
     Flip("RET-03", "provider-hang", "pass", try_again_and_again, "fail"),
     Flip("ST-03", "bad-item", "pass", call_the_job_completed, "fail"),
