@@ -8,10 +8,9 @@ def workflows(reader: Reader) -> tuple[WorkflowSummary, ...]:
     """One summary a workflow, by name."""
     rows = reader.rows("""
         WITH reached AS (
-            SELECT step.workflow, list_sort(list(DISTINCT node.service)) AS services
-            FROM step_of AS step
-            JOIN node USING (span_no)
-            GROUP BY step.workflow
+            SELECT workflow, list_sort(list(DISTINCT service)) AS services
+            FROM workflow_step
+            GROUP BY workflow
         ),
         called AS (
             SELECT instance.workflow, list_sort(list(DISTINCT call.target)) AS externals

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tracejury.config import Config, Policy
 from tracejury.store.instances import register_components, register_correlation_keys
@@ -121,6 +122,7 @@ def _forest(reader: Reader) -> None:
     table = reader.arrow("""
         SELECT
             span_no,
+            trace_no,
             coalesce(parent_no, -1) AS parent_no,
             hash(service, name, kind) AS step,
             coalesce(start_ns, 0) AS start_ns,
@@ -142,11 +144,13 @@ def _forest(reader: Reader) -> None:
         pa.table(
             {
                 "span_no": span_no,
-                "parent_no": _numbers(forest.parent, span_no),
+                "trace_no": table["trace_no"],
+                "parent_no": _at(forest.parent, span_no),
                 "top_no": span_no[forest.top],
                 "depth": forest.depth,
                 "is_in_cycle": forest.is_in_cycle,
                 "place": forest.place,
+                "parent_place": _at(forest.parent, forest.place),
             }
         ),
     )
@@ -182,14 +186,20 @@ def _item_parts(reader: Reader) -> None:
 
 
 def _fields(reader: Reader) -> None:
-    reader.register("found_field", span_fields(reader))
+    found = span_fields(reader)
+    reader.register("sent_field", found)
+    # What nobody sent takes no place.
+    columns = ", ".join(
+        field if field in found.column_names else f"NULL::VARCHAR AS {field}"
+        for field in semconv.FIELD_KEYS
+    )
+    reader.define("found_field", f"SELECT span_no, {columns} FROM sent_field")  # noqa: S608 - names of ours
 
 
-def _numbers(positions: Ints, numbers: Ints) -> pa.Array:
-    """The row numbers at `positions`, null where a position is below zero."""
-    if not len(numbers):
-        return pa.array([], pa.int64())
-    return pa.array(numbers[np.maximum(positions, 0)], mask=positions < 0)
+def _at(positions: Ints, values: NDArray[np.generic]) -> pa.Array:
+    """The values at `positions`, null where a position is below zero."""
+    found = values[np.maximum(positions, 0)] if len(values) else values
+    return pa.array(found, mask=positions < 0)
 
 
 def _paths(reader: Reader) -> None:
@@ -203,7 +213,7 @@ def _paths(reader: Reader) -> None:
             node.kind = 'CLIENT' AND error.span_no IS NOT NULL AS gave_up
         FROM node
         JOIN forest USING (span_no)
-        JOIN trace_instance AS instance USING (trace_no)
+        JOIN trace_instance AS instance ON instance.trace_no = node.trace_no
         LEFT JOIN span_error AS error USING (span_no)
         WHERE node.end_ns IS NOT NULL
         ORDER BY node.span_no

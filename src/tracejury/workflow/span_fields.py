@@ -11,24 +11,23 @@ import numpy as np
 import pyarrow as pa
 
 from tracejury.store.reader import Reader
-from tracejury.telemetry import semconv
 
 _SPANS_AT_ONCE: Final = 250_000
-
-_SCHEMA: Final = pa.schema(
-    [("span_no", pa.int64()), *((field, pa.string()) for field in semconv.FIELD_KEYS)]
-)
 
 # The keys of a field that are stored, the worst first: the better overwrite them.
 _Keys = dict[str, list[int]]
 
 
 def span_fields(reader: Reader) -> pa.Table:
-    """One row a span that has any field; NULL where no key of the field was sent."""
+    """One row a span that has any field, one column a field that any span has.
+
+    NULL where no key of the field was sent.
+    """
     keys = _stored_keys(reader)
+    schema = pa.schema([("span_no", pa.int64()), *((field, pa.string()) for field in keys)])
     end = reader.value("SELECT coalesce(max(span_no), -1) + 1 FROM stored.span")
-    slices = [_slice(reader, keys, first) for first in range(0, end, _SPANS_AT_ONCE)]
-    return pa.concat_tables([_SCHEMA.empty_table(), *slices])
+    slices = [_slice(reader, keys, first, schema) for first in range(0, end, _SPANS_AT_ONCE)]
+    return pa.concat_tables([schema.empty_table(), *slices])
 
 
 def _stored_keys(reader: Reader) -> _Keys:
@@ -44,7 +43,7 @@ def _stored_keys(reader: Reader) -> _Keys:
     return keys
 
 
-def _slice(reader: Reader, keys: _Keys, first: int) -> pa.Table:
+def _slice(reader: Reader, keys: _Keys, first: int, schema: pa.Schema) -> pa.Table:
     found = reader.arrow(
         """
         SELECT span_no, key_no, value
@@ -58,22 +57,19 @@ def _slice(reader: Reader, keys: _Keys, first: int) -> pa.Table:
         },
     ).combine_chunks()
     if not found.num_rows:
-        return _SCHEMA.empty_table()
+        return schema.empty_table()
     place = found["span_no"].to_numpy() - first
     has_any = np.zeros(_SPANS_AT_ONCE, dtype=bool)
     has_any[place] = True
     span_no = np.flatnonzero(has_any)
     key_no = found["key_no"].to_numpy()
     columns = [pa.array(first + span_no)]
-    for field in _SCHEMA.names[1:]:
-        if field not in keys:
-            columns.append(pa.nulls(len(span_no), pa.string()))
-            continue
+    for of_field in keys.values():
         chosen = np.full(_SPANS_AT_ONCE, -1)
-        for key in keys[field]:
+        for key in of_field:
             # The first of a key that a span has twice counts.
             rows = np.flatnonzero(key_no == key)[::-1]
             chosen[place[rows]] = rows
         of_span = chosen[span_no]
         columns.append(found["value"].take(pa.array(of_span, mask=of_span < 0)))
-    return pa.table(columns, schema=_SCHEMA)
+    return pa.table(columns, schema=schema)

@@ -14,11 +14,10 @@
 WITH by_span AS (
     SELECT
         instance.instance_no, instance.correlation_key, instance.correlation_id,
-        state_key.level, state_key.key, attribute.value AS said,
+        attribute.level, attribute.key, attribute.said,
         coalesce(node.end_ns, node.start_ns) AS time_ns,
         node.service, node.span_no, NULL::BIGINT AS log_no
-    FROM stored.span_attribute AS attribute
-    JOIN state_key ON state_key.key = attribute.key
+    FROM state_attribute AS attribute
     JOIN node USING (span_no)
     JOIN trace_instance AS instance USING (trace_no)
 ),

@@ -28,5 +28,5 @@ FROM (
     LEFT JOIN orphan USING (span_no)
     WHERE forest.depth = 0
 ) AS node
-JOIN trace_instance AS instance USING (trace_no)
+JOIN trace_instance AS instance ON instance.trace_no = node.trace_no
 GROUP BY instance.instance_no

@@ -1,19 +1,19 @@
--- table: step_of
+-- view: step_of
 -- One row a span: its place in the workflow, which is the step.
 --   span_no      BIGINT   row number of the span
 --   instance_no  BIGINT   row number of the workflow instance
 --   workflow     VARCHAR  name of the workflow
 --   place        UBIGINT  hash of the steps from the top of the trace down to it
 --   parent_place UBIGINT  place of its parent; NULL at the top
+--   depth        BIGINT   0 at the top of a trace
 SELECT
-    node.span_no,
+    forest.span_no,
     instance.instance_no,
     instance.workflow,
     forest.place,
-    above.place AS parent_place
-FROM node
-JOIN forest USING (span_no)
+    forest.parent_place,
+    forest.depth
+FROM forest
 JOIN trace_instance USING (trace_no)
 JOIN workflow_instance AS instance ON instance.instance_no = trace_instance.instance_no
-LEFT JOIN forest AS above ON above.span_no = forest.parent_no
 WHERE NOT instance.background

@@ -17,14 +17,46 @@
 --   self_p50_ms     DOUBLE   median of the time in which nothing below it ran
 --   critical_share  DOUBLE   share of the workflow's critical path that is its own time
 --   first_start_ns  BIGINT   earliest start, relative to its instance's, in the middle instance
-WITH critical_of AS (
+WITH seen AS (
+    SELECT
+        step.workflow,
+        step.place,
+        any_value(step.parent_place) AS parent_place,
+        min(step.depth) AS depth,
+        any_value(node.service) AS service,
+        any_value(node.name) AS name,
+        any_value(node.kind) AS kind,
+        count(*) AS spans,
+        quantile_cont(node.duration_ns, [0.5, 0.95, 0.99]) AS durations_ns,
+        quantile_cont(self_time.self_ns, 0.5) AS self_ns,
+        quantile_cont(node.start_ns - instance.start_ns::BIGINT, 0.5)::BIGINT AS first_start_ns
+    FROM step_of AS step
+    JOIN node USING (span_no)
+    JOIN workflow_instance AS instance ON instance.instance_no = step.instance_no
+    LEFT JOIN self_time USING (span_no)
+    GROUP BY step.workflow, step.place
+),
+ran AS (
+    SELECT instance.workflow, visit.place, count(*) AS instances
+    FROM (SELECT DISTINCT place, instance_no FROM step_of) AS visit
+    JOIN workflow_instance AS instance USING (instance_no)
+    GROUP BY ALL
+),
+erring AS (
+    SELECT step.workflow, step.place, count(*) AS errors
+    FROM span_error
+    JOIN step_of AS step USING (span_no)
+    GROUP BY ALL
+),
+critical_of AS (
     -- Past its own end a span only waits for what came of it.
     SELECT
-        critical.span_no,
+        step.workflow, step.place,
         sum(greatest(least(critical.end_ns, node.end_ns) - critical.start_ns, 0)) AS critical_ns
     FROM critical
     JOIN node USING (span_no)
-    GROUP BY critical.span_no
+    JOIN step_of AS step USING (span_no)
+    GROUP BY ALL
 ),
 whole AS (
     SELECT instance.workflow, sum(critical.end_ns - critical.start_ns) AS critical_ns
@@ -32,49 +64,42 @@ whole AS (
     JOIN workflow_instance AS instance USING (instance_no)
     GROUP BY instance.workflow
 ),
-ghosts AS (
-    SELECT instance.workflow, ghost.service, ghost.name, ghost.kind, count(*) AS ghosts
-    FROM ghost
-    JOIN workflow_instance AS instance USING (instance_no)
-    GROUP BY ALL
-),
 -- A ghost is counted once, at the place where its step is seen most.
 main_place AS (
-    SELECT step.workflow, node.service, node.name, node.kind, mode(step.place ORDER BY step.place) AS place
-    FROM step_of AS step
-    JOIN node USING (span_no)
+    SELECT workflow, service, name, kind, arg_min(place, (-spans, place)) AS place
+    FROM seen
+    GROUP BY ALL
+),
+ghosts AS (
+    SELECT main_place.workflow, main_place.place, count(*) AS ghosts
+    FROM ghost
+    JOIN workflow_instance AS instance USING (instance_no)
+    JOIN main_place
+        ON main_place.workflow = instance.workflow AND main_place.service = ghost.service
+        AND main_place.name = ghost.name AND main_place.kind = ghost.kind
     GROUP BY ALL
 )
 SELECT
-    step.workflow,
-    step.place,
-    any_value(step.parent_place) AS parent_place,
-    min(forest.depth) AS depth,
-    any_value(node.service) AS service,
-    any_value(node.name) AS name,
-    any_value(node.kind) AS kind,
-    count(*) AS spans,
-    count(DISTINCT step.instance_no) AS instances,
-    count(error.span_no) AS errors,
-    coalesce(any_value(ghosts.ghosts) FILTER (main_place.place = step.place), 0) AS ghosts,
-    quantile_cont(node.duration_ns, 0.5) / 1e6 AS p50_ms,
-    quantile_cont(node.duration_ns, 0.95) / 1e6 AS p95_ms,
-    quantile_cont(node.duration_ns, 0.99) / 1e6 AS p99_ms,
-    quantile_cont(self_time.self_ns, 0.5) / 1e6 AS self_p50_ms,
-    coalesce(sum(critical_of.critical_ns), 0) / nullif(any_value(whole.critical_ns), 0) AS critical_share,
-    quantile_cont(node.start_ns - instance.start_ns::BIGINT, 0.5)::BIGINT AS first_start_ns
-FROM step_of AS step
-JOIN node USING (span_no)
-JOIN forest USING (span_no)
-JOIN workflow_instance AS instance ON instance.instance_no = step.instance_no
-LEFT JOIN span_error AS error USING (span_no)
-LEFT JOIN self_time USING (span_no)
-LEFT JOIN critical_of USING (span_no)
-LEFT JOIN whole ON whole.workflow = step.workflow
-LEFT JOIN main_place
-    ON main_place.workflow = step.workflow AND main_place.service = node.service
-    AND main_place.name = node.name AND main_place.kind = node.kind
-LEFT JOIN ghosts
-    ON ghosts.workflow = step.workflow AND ghosts.service = node.service
-    AND ghosts.name = node.name AND ghosts.kind = node.kind
-GROUP BY step.workflow, step.place
+    seen.workflow,
+    seen.place,
+    seen.parent_place,
+    seen.depth,
+    seen.service,
+    seen.name,
+    seen.kind,
+    seen.spans,
+    ran.instances,
+    coalesce(erring.errors, 0) AS errors,
+    coalesce(ghosts.ghosts, 0) AS ghosts,
+    seen.durations_ns[1] / 1e6 AS p50_ms,
+    seen.durations_ns[2] / 1e6 AS p95_ms,
+    seen.durations_ns[3] / 1e6 AS p99_ms,
+    seen.self_ns / 1e6 AS self_p50_ms,
+    coalesce(critical_of.critical_ns, 0) / nullif(whole.critical_ns, 0) AS critical_share,
+    seen.first_start_ns
+FROM seen
+JOIN ran USING (workflow, place)
+LEFT JOIN erring USING (workflow, place)
+LEFT JOIN critical_of USING (workflow, place)
+LEFT JOIN whole USING (workflow)
+LEFT JOIN ghosts USING (workflow, place)
