@@ -12,7 +12,14 @@ from tests.otlp.requests import busy_request
 
 from tracejury.config import REQUEST_LIMIT
 from tracejury.otlp.decode import Encoding, MalformedRequest, Signal, decode
-from tracejury.otlp.size_limits import MESSAGE_LIMIT, NUMBER_LIMIT, RECORD_LIMIT
+from tracejury.otlp.size_limits import (
+    ITEM_LIMIT,
+    KEY_LIMIT,
+    MESSAGE_LIMIT,
+    NUMBER_LIMIT,
+    ODD_LIMIT,
+    RECORD_LIMIT,
+)
 
 ROOM = 600  # for what encloses the filling
 PEAK_MIB = 1024
@@ -100,7 +107,7 @@ def test_a_full_body_of_nothing_is_refused_before_it_fills_the_memory(
 @pytest.mark.parametrize(
     ("signal", "body", "what"),
     [
-        (Signal.TRACES, listed(b"", count=MESSAGE_LIMIT), "4,194,304 messages"),
+        (Signal.TRACES, listed(b"", count=MESSAGE_LIMIT), "3,145,728 messages"),
         (Signal.LOGS, field(1, field(2, b"\x12\0" * (RECORD_LIMIT + 1))), "1,572,864 records"),
         (Signal.METRICS, exponential(b"\1" * (NUMBER_LIMIT + 1)), "8,388,608 numbers in lists"),
     ],
@@ -122,12 +129,42 @@ def test_one_more_number_than_allowed_is_refused_in_json() -> None:
         decode(Signal.METRICS, Encoding.JSON, [counts_json(NUMBER_LIMIT)])
 
 
-def test_one_more_item_of_a_value_than_allowed_is_refused_in_json() -> None:
+def test_one_more_item_of_a_value_than_allowed_is_refused() -> None:
     value = {"arrayValue": {"values": "items"}}
     body = traces_json(attributes=[{"key": "k", "value": value}])
-    items = b"[%snull]" % (b"null," * (NUMBER_LIMIT + 1))
-    with pytest.raises(MalformedRequest, match="more than 8,388,608 items in lists"):
-        decode(Signal.TRACES, Encoding.JSON, [body.replace(b'"items"', items)])
+    items = b"[%snull]" % (b"null," * ITEM_LIMIT)
+    for encoding, full in (
+        (Encoding.JSON, body.replace(b'"items"', items)),
+        (Encoding.PROTOBUF, listed(b"", count=ITEM_LIMIT + 1)),
+    ):
+        with pytest.raises(MalformedRequest, match="more than 1,048,576 items in one value"):
+            decode(Signal.TRACES, encoding, [full])
+
+
+def test_more_keys_than_allowed_are_refused() -> None:
+    keys = [f"{number:07}" for number in range(KEY_LIMIT + 1)]
+    written = [attribute(key.encode(), b"\x18\1") for key in keys]
+    sent = [{"key": key, "value": {"intValue": 1}} for key in keys]
+    for encoding, more, allowed in (
+        (Encoding.JSON, traces_json(attributes=sent), traces_json(attributes=sent[1:])),
+        (
+            Encoding.PROTOBUF,
+            traces_of(IDS + b"".join(written)),
+            traces_of(IDS + b"".join(written[1:])),
+        ),
+    ):
+        with pytest.raises(MalformedRequest, match="more than 262,144 different keys"):
+            decode(Signal.TRACES, encoding, [more])
+        assert decode(Signal.TRACES, encoding, [allowed]).span_attributes.num_rows == KEY_LIMIT
+
+
+def test_more_attributes_in_an_odd_order_than_allowed_are_refused() -> None:
+    odd = [
+        field(9, field(2, b"\x0a\7%07d" % number) + field(1, b"k"))
+        for number in range(ODD_LIMIT + 1)
+    ]
+    with pytest.raises(MalformedRequest, match="not a key and then a value"):
+        decode(Signal.TRACES, Encoding.PROTOBUF, [traces_of(IDS + b"".join(odd))])
 
 
 def test_what_is_allowed_is_read() -> None:

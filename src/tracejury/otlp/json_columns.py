@@ -25,7 +25,7 @@ from tracejury.otlp.json_shapes import doubtful_paths
 from tracejury.otlp.nested import relisted
 from tracejury.otlp.protobuf_columns import OPAQUE, request_descriptor
 from tracejury.otlp.signals import MalformedRequest, Signal
-from tracejury.otlp.size_limits import RECORD_LIMIT, Tally
+from tracejury.otlp.size_limits import RECORD_LIMIT, Tally, check_keys
 from tracejury.otlp.values import names_of, typed_texts
 
 _SNAKE_CASE_KEY: Final = r'"[a-z]+(_[a-z]+)+"\s*:'
@@ -104,6 +104,7 @@ def _repeated(lists: pa.Array, declared: Any) -> pa.Array:
 def attributes(entries: pa.Array) -> list[pa.Array]:
     """Keys, types and texts of some attributes."""
     keys = pc.fill_null(field(entries, "key"), "").dictionary_encode()
+    check_keys(len(keys.dictionary))
     types, texts = values(field(entries, "value"))
     return [keys, types, texts.dictionary_encode()]
 

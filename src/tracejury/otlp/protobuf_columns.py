@@ -26,6 +26,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from tracejury.otlp.message_count import refuse_too_many
 from tracejury.otlp.message_rows import parser_of, rows_of
 from tracejury.otlp.signals import MalformedRequest, Signal
+from tracejury.otlp.size_limits import check_keys, check_odd
 from tracejury.otlp.values import Kinds, names_of, parsed_texts
 from tracejury.otlp.wire_attributes import read_attributes, read_values
 
@@ -65,6 +66,7 @@ def attributes(entries: pa.Array) -> list[pa.Array]:
         keys, kinds, texts = read_attributes(encoded.dictionary, _parsed_attributes)
     except pa.ArrowInvalid as error:
         raise MalformedRequest("An attribute is not valid UTF-8.") from error
+    check_keys(len(keys.dictionary))
     at = encoded.indices
     if texts.null_count:
         text_at = pc.if_else(texts.is_valid().take(at), at, pa.scalar(None, pa.int32()))
@@ -114,6 +116,7 @@ def _parsed_values(values: pa.Array) -> tuple[Kinds, pa.Array]:
 
 def _parts(messages: pa.Array) -> Iterator[pa.Array]:
     """So few at a time that it does not matter how much memory an object of each takes."""
+    check_odd(len(messages))
     for start in range(0, len(messages), _OBJECTS_AT_ONCE):
         yield messages.slice(start, _OBJECTS_AT_ONCE)
 

@@ -12,9 +12,13 @@ import pyarrow.compute as pc
 
 from tracejury.otlp.signals import MalformedRequest
 
-MESSAGE_LIMIT: Final = 2**22
+MESSAGE_LIMIT: Final = 3 * 2**20
 RECORD_LIMIT: Final = 3 * 2**19
 NUMBER_LIMIT: Final = 2**23
+# Of what Python reads one by one.
+KEY_LIMIT: Final = 2**18
+ITEM_LIMIT: Final = 2**20
+ODD_LIMIT: Final = 2**19
 
 _RECORDS: Final = frozenset({"spans", "logrecords", "metrics", "datapoints"})
 _NUMBERS: Final = frozenset({"bucketcounts", "explicitbounds"})
@@ -61,9 +65,24 @@ def check_numbers(count: int) -> None:
     _refuse_above(count, NUMBER_LIMIT, "numbers in lists")
 
 
-def check_items(commas: int) -> None:
-    """Refuse lists inside of values that have so many commas as no telemetry has."""
-    _refuse_above(commas, NUMBER_LIMIT, "items in lists inside of values")
+def check_commas(count: int) -> None:
+    """Refuse lists inside of values that have so many commas in JSON as no telemetry has."""
+    _refuse_above(count, NUMBER_LIMIT, "commas in lists inside of values")
+
+
+def check_items(count: int) -> None:
+    """Refuse a value with more items in all of its lists."""
+    _refuse_above(count, ITEM_LIMIT, "items in one value")
+
+
+def check_keys(count: int) -> None:
+    """Refuse attributes with more keys, counting each once."""
+    _refuse_above(count, KEY_LIMIT, "different keys of attributes")
+
+
+def check_odd(count: int) -> None:
+    """Refuse more messages that differ, and are not written as every exporter does."""
+    _refuse_above(count, ODD_LIMIT, "attributes that are not a key and then a value")
 
 
 def _refuse_above(count: int, limit: int, what: str) -> None:

@@ -21,7 +21,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 
 from tracejury.otlp import json_scalars
 from tracejury.otlp.signals import MalformedRequest
-from tracejury.otlp.size_limits import check_items
+from tracejury.otlp.size_limits import check_commas, check_items
 
 # What protobuf's own parser stops at inside of a span's attribute.
 MAX_DEPTH: Final = 47
@@ -80,7 +80,7 @@ def texts_of(kind: str, column: pa.Array) -> pa.Array:
         case "array" | "kvlist":
             if pa.types.is_string(column.type):
                 # Protobuf's were counted before; in JSON they are text until now.
-                check_items(pc.sum(pc.count_substring(column, ",")).as_py() or 0)
+                check_commas(pc.sum(pc.count_substring(column, ",")).as_py() or 0)
             return json_scalars.by_distinct(column, pa.string(), lambda raw: nested_text(kind, raw))
         case _:
             return column.cast(pa.string())
@@ -115,19 +115,28 @@ def nested_text(kind: str, raw: bytes | str) -> str:
 class _Items:
     values: Sequence[Any]
 
+    def __len__(self) -> int:
+        return len(self.values)
+
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
     keys: list[str]
     values: Iterable[Any]
 
+    def __len__(self) -> int:
+        return len(self.keys)
+
 
 def _plain(root: _Items | _Pairs, read: Callable[[Any], Any]) -> Any:
     """The JSON of a list, inner lists too; `read` gives a node's own JSON, or its list."""
     done: list[Any] = [None]
     waiting: list[tuple[Any, Any, Any, int]] = [(root, done, 0, 1)]
+    items = 0
     while waiting:
         node, into, at, depth = waiting.pop()
+        items += len(node)
+        check_items(items)
         if depth > MAX_DEPTH:
             raise MalformedRequest(f"An attribute value is nested deeper than {MAX_DEPTH} levels.")
         into[at], places = _container(node)
