@@ -107,7 +107,7 @@ def test_a_full_body_of_nothing_is_refused_before_it_fills_the_memory(
 @pytest.mark.parametrize(
     ("signal", "body", "what"),
     [
-        (Signal.TRACES, listed(b"", count=MESSAGE_LIMIT), "3,145,728 messages"),
+        (Signal.TRACES, listed(b"", count=MESSAGE_LIMIT), "3,932,160 messages"),
         (Signal.LOGS, field(1, field(2, b"\x12\0" * (RECORD_LIMIT + 1))), "1,572,864 records"),
         (Signal.METRICS, exponential(b"\1" * (NUMBER_LIMIT + 1)), "8,388,608 numbers in lists"),
     ],

@@ -14,7 +14,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 from opentelemetry.proto.common.v1.common_pb2 import ArrayValue, KeyValueList
 
 from tracejury.otlp.message_rows import parser_of, rows_of
-from tracejury.otlp.size_limits import MESSAGE_LIMIT, Tally
+from tracejury.otlp.size_limits import MESSAGE_LIMIT, Tally, check_items
 from tracejury.otlp.values import MAX_DEPTH
 
 # A message takes two bytes at least.
@@ -42,6 +42,8 @@ def refuse_too_many(message: Any, bodies: Sequence[bytes], unread: frozenset[str
         ]
         for parsed in rows:
             tally.add_lists(parsed)
+            if parsed.type.get_field_index("values") >= 0:
+                check_items(pc.max(pc.list_value_length(parsed.field("values"))).as_py())
         found = [pair for parsed in rows for pair in _lists_in_values(parsed)]
         waiting = [
             (kind, [content for at, contents in found if at == name for content in contents])

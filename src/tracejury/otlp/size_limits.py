@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from tracejury.otlp.signals import MalformedRequest
 
-MESSAGE_LIMIT: Final = 3 * 2**20
+MESSAGE_LIMIT: Final = 15 * 2**18
 RECORD_LIMIT: Final = 3 * 2**19
 NUMBER_LIMIT: Final = 2**23
 # Of what Python reads one by one.
