@@ -59,6 +59,8 @@ class DeclaredWorkflow:
     trigger: str = ""
     expected_seconds: float | None = None
     items: str = ""
+    dependencies: tuple[str, ...] = ()
+    step_seconds: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,4 +421,11 @@ def _workflow(name: str, table: Mapping[str, Any], path: Path) -> DeclaredWorkfl
         if expected is None
         else _number(expected, f"{where}.expected_seconds", path),
         items=_text(table.get("items", ""), f"{where}.items", path),
+        dependencies=_texts(table.get("dependencies", []), f"{where}.dependencies", path),
+        step_seconds=tuple(
+            (step, _number(seconds, f'{where}.step_seconds."{step}"', path))
+            for step, seconds in _table(
+                table.get("step_seconds", {}), f"{where}.step_seconds", path
+            ).items()
+        ),
     )

@@ -14,6 +14,8 @@ IMPOSSIBLE = {
     ("ingest/open_window", "fail"): "waiting closes every window",
     ("partial/untold_pause", "fail"): "what a user was shown leaves no telemetry",
     ("queue/unwatched_depth", "fail"): "the monitoring may be elsewhere",
+    ("inventory/unrated_step", "pass"): "whether a step can be undone only a person knows",
+    ("inventory/unrated_step", "fail"): "a high risk is no fault",
     ("resume/unnoticed_crash", "fail"): "a crash that nothing tells of is none that it knows",
 }
 EXAMPLES = [example for page in PAGES for example in read_page(page)]

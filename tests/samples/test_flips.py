@@ -697,6 +697,33 @@ def read_pages_past_the_end(run: Recording) -> None:
         set_attribute(span, "http.response.status_code", "204" if number else "200")
 
 
+def run_out_of_connections(run: Recording) -> None:
+    """A process that gave up calls gets no connection of its pool any more, as its last word."""
+    given_up = {span["spanId"] for span in provider_calls(run)}
+    spans: dict[object, list[Json]] = {}
+    for group in run.traces["resourceSpans"]:
+        process = attribute(group["resource"], "service.instance.id")
+        for scope in group["scopeSpans"]:
+            spans.setdefault(process, []).extend(scope["spans"])
+    of_process = next(own for own in spans.values() if given_up & {span["spanId"] for span in own})
+    latest = max(
+        (span for span in of_process if span["kind"] == 3),
+        key=lambda span: int(span["startTimeUnixNano"]),
+    )
+    latest["status"] = {"code": 2}
+    set_attribute(latest, "error.type", "PoolTimeout")
+
+
+def make_every_export_slow(run: Recording) -> None:
+    for span in run.spans("worker"):
+        if span["name"] == "run/export_project":
+            last(span, 90)
+
+
+def send_nothing(run: Recording) -> None:
+    run.keep(lambda *_: False)
+
+
 DECLARED: Final = (DeclaredWorkflow("POST /jobs"), DeclaredWorkflow("POST /exports"))
 
 
@@ -754,6 +781,21 @@ FLIPS: Final = (
         "fail",
         settings={"workflows": DECLARED},
     ),
+    Flip(
+        "INV-03",
+        "clean",
+        "not-observed needs-declaration",
+        send_nothing,
+        "not-observed no-exposure",
+    ),
+    Flip(
+        "INV-04",
+        "clean",
+        "pass",
+        make_every_export_slow,
+        "fail",
+        settings={"workflows": (DeclaredWorkflow("POST /exports", expected_seconds=20),)},
+    ),
     Flip("INV-02", "clean", "not-observed units", give_the_notifier_a_name, "pass"),
     Flip(
         "INV-02",
@@ -773,6 +815,7 @@ FLIPS: Final = (
     Flip("TIM-02", "provider-hang", "pass", give_up_late, "fail"),
     Flip("TIM-03", "provider-hang", "pass", call_a_timeout_something_else, "fail"),
     Flip("TIM-04", "provider-hang", "pass", hear_no_more_of_a_job_after_its_timeout, "fail"),
+    Flip("TIM-05", "provider-hang", "not-observed no-exposure", run_out_of_connections, "fail"),
     Flip("TIM-06", "provider-hang", "not-observed units", let_a_job_go_on, "fail"),
     Flip(
         "TIM-07",

@@ -270,6 +270,22 @@ IN_PROGRESS_MESSAGE: Final = re.compile(
     r"\b(in progress|running|active|at work)",
     re.IGNORECASE,
 )
+# search, in log records below a warning: what a call held was let go
+RELEASED_MESSAGE: Final = re.compile(
+    r"\b(clean(ed|ing)?[ -]?up|roll(ed|ing)?[ -]?back)\b"
+    r"|\b(connection|session|lock|lease|socket|slot|transaction|upload|(temporary|temp) file)s?\b"
+    r".{0,40}\b(closed|released|returned|removed|deleted|aborted)\b"
+    r"|\b(closed|released|returned|removed|deleted|aborted)\b.{0,40}"
+    r"\b(connection|session|lock|lease|socket|slot|transaction|upload|(temporary|temp) file)s?\b",
+    re.IGNORECASE,
+)
+# search: a process has no connections or files left
+OUT_OF_RESOURCES_MESSAGE: Final = re.compile(
+    r"too many (open files|clients|connections)|\bE[MN]FILE\b|remaining connection slots"
+    r"|\b(pool|connections|slots|file descriptors)\b.{0,40}\b(exhausted|depleted)\b"
+    r"|QueuePool limit|cannot assign requested address",
+    re.IGNORECASE,
+)
 # full match
 GENERIC_MESSAGE: Final = re.compile(
     r"[\s\W]*("

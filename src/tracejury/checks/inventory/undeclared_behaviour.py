@@ -1,0 +1,315 @@
+"""Workflows that run otherwise than their owners say.
+
+What: Every declared workflow ran within its declared duration at the 95th percentile, so did each
+step that has one, and it called no external dependency that is not declared. Its first run, which
+is slower, and runs during a fault are left out of the durations. What can be compared with nothing
+decides nothing. Beside it stand the steps by class, how many there are for each item, whom it
+calls and where it failed.
+
+Why: A plan that names other dependencies and other durations than the system has tests another
+system.
+
+Fix: Correct the declaration or the system: `expected_seconds`, `step_seconds` and `dependencies` of
+`[workflow."name"]` in tracejury.toml.
+
+Source: the audit's first task: workflow inventory, steps, durations and external dependencies.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Requirement,
+    Severity,
+    Unit,
+)
+from tracejury.checks.evidence import Evidence
+from tracejury.config import DeclaredWorkflow
+from tracejury.store.reader import Row
+
+_SHOWN: Final = 5
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a declared workflow: its instances that could be compared."""
+    names = [workflow.name for workflow in evidence.config.workflows]
+    seen = {
+        row["workflow"]: row for row in evidence.rows(_WORKFLOWS, {"names": names, "shown": _SHOWN})
+    }
+    units, notes = [], []
+    for workflow in evidence.config.workflows:
+        row = seen.get(workflow.name)
+        if row is None:
+            units.append(Unit(workflow.name, 0))
+            continue
+        findings = (
+            *_slow_workflow(workflow, row),
+            *_slow_steps(workflow, row["steps"]),
+            *_strangers(workflow, row["targets"]),
+        )
+        units.append(Unit(workflow.name, _compared(workflow, row), findings))
+        notes.append(_profile(row))
+    lacks = any(row["lossy"] for row in seen.values())
+    return Judgement(tuple(units), note=" ".join(notes), reason="dropped" if lacks else "")
+
+
+def _compared(workflow: DeclaredWorkflow, row: Row) -> int:
+    """How many instances there are to hold against what is declared."""
+    has_duration = workflow.expected_seconds is not None or bool(workflow.step_seconds)
+    if has_duration and not row["timed"]:
+        return 0
+    return int(row["instances"]) if has_duration or workflow.dependencies else 0
+
+
+def _slow_workflow(workflow: DeclaredWorkflow, row: Row) -> tuple[Finding, ...]:
+    expected = workflow.expected_seconds
+    if expected is None or row["p95_s"] is None or row["p95_s"] <= expected:
+        return ()
+    return (
+        Finding(
+            f"`{workflow.name}` took {row['p95_s']:.3g} s at the 95th percentile of"
+            f" {row['timed']} instances; {expected:g} s are declared.",
+            subject=workflow.name,
+            evidence=tuple(Reference(**entry) for entry in row["slowest"]),
+        ),
+    )
+
+
+def _slow_steps(workflow: DeclaredWorkflow, rows: list[Row]) -> tuple[Finding, ...]:
+    declared = dict(workflow.step_seconds)
+    found = []
+    for row in rows:
+        names = (f"{row['service']}: {row['name']}", row["name"])
+        expected = next((declared[name] for name in names if name in declared), None)
+        if expected is not None and row["p95_s"] > expected:
+            found.append(
+                Finding(
+                    f"`{row['name']}` of `{workflow.name}` took {row['p95_s']:.3g} s at the 95th"
+                    f" percentile; {expected:g} s are declared.",
+                    subject=workflow.name,
+                    evidence=tuple(Reference(**entry) for entry in row["slowest"]),
+                )
+            )
+    return tuple(found)
+
+
+def _strangers(workflow: DeclaredWorkflow, rows: list[Row]) -> tuple[Finding, ...]:
+    if not workflow.dependencies:
+        return ()
+    declared = {name.lower() for name in workflow.dependencies}
+    return tuple(
+        Finding(
+            f"`{workflow.name}` called {row['target']}, which is not declared, {row['calls']}"
+            " times.",
+            subject=workflow.name,
+            evidence=tuple(Reference(**entry) for entry in row["shown"]),
+        )
+        for row in rows
+        if row["target"].lower() not in declared
+    )
+
+
+def _profile(row: Row) -> str:
+    """A line of the inventory: what the workflow consists of."""
+    steps = f"{row['fixed']} step{'s' * (row['fixed'] != 1)}"
+    per_item = f" and {row['per_item']} per item" if row["per_item"] else ""
+    classes = ", ".join(f"{name} {row[name]}" for name in _CLASSES)
+    targets = ", ".join(target["target"] for target in row["targets"])
+    calls = f", calls {targets}" if targets else ""
+    failed = f", failed at {row['failures']}" if row["failures"] else ""
+    return f"`{row['workflow']}`: {steps}{per_item} ({classes}){calls}{failed}."
+
+
+_CLASSES: Final = ("compute", "database", "external", "internal", "queue")
+
+_WORKFLOWS: Final = """
+    WITH declared AS (
+        SELECT likely.workflow, likely.instance_no, instance.start_ns::BIGINT AS start_ns,
+            instance.end_ns::BIGINT AS end_ns, instance.entry_span_no, instance.correlation_id
+        FROM likely_workflow AS likely
+        JOIN workflow_instance AS instance USING (instance_no)
+        WHERE list_contains($names, likely.workflow)
+    ),
+    -- Neither the first run nor what runs during a fault is as usual.
+    timed AS (
+        SELECT numbered.*
+        FROM (
+            SELECT *, row_number() OVER (
+                PARTITION BY workflow
+                ORDER BY start_ns, correlation_id
+            ) AS number
+            FROM declared
+        ) AS numbered
+        WHERE numbered.number > 1
+            AND NOT EXISTS (
+                SELECT 1
+                FROM fault
+                WHERE fault.workflow IN ('', numbered.workflow)
+                    AND fault.start_ns <= numbered.end_ns
+                    AND fault.end_ns >= numbered.start_ns
+            )
+    ),
+    usual AS (
+        SELECT
+            timed.workflow,
+            count(*) AS timed,
+            quantile_cont((timed.end_ns - timed.start_ns)::DOUBLE, 0.95) / 1e9 AS p95_s,
+            list(
+                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY timed.end_ns - timed.start_ns DESC, node.start_ns, node.span_id
+            )[:$shown] AS slowest
+        FROM timed
+        JOIN node ON node.span_no = timed.entry_span_no
+        JOIN trace USING (trace_no)
+        GROUP BY timed.workflow
+    ),
+    parent AS (
+        SELECT DISTINCT parent_no
+        FROM node
+        WHERE parent_no IS NOT NULL
+    ),
+    step AS (
+        SELECT
+            declared.workflow, node.service, node.name, node.kind,
+            bool_or(item.span_no IS NOT NULL) AS is_per_item,
+            CASE
+                WHEN bool_or(call.protocol = 'db') THEN 'database'
+                WHEN node.kind IN ('PRODUCER', 'CONSUMER') OR bool_or(call.protocol = 'messaging')
+                    THEN 'queue'
+                WHEN node.kind = 'CLIENT' THEN 'external'
+                WHEN node.kind = 'INTERNAL' AND bool_and(parent.parent_no IS NULL) THEN 'compute'
+                ELSE 'internal'
+            END AS class
+        FROM declared
+        JOIN trace_instance USING (instance_no)
+        JOIN node USING (trace_no)
+        LEFT JOIN record_item AS item ON item.span_no = node.span_no
+        LEFT JOIN call ON call.span_no = node.span_no
+        LEFT JOIN parent ON parent.parent_no = node.span_no
+        GROUP BY declared.workflow, node.service, node.name, node.kind
+    ),
+    counted AS (
+        SELECT
+            workflow,
+            count(*) FILTER (NOT is_per_item) AS fixed,
+            count(*) FILTER (is_per_item) AS per_item,
+            count(*) FILTER (class = 'compute') AS compute,
+            count(*) FILTER (class = 'database') AS database,
+            count(*) FILTER (class = 'external') AS external,
+            count(*) FILTER (class = 'internal') AS internal,
+            count(*) FILTER (class = 'queue') AS queue
+        FROM step
+        GROUP BY workflow
+    ),
+    failure AS (
+        SELECT declared.workflow, node.name, coalesce(class.short_type, '') AS error,
+            count(*) AS times
+        FROM declared
+        JOIN trace_instance USING (instance_no)
+        JOIN node USING (trace_no)
+        JOIN error_class AS class USING (span_no)
+        GROUP BY declared.workflow, node.name, class.short_type
+        QUALIFY row_number() OVER (
+            PARTITION BY declared.workflow
+            ORDER BY count(*) DESC, node.name, class.short_type
+        ) <= $shown
+    ),
+    failures AS (
+        SELECT
+            workflow,
+            string_agg(
+                '`' || name || '` (' || concat_ws(' ', times || ' times', nullif(error, '')) || ')',
+                ', '
+                ORDER BY times DESC, name, error
+            ) AS failures
+        FROM failure
+        GROUP BY workflow
+    ),
+    step_time AS (
+        SELECT
+            timed.workflow,
+            node.service,
+            node.name,
+            quantile_cont(node.duration_ns::DOUBLE, 0.95) / 1e9 AS p95_s,
+            list(
+                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY node.duration_ns DESC, node.start_ns, node.span_id
+            )[:$shown] AS slowest
+        FROM timed
+        JOIN trace_instance USING (instance_no)
+        JOIN node USING (trace_no)
+        JOIN trace USING (trace_no)
+        WHERE node.duration_ns IS NOT NULL
+        GROUP BY timed.workflow, node.service, node.name
+    ),
+    steps AS (
+        SELECT
+            workflow,
+            list(
+                {'service': service, 'name': name, 'p95_s': p95_s, 'slowest': slowest}
+                ORDER BY service, name
+            ) AS steps
+        FROM step_time
+        GROUP BY workflow
+    ),
+    dependency AS (
+        SELECT
+            declared.workflow,
+            call.target,
+            count(*) AS calls,
+            list(
+                {'trace_id': call.trace_id, 'span_id': call.span_id}
+                ORDER BY call.start_ns, call.span_id
+            )[:$shown] AS shown
+        FROM declared
+        JOIN external_call AS call USING (instance_no)
+        WHERE call.is_external AND call.target <> '?'
+        GROUP BY declared.workflow, call.target
+    ),
+    dependencies AS (
+        SELECT
+            workflow,
+            list({'target': target, 'calls': calls, 'shown': shown} ORDER BY target) AS targets
+        FROM dependency
+        GROUP BY workflow
+    )
+    SELECT
+        declared.workflow,
+        count(*) AS instances,
+        bool_or(declared.instance_no IN (SELECT ghost.instance_no FROM ghost)) AS lossy,
+        coalesce(max(usual.timed), 0) AS timed,
+        max(usual.p95_s) AS p95_s,
+        coalesce(max(usual.slowest), []) AS slowest,
+        max(counted.fixed) AS fixed,
+        max(counted.per_item) AS per_item,
+        max(counted.compute) AS compute,
+        max(counted.database) AS database,
+        max(counted.external) AS external,
+        max(counted.internal) AS internal,
+        max(counted.queue) AS queue,
+        coalesce(max(failures.failures), '') AS failures,
+        coalesce(max(steps.steps), []) AS steps,
+        coalesce(max(dependencies.targets), []) AS targets
+    FROM declared
+    JOIN counted USING (workflow)
+    LEFT JOIN usual USING (workflow)
+    LEFT JOIN failures USING (workflow)
+    LEFT JOIN steps USING (workflow)
+    LEFT JOIN dependencies USING (workflow)
+    GROUP BY declared.workflow
+    ORDER BY declared.workflow
+"""
+
+CHECK = Check(
+    id="INV-04",
+    title="Workflows run as declared",
+    severity=Severity.INFO,
+    task=1,
+    serves=(),
+    judge=judge,
+    requires=(Requirement.DECLARATION,),
+    remedy="Correct the declaration in tracejury.toml, or the system.",
+)
