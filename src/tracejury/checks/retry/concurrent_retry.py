@@ -94,26 +94,32 @@ _TRIGGERS: Final = """
         JOIN node USING (span_no)
         WHERE delivery.end_ns IS NOT NULL
     ),
-    -- Each trigger has a trace of its own; messages within one are parts of one job.
+    -- What began before, and ran longest of that.
+    followed AS (
+        SELECT
+            *,
+            arg_max(
+                {'trace_no': trace_no, 'end_ns': end_ns, 'clock': clock},
+                (end_ns, start_ns, span_id)
+            ) OVER (
+                PARTITION BY instance_no, service, name, destination, message_type
+                ORDER BY start_ns, span_id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS before
+        FROM worked
+        WHERE has_work
+    ),
     beside AS (
         SELECT
-            later.instance_no,
-            later.span_no,
-            later.name AS step,
+            instance_no,
+            span_no,
+            name AS step,
             '' AS item,
-            least(first.end_ns, later.end_ns) - later.start_ns AS beside_ns,
-            first.clock = later.clock AS is_near
-        FROM worked AS later
-        JOIN worked AS first
-            ON first.instance_no = later.instance_no
-            AND first.trace_no <> later.trace_no
-            AND first.service = later.service
-            AND first.name = later.name
-            AND first.destination = later.destination
-            AND first.message_type = later.message_type
-            AND (first.start_ns, first.span_id) < (later.start_ns, later.span_id)
-            AND first.end_ns > later.start_ns
-        WHERE first.has_work AND later.has_work
+            least(before.end_ns, end_ns) - start_ns AS beside_ns,
+            before.clock = clock AS is_near
+        FROM followed
+        -- Each trigger has a trace of its own; messages within one are parts of one job.
+        WHERE before.trace_no <> trace_no AND before.end_ns > start_ns
         UNION ALL
         SELECT
             later.instance_no,
@@ -129,7 +135,7 @@ _TRIGGERS: Final = """
             AND first.item = later.item
             AND first.service = later.service
             AND first.name = later.name
-            AND first.number < later.number
+            AND first.number = later.number - 1
             AND first.end_ns > later.start_ns
         JOIN node AS first_node ON first_node.span_no = first.span_no
         JOIN node AS later_node ON later_node.span_no = later.span_no

@@ -1,7 +1,8 @@
 """Jobs that a timeout leaves where they are.
 
-What: After the last call that a job gave up, the call or the job is tried again, or the job says
-how it ended, or it updates a row of the database; a request is over when it is answered. It fails
+What: After the last call that a job gave up, the call or the job is tried again and goes well, or
+the job says how it ended, or it updates a row of the database; a request is over when it is
+answered. It fails
 where nothing more was heard of the job for longer than a job may stay without a word, while its
 worker went on. That the span of a job ended says nothing of the job's state, and what a worker that
 died took along is not known.
@@ -22,15 +23,18 @@ from tracejury.store.reader import Row
 
 _SHOWN: Final = 5
 
+# How long an SDK keeps spans back by default.
+_EXPORT_NS: Final = 5_000_000_000
+
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow that gave up a call: it counts once all of its instances went on."""
-    rows = evidence.rows(_INSTANCES, {"shown": _SHOWN})
+    rows = evidence.rows(_INSTANCES, {"export_ns": _EXPORT_NS, "shown": _SHOWN})
     return Judgement(
         tuple(
             Unit(
                 row["workflow"],
-                (row["gone_on"] if row["gone_on"] == row["instances"] else 0) + row["stuck"],
+                (row["exposed"] if row["gone_on"] == row["instances"] else 0) + row["stuck"],
                 _findings(row),
             )
             for row in rows
@@ -61,34 +65,50 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 
 _INSTANCES: Final = """
-    -- The last call that each instance gave up.
-    WITH given_up AS (
-        SELECT cut.instance_no, cut.target, node.span_no, node.span_id, node.trace_no, node.service,
-            node.instance_id, node.start_ns, node.end_ns
+    -- Calls that were given up, and those that failed without an answer or a reason.
+    WITH unanswered AS (
+        SELECT cut.span_no, true AS is_cut
         FROM cut_off AS cut
         JOIN waiting_call USING (span_no)
-        JOIN node USING (span_no)
         WHERE cut.waited_for = 'answer'
+        UNION ALL
+        SELECT call.span_no, false
+        FROM waiting_call AS call
+        JOIN span_error AS error USING (span_no)
+        LEFT JOIN span_field AS field USING (span_no)
+        WHERE error.error_type = ''
+            AND field.http_status IS NULL
+            AND call.span_no NOT IN (SELECT cut_off.span_no FROM cut_off)
+    ),
+    -- The last one of each instance.
+    given_up AS (
+        SELECT call.instance_no, call.target, node.span_no, node.span_id, node.trace_no,
+            node.service, node.instance_id, node.start_ns, node.end_ns, unanswered.is_cut,
+            bool_or(unanswered.is_cut) OVER (PARTITION BY call.instance_no) AS has_cut
+        FROM unanswered
+        JOIN external_call AS call USING (span_no)
+        JOIN node USING (span_no)
+        WHERE node.end_ns IS NOT NULL
         QUALIFY row_number() OVER (
-            PARTITION BY cut.instance_no
+            PARTITION BY call.instance_no
             ORDER BY node.end_ns DESC, node.start_ns DESC, node.span_id
         ) = 1
     ),
-    -- What can only come after it, by instance: a further attempt, an end, a row that is updated.
+    -- What may come after it: an attempt that went well, an end, a row that is updated.
     later AS (
         SELECT instance.instance_no, node.start_ns AS time_ns
         FROM attempt_of AS attempt
         JOIN node USING (span_no)
         JOIN trace_instance AS instance USING (trace_no)
-        WHERE attempt.how = 'nested' AND attempt.number > 1
+        WHERE attempt.how = 'nested' AND attempt.number > 1 AND attempt.recovered
         UNION ALL
         SELECT instance_no, start_ns
         FROM item_run
-        WHERE number > 1 AND NOT is_fragment
+        WHERE number > 1 AND completed
         UNION ALL
         SELECT instance_no, start_ns
         FROM delivery
-        WHERE is_again
+        WHERE is_again AND NOT failed AND end_ns IS NOT NULL
         UNION ALL
         SELECT instance_no, time_ns
         FROM state_record
@@ -111,7 +131,7 @@ _INSTANCES: Final = """
     tried_again AS (
         SELECT span_no
         FROM attempt_of
-        WHERE how = 'siblings' AND number < attempts
+        WHERE how = 'siblings' AND number < attempts AND recovered
     ),
     measured AS (
         SELECT
@@ -130,7 +150,8 @@ _INSTANCES: Final = """
             coalesce(job.is_overdue, false)
                 -- The error that the timeout raised may be logged a moment later.
                 AND settling.last_ns <= given_up.end_ns + 1000000000
-                AND coalesce(life.last_ns > settling.last_ns, false) AS is_silent,
+                -- What it had said of the job would have come along with what it said later.
+                AND coalesce(life.last_ns >= settling.last_ns + $export_ns, false) AS is_silent,
             settling.run_end_ns - settling.last_ns AS silent_ns
         FROM given_up
         JOIN workflow_instance AS instance USING (instance_no)
@@ -146,7 +167,7 @@ _INSTANCES: Final = """
     judged AS (
         SELECT
             *,
-            NOT is_gone_on AND is_open AND is_silent AND NOT is_crashed AS is_stuck,
+            is_cut AND NOT is_gone_on AND is_open AND is_silent AND NOT is_crashed AS is_stuck,
             is_gone_on OR NOT is_crashed AS is_exposed
         FROM measured
     )
@@ -154,6 +175,7 @@ _INSTANCES: Final = """
         judged.workflow,
         count(*) FILTER (judged.is_exposed) AS instances,
         count(*) FILTER (judged.is_gone_on) AS gone_on,
+        count(*) FILTER (judged.is_gone_on AND judged.has_cut) AS exposed,
         count(*) FILTER (judged.is_stuck) AS stuck,
         count(*) FILTER (judged.is_exposed AND NOT judged.is_gone_on AND judged.is_open
             AND NOT judged.is_stuck) AS waiting,
@@ -179,6 +201,7 @@ _INSTANCES: Final = """
     FROM judged
     JOIN trace USING (trace_no)
     GROUP BY judged.workflow
+    HAVING bool_or(judged.has_cut OR NOT judged.is_gone_on)
     ORDER BY judged.workflow
 """
 

@@ -96,7 +96,9 @@ _GIVEN_UP: Final = """
         SEMI JOIN of_instance
             ON of_instance.instance_no = log_instance.instance_no
             AND of_instance.service = resource.service
-        WHERE regexp_matches(log.body, $released)
+        -- A warning speaks of a connection that somebody else closed.
+        WHERE log.severity_number < 13
+            AND regexp_matches(log.body, $released)
             AND greatest(log.time_ns, log.observed_ns) <= 9223372036854775807
     ),
     last_release AS (

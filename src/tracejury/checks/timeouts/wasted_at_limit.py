@@ -4,7 +4,8 @@ What: A job that a time limit ended says that it failed, timed out or is partial
 completed by then has none of its calls that change something made again. It fails where a completed
 item is done once more, where the job calls itself completed although items of it are not, and where
 it still calls itself in work when the run has gone on for longer than a job may stay without a
-word. Reading a completed item again costs nothing. States that are kept in a database alone cannot
+word. Reading a completed item again costs nothing; a further run of it without any call may have
+lost them. States that are kept in a database alone cannot
 be seen.
 
 Why: A job that begins anew after its limit meets it again at the same place, and pays for it.
@@ -39,6 +40,10 @@ def _reason(rows: list[Row]) -> str:
         return "unsettled"
     if any(row["lossy"] for row in rows):
         return "dropped"
+    if any(row["unnamed"] for row in rows):
+        return "no-correlation"
+    if any(row["unclear"] for row in rows):
+        return "uninstrumented"
     is_nameless = any(row["nameless"] for row in rows) and not any(row["kept"] for row in rows)
     return "no-item-identity" if is_nameless else ""
 
@@ -119,19 +124,56 @@ _STRUCK: Final = """
             AND run.start_ns BETWEEN struck.start_ns AND struck.end_ns
         GROUP BY struck.span_no, run.item
     ),
-    again AS (
-        SELECT struck.span_no, item.item
+    rerun AS (
+        SELECT struck.span_no, item.item, run.span_no AS run_no, run.instance_no, run.start_ns,
+            coalesce(run.end_ns, run.start_ns) AS end_ns, node.trace_no, node.service
         FROM struck
         JOIN item ON item.span_no = struck.span_no AND item.is_done
         JOIN item_run AS run
             ON run.instance_no = struck.instance_no
             AND run.item = item.item
             AND run.start_ns > struck.end_ns
+        JOIN node ON node.span_no = run.span_no
+    ),
+    effect_again AS (
+        SELECT DISTINCT rerun.span_no, rerun.item
+        FROM rerun
         JOIN side_effect AS effect
-            ON effect.instance_no = run.instance_no
-            AND effect.item = run.item
-            AND effect.start_ns BETWEEN run.start_ns AND coalesce(run.end_ns, run.start_ns)
-        GROUP BY struck.span_no, item.item
+            ON effect.instance_no = rerun.instance_no
+            AND effect.item = rerun.item
+            AND effect.start_ns BETWEEN rerun.start_ns AND rerun.end_ns
+    ),
+    -- To look at a completed item again costs nothing; a run without a call may have lost it.
+    looked_again AS (
+        SELECT rerun.run_no
+        FROM rerun
+        JOIN node AS call
+            ON call.trace_no = rerun.trace_no
+            AND call.service = rerun.service
+            AND call.kind IN ('CLIENT', 'PRODUCER')
+            AND call.start_ns BETWEEN rerun.start_ns AND rerun.end_ns
+        LEFT JOIN span_field AS field ON field.span_no = call.span_no
+        GROUP BY rerun.run_no
+        HAVING bool_and(coalesce(
+            upper(field.http_method) IN ('GET', 'HEAD', 'OPTIONS')
+                OR regexp_matches(coalesce(field.db_operation, field.db_query), '^\\s*SELECT', 'i'),
+            false
+        ))
+        UNION
+        SELECT rerun.run_no
+        FROM rerun
+        JOIN state_record AS state
+            ON state.instance_no = rerun.instance_no
+            AND state.unit = rerun.item
+            AND state.level = 'item'
+            AND state.state = 'skipped'
+            AND state.time_ns BETWEEN rerun.start_ns AND rerun.end_ns
+    ),
+    unclear AS (
+        SELECT DISTINCT rerun.span_no
+        FROM rerun
+        ANTI JOIN looked_again USING (run_no)
+        ANTI JOIN effect_again USING (span_no, item)
     ),
     counted AS (
         SELECT
@@ -139,9 +181,10 @@ _STRUCK: Final = """
             count(*) AS items,
             count(*) FILTER (item.is_done) AS done,
             count(again.item) AS repeated,
-            min(again.item) AS repeated_item
+            min(again.item) AS repeated_item,
+            span_no IN (SELECT unclear.span_no FROM unclear) AS is_unclear
         FROM item
-        LEFT JOIN again USING (span_no, item)
+        LEFT JOIN effect_again AS again USING (span_no, item)
         GROUP BY span_no
     ),
     judged AS (
@@ -149,11 +192,13 @@ _STRUCK: Final = """
             struck.*,
             instance.workflow,
             instance.correlation_id,
+            instance.correlation_key,
             said.state,
             coalesce(counted.items, 0) AS items,
             coalesce(counted.done, 0) AS done,
             counted.repeated,
             counted.repeated_item,
+            coalesce(counted.is_unclear, false) AS is_unclear,
             coalesce(counted.repeated > 0, false) AS is_wasted,
             struck.next_ns IS NULL AND NOT said.is_final AS is_open,
             coalesce(job.is_overdue, false) AS is_overdue,
@@ -170,6 +215,8 @@ _STRUCK: Final = """
             *,
             coalesce(done > 0 AND state IN ('failed', 'timeout', 'partial'), false)
                 AND NOT is_wasted AS is_kept,
+            -- Another run of it could be of a job without a name, too.
+            correlation_key IN ('trace', 'links') AS is_unnamed,
             coalesce(
                 (state = 'completed' AND done < items) OR (is_open AND is_overdue AND done > 0),
                 false
@@ -178,7 +225,10 @@ _STRUCK: Final = """
     )
     SELECT
         decided.workflow,
-        count(*) FILTER (decided.is_kept AND NOT decided.is_lossy) AS kept,
+        count(*) FILTER (decided.is_kept AND NOT decided.is_lossy AND NOT decided.is_unnamed
+            AND NOT decided.is_unclear) AS kept,
+        count(*) FILTER (decided.is_kept AND decided.is_unclear) AS unclear,
+        count(*) FILTER (decided.is_kept AND decided.is_unnamed) AS unnamed,
         count(*) FILTER (decided.is_kept AND decided.is_lossy) AS lossy,
         count(*) FILTER (decided.is_wasted) AS wasted,
         count(*) FILTER (decided.is_mute) AS mute,
