@@ -12,6 +12,7 @@ from tracejury.scorecard.result import (
     FaultResult,
     MissingStep,
     Outcome,
+    ServiceShare,
     Share,
     StepTiming,
     Suspect,
@@ -253,8 +254,12 @@ TESTS = tuple(
 
 COMPLETENESS = Completeness(
     total=Share(1204, 74.0),
-    is_upper_bound=True,
-    by_service={"web": Share(210, 0.0), "worker": Share(940, 61.0), "notifier": Share(54, 13.0)},
+    basis="upper-bound",
+    by_service={
+        "web": ServiceShare(210, 0.0, "counted", {}, 1, 1),
+        "worker": ServiceShare(940, 61.0, "upper-bound", {"killed": 60.0, "dropped": 1.0}, 2, 1),
+        "notifier": ServiceShare(54, 13.0, "upper-bound", {"not-exported": 13.0}),
+    },
     by_workflow={"POST /jobs": Share(1100, 74.0), "GET /jobs/{id}": Share(104, 0.0)},
     by_instance={"job-1": Share(20, 2.0), "job-2": Share(22, 0.0)},
     criteria={

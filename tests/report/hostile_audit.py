@@ -19,7 +19,7 @@ HOSTILE = (
 
 # What the program itself writes, in words that the contract lists.
 _OWN = frozenset(
-    ("verdict", "outcome", "tier", "severity", "sampled", "reason", "trace_id", "span_id")
+    ("verdict", "outcome", "tier", "severity", "basis", "sampled", "reason", "trace_id", "span_id")
 )
 
 

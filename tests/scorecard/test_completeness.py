@@ -1,14 +1,20 @@
 """What the completeness of a small drawn run says, and what it says when spans are withdrawn."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.workflow.drawn import Span, learnt, stored
+from tests.report.example_audit import EMPTY
+from tests.workflow.drawn import MS, START_NS, Span, deliver, learnt
+from tests.workflow.self_metrics import CUMULATIVE, LIVE, SAMPLED, STARTED, send
 
 from tracejury.config import Config
+from tracejury.report.json import audit_document
 from tracejury.scorecard.completeness import completeness
 from tracejury.scorecard.result import Completeness
+from tracejury.store.reader import Reader
+from tracejury.store.writer import Store
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.rebuild import prepare
 
@@ -43,10 +49,39 @@ CLEAN = [span for trace in range(1, INSTANCES + 1) for span in order(trace)]
 BASELINE = learnt(CLEAN)
 
 
-def judged(spans: Iterable[Span], *, baseline: Baseline = BASELINE) -> Completeness:
-    with stored(list(spans)) as reader:
+# A process of each service that counts, until a moment (milliseconds); None: it does not.
+Counts = dict[str, int | None]
+
+NOBODY: Counts = {"web": None, "api": None}
+
+
+def judged(
+    spans: Iterable[Span], *, baseline: Baseline = BASELINE, counts: Counts = NOBODY
+) -> Completeness:
+    store = Store.in_memory()
+    deliver(store, list(spans))
+    for service, until_ms in counts.items():
+        if until_ms is not None:
+            count(store, service, until_ms)
+    store.close()
+    with Reader.of(store) as reader:
         prepare(reader, Config(), baseline=baseline)
         return completeness(reader, (), has_baseline=baseline.exists)
+
+
+def count(store: Store, service: str, until_ms: int) -> None:
+    """What the process of `service` had counted by then of the whole run."""
+    own = [span for span in CLEAN if span.service == service and span.start_ms <= until_ms]
+    live = sum(span.end_ms > until_ms for span in own)
+    at = START_NS + until_ms * MS
+    for metric, spans in ((STARTED, len(own)), (LIVE, live)):
+        points = [(START_NS, at, spans, SAMPLED)]
+        send(store, metric, CUMULATIVE, points, service=service, instance=None)
+
+
+COUNTED_UNTIL = st.fixed_dictionaries(
+    {"web": st.sampled_from([None, 25, 60]), "api": st.sampled_from([None, 25, 60])}
+)
 
 
 @settings(max_examples=12, deadline=None)
@@ -55,17 +90,34 @@ def judged(spans: Iterable[Span], *, baseline: Baseline = BASELINE) -> Completen
     st.lists(st.integers(0, 5), min_size=INSTANCES, max_size=INSTANCES),
     st.integers(0, len(CLEAN)),
     st.integers(0, len(CLEAN)),
+    COUNTED_UNTIL,
 )
 def test_removing_spans_never_raises_it(
-    order: Sequence[int], kept: Sequence[int], some: int, others: int
+    order: Sequence[int], kept: Sequence[int], some: int, others: int, counts: Counts
 ) -> None:
     # A trace that vanished whole leaves no sign: one span of each stays.
     stays = {6 * trace + at for trace, at in enumerate(kept)}
     removed = [at for at in order if at not in stays]
     few, more = sorted((some, others))
-    assert ratio_without(removed[:more]) <= ratio_without(removed[:few])
+    assert ratio_without(removed[:more], counts) <= ratio_without(removed[:few], counts)
 
 
-def ratio_without(removed: Sequence[int]) -> float:
-    left = judged(span for at, span in enumerate(CLEAN) if at not in removed)
+def ratio_without(removed: Sequence[int], counts: Counts) -> float:
+    left = judged((span for at, span in enumerate(CLEAN) if at not in removed), counts=counts)
     return left.total.ratio or 0.0
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.permutations(range(len(CLEAN))), st.sets(st.integers(0, len(CLEAN) - 1)), COUNTED_UNTIL)
+def test_order_and_duplicates_change_nothing(
+    order: Sequence[int], gone: set[int], counts: Counts
+) -> None:
+    left = [span for at, span in enumerate(CLEAN) if at not in gone]
+    mixed = [CLEAN[at] for at in order if at not in gone]
+    again = judged([*mixed, *mixed[::2]], counts=counts)
+    assert plain(again) == plain(judged(left, counts=counts))
+
+
+def plain(found: Completeness) -> object:
+    """What is written of it: sums are not added up in the same order."""
+    return audit_document(replace(EMPTY, completeness=found))["completeness"]

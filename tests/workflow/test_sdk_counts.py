@@ -1,47 +1,30 @@
 """What SDKs count of their own spans, read from their self-metrics."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from tests.workflow import drawn
+from tests.workflow.self_metrics import (
+    CUMULATIVE,
+    DELTA,
+    LIVE,
+    PROCESSED,
+    SAMPLED,
+    STARTED,
+    Point,
+    send,
+)
 
 from tracejury.checks.evidence import Evidence
 from tracejury.checks.ingest import dropped_records
 from tracejury.config import Config
-from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.scorecard.trust import trust
 from tracejury.store.pruning import plan
 from tracejury.store.reader import Reader, Row
 from tracejury.store.writer import Store
 from tracejury.workflow.rebuild import rebuild
 
-DELTA, CUMULATIVE = 1, 2
-STARTED, LIVE = "otel.sdk.span.started", "otel.sdk.span.live"
-PROCESSED = "otel.sdk.processor.span.processed"
-KEYS = {STARTED: "otel.span.sampling_result", PROCESSED: "error.type"}
-SAMPLED = "RECORD_AND_SAMPLE"
 LATER = drawn.RECEIVED_NS  # than every span that is drawn
-
-# Start, time, count, and the value of the metric's attribute.
-Point = tuple[int, int, int, str]
-
-
-def send(
-    store: Store, metric: str, temporality: int, points: Sequence[Point], *, instance: str = "a"
-) -> None:
-    request = ExportMetricsServiceRequest()
-    holder = request.resource_metrics.add()
-    for key, value in (("service.name", "shop"), ("service.instance.id", instance)):
-        holder.resource.attributes.add(key=key).value.string_value = value
-    data = holder.scope_metrics.add().metrics.add(name=metric).sum
-    data.aggregation_temporality = temporality  # type: ignore[assignment]
-    for start, time, count, reason in points:
-        point = data.data_points.add(start_time_unix_nano=start, time_unix_nano=time, as_int=count)
-        if reason:
-            point.attributes.add(key=KEYS[metric]).value.string_value = reason
-    batch = decode(Signal.METRICS, Encoding.PROTOBUF, [request.SerializeToString()])
-    store.commit([batch], received_ns=drawn.RECEIVED_NS, source="test")
 
 
 @pytest.fixture
@@ -95,12 +78,16 @@ def test_every_count_has_its_column(store: Store) -> None:
     assert row == {
         "service": "shop",
         "instance_id": "a",
+        "counted_ns": 2,
         "started": 10,
         "unsampled": 7,
         "live": 1,
         "processed": 2,
         "dropped": 7,
         "stored": 0,
+        "absent": 9,
+        "overflowed": 7,
+        "unended": 1,
         "missing": 9,
     }
 
@@ -109,11 +96,11 @@ def test_what_was_pruned_does_not_count_as_missing(store: Store) -> None:
     send(store, STARTED, CUMULATIVE, [(1, LATER, 10, SAMPLED)])
     send(store, LIVE, CUMULATIVE, [(1, LATER, 1, "")])
     drawn.deliver(store, [drawn.Span(1)])
-    assert counted(store)[0]["missing"] == 9
+    assert counted(store)[0]["absent"] == 9
     with Reader.of(store) as reader:
         [doomed] = [part for part in plan(reader, (), until_ns=2**63) if part.instances]
     assert store.prune(doomed, now_ns=1) is not None
-    assert counted(store)[0]["missing"] is None
+    assert counted(store)[0]["absent"] is None
 
 
 def test_without_self_metrics_nothing_is_counted_and_nothing_is_zero(store: Store) -> None:

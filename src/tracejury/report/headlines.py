@@ -71,10 +71,22 @@ def _completeness(completeness: Completeness | None) -> Headline:
     remark = (
         f"{counted(total.received, 'span')} received, {short(total.known_missing)} known missing"
     )
-    if not completeness.is_upper_bound:
-        return Headline(name, percent(total.ratio), remark)
-    bound = "an upper bound: no baseline says what else there was"
-    return Headline(name, f"≤ {percent(total.ratio)}", f"{remark} ({bound})")
+    bound = "≤ " if completeness.is_upper_bound else ""
+    return Headline(name, f"{bound}{percent(total.ratio)}", f"{remark} ({_basis(completeness)})")
+
+
+def _basis(completeness: Completeness) -> str:
+    """Say what the ratio rests on."""
+    said = {
+        "counted": "counted by the SDKs",
+        "estimated": "estimated",
+        "upper-bound": "an upper bound: no baseline says what else there was",
+    }[completeness.basis]
+    services = completeness.by_service.values()
+    some = sum(share.basis == "counted" for share in services)
+    if completeness.basis == "counted" or not any(share.processes for share in services):
+        return said
+    return f"{said}; {some} of {counted(len(services), 'service')} counted by the SDKs"
 
 
 def _timing(timing: Timing | None) -> Headline:

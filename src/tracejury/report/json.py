@@ -12,7 +12,14 @@ from dataclasses import fields, is_dataclass
 
 from tracejury import __version__
 from tracejury.checks.check import Finding, Reference
-from tracejury.scorecard.result import Audit, CheckResult, Completeness, FaultResult, Share
+from tracejury.scorecard.result import (
+    Audit,
+    CheckResult,
+    Completeness,
+    FaultResult,
+    ServiceShare,
+    Share,
+)
 from tracejury.telemetry.safe_text import UNSAFE
 
 SCHEMA = "tracejury.audit/1"
@@ -61,8 +68,12 @@ def json_text(document: Mapping[str, object]) -> str:
 def _completeness(completeness: Completeness) -> dict[str, object]:
     return _known(
         **_share(completeness.total),
+        basis=completeness.basis,
         is_upper_bound=completeness.is_upper_bound,
-        by_service=_shares(completeness.by_service),
+        by_service={
+            name: _service(completeness.by_service[name])
+            for name in sorted(completeness.by_service)
+        },
         by_workflow=_shares(completeness.by_workflow),
         by_instance=_shares(completeness.by_instance),
         criteria=_sorted(completeness.criteria),
@@ -74,6 +85,16 @@ def _completeness(completeness: Completeness) -> dict[str, object]:
 
 def _shares(shares: Mapping[str, Share]) -> dict[str, object]:
     return {name: _share(shares[name]) for name in sorted(shares)}
+
+
+def _service(share: ServiceShare) -> dict[str, object]:
+    return _known(
+        **_share(share),
+        basis=share.basis,
+        gap=_sorted(share.gap),
+        processes=share.processes or None,
+        counted_processes=share.counted_processes if share.processes else None,
+    )
 
 
 def _share(share: Share) -> dict[str, object]:

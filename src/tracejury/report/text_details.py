@@ -20,6 +20,7 @@ from tracejury.report.drawing import (
 )
 from tracejury.report.next_steps import next_steps
 from tracejury.report.numbers import duration, percent, points, short
+from tracejury.report.service_rows import ServiceRow, service_rows
 from tracejury.report.tally import failing, undecided
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS, reason_sentence
 from tracejury.scorecard.result import (
@@ -41,6 +42,7 @@ def details(audit: Audit) -> Iterator[RenderableType]:
     if audit.verdict != "CANNOT_JUDGE":  # there, it is every check, for one reason
         yield from _undecided(undecided(audit))
     if audit.completeness and audit.completeness.missing:
+        yield from _services(service_rows(audit.completeness))
         yield from _missing(audit.completeness.missing)
     if audit.workflows:
         yield from _workflows(audit.workflows)
@@ -126,6 +128,20 @@ def _what_is_open(check: CheckResult) -> Text:
     if check.note:
         said.append(text(check.note, "dim"))
     return joined(*said, separator="; ")
+
+
+def _services(services: list[ServiceRow]) -> Iterator[RenderableType]:
+    yield heading("SPANS BY SERVICE", "how many came, why others did not, and who says so")
+    rows: list[list[Cell]] = [
+        [
+            row.ratio,
+            row.service,
+            joined(row.basis, row.gap, separator=": "),
+        ]
+        for row in services[:ROWS_SHOWN]
+    ]
+    yield grid(rows, right=(0,))
+    yield from _rest(len(services))
 
 
 def _missing(missing: tuple[MissingStep, ...]) -> Iterator[RenderableType]:

@@ -1,10 +1,19 @@
 """How much of what happened was seen: received over received and known missing."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Final
 
-from tracejury.scorecard.result import CheckResult, Completeness, MissingStep, Share
+from tracejury.scorecard.result import (
+    Basis,
+    CheckResult,
+    Completeness,
+    MissingStep,
+    ServiceShare,
+    Share,
+)
+from tracejury.scorecard.service_shares import counts_of, estimates, service_shares
 from tracejury.store.reader import Reader, Row
 from tracejury.workflow.loss import estimate_missing
 from tracejury.workflow.loss_signs import (
@@ -26,6 +35,9 @@ _CRITERIA: Final = {
 }
 
 
+# What floating-point sums leave over where nothing is missing, in spans.
+_ROUNDING: Final = 1e-6
+
 _UNANSWERED: Final = """
     SELECT
         call.caller, call.caller_name, call.caller_kind,
@@ -43,22 +55,54 @@ _UNANSWERED: Final = """
 def completeness(
     reader: Reader, checks: tuple[CheckResult, ...], *, has_baseline: bool
 ) -> Completeness:
-    """The completeness of a rebuilt run. Without a baseline it is an upper bound."""
+    """The completeness of a rebuilt run: counted where SDKs counted, else estimated."""
     steps = reader.rows("FROM step_count")
-    missing = estimate_missing([_count(row) for row in steps], _structure(reader))
-    received = sum(row["observed"] for row in steps)
+    estimate = estimate_missing([_count(row) for row in steps], _structure(reader))
+    without_counts: Basis = "estimated" if has_baseline else "upper-bound"
+    services = service_shares(
+        estimates(steps, estimate), counts_of(reader), without_counts=without_counts
+    )
+    missing, unnamed = _settled(estimate, services)
+    heard = {name: share for name, share in services.items() if share.ratio is not None}
     return Completeness(
-        total=Share(received, sum(missing.values())),
-        is_upper_bound=not has_baseline,
-        by_service=_by_service(steps, missing),
-        by_workflow=_by_workflow(reader, missing),
+        total=Share(
+            sum(share.received for share in heard.values()),
+            sum(share.known_missing for share in heard.values()),
+        ),
+        basis=_weakest(heard.values(), without_counts),
+        by_service={name: share for name, share in heard.items() if name},
+        by_workflow=_by_workflow(reader, missing, _a_span(unnamed, services)),
         by_instance=_by_instance(reader),
         criteria=_criteria(checks),
-        missing=_missing_steps(steps, missing),
+        missing=_missing_steps(steps, missing, unnamed, services),
         external_entries=reader.value("SELECT count(*) FROM orphan WHERE external_entry"),
         background_spans=reader.value(
             "SELECT coalesce(sum(spans), 0)::BIGINT FROM workflow_instance WHERE background"
         ),
+    )
+
+
+def _weakest(services: Collection[ServiceShare], without_counts: Basis) -> Basis:
+    """What the whole rests on: one service that is not counted makes it an estimate."""
+    is_counted = services and all(share.basis == "counted" for share in services)
+    return "counted" if is_counted else without_counts
+
+
+def _settled(
+    estimate: dict[StepKey, float], services: dict[str, ServiceShare]
+) -> tuple[dict[StepKey, float], dict[str, float]]:
+    """What is missing of each step where counts say how many there are, and of no known step."""
+    whole: dict[str, float] = defaultdict(float)
+    for key, missing in estimate.items():
+        whole[key[0]] += missing
+    settled = {
+        key: missing * min(services[key[0]].known_missing / whole[key[0]], 1.0)
+        for key, missing in estimate.items()
+    }
+    unnamed = {name: share.known_missing - whole[name] for name, share in services.items()}
+    return (
+        {key: missing for key, missing in settled.items() if missing > 0},
+        {name: missing for name, missing in unnamed.items() if missing > _ROUNDING},
     )
 
 
@@ -98,20 +142,18 @@ def _parent(row: Row) -> StepKey:
     return row["parent_service"], row["parent_name"], row["parent_kind"]
 
 
-def _by_service(steps: list[Row], missing: dict[StepKey, float]) -> dict[str, Share]:
-    received: dict[str, int] = defaultdict(int)
-    lost: dict[str, float] = defaultdict(float)
-    for row in steps:
-        received[row["service"]] += row["observed"]
-        lost[row["service"]] += missing.get(_key(row), 0.0)
+def _a_span(unnamed: dict[str, float], services: dict[str, ServiceShare]) -> dict[str, float]:
+    """For each span that was received of a service, those that are missing of no known step."""
     return {
-        service: Share(received[service], lost[service])
-        for service in sorted(received)
-        if service and (received[service] or lost[service])
+        name: missing / services[name].received
+        for name, missing in unnamed.items()
+        if services[name].received
     }
 
 
-def _by_workflow(reader: Reader, missing: dict[StepKey, float]) -> dict[str, Share]:
+def _by_workflow(
+    reader: Reader, missing: dict[StepKey, float], a_span: dict[str, float]
+) -> dict[str, Share]:
     """Each step's loss falls on the workflows that show signs of it, else on those that have it."""
     rows = reader.rows("""
         WITH seen AS (
@@ -135,22 +177,19 @@ def _by_workflow(reader: Reader, missing: dict[StepKey, float]) -> dict[str, Sha
         FULL JOIN signs USING (workflow, service, name, kind)
         ORDER BY workflow, service, name, kind
     """)
-    whole: dict[StepKey, float] = defaultdict(float)
-    weights = {}
     has_signs = {_key(row) for row in rows if row["signs"]}
-    for row in rows:
-        weight = row["signs"] if _key(row) in has_signs else row["spans"]
-        weights[row["workflow"], _key(row)] = weight
+    weights = [row["signs"] if _key(row) in has_signs else row["spans"] for row in rows]
+    whole: dict[StepKey, float] = defaultdict(float)
+    for row, weight in zip(rows, weights, strict=True):
         whole[_key(row)] += weight
     received: dict[str, int] = defaultdict(int)
     lost: dict[str, float] = defaultdict(float)
-    for row in rows:
+    for row, weight in zip(rows, weights, strict=True):
         key = _key(row)
         received[row["workflow"]] += row["spans"]
-        if whole[key]:
-            lost[row["workflow"]] += (
-                missing.get(key, 0.0) * weights[row["workflow"], key] / whole[key]
-            )
+        if weight:
+            lost[row["workflow"]] += missing.get(key, 0.0) * weight / whole[key]
+        lost[row["workflow"]] += a_span.get(row["service"], 0.0) * row["spans"]
     return {name: Share(received[name], lost[name]) for name in sorted(received)}
 
 
@@ -174,19 +213,37 @@ def _by_instance(reader: Reader) -> dict[str, Share]:
     return {row["correlation_id"]: Share(row["spans"], row["missing"]) for row in rows}
 
 
-def _missing_steps(steps: list[Row], missing: dict[StepKey, float]) -> tuple[MissingStep, ...]:
+def _missing_steps(
+    steps: list[Row],
+    missing: dict[StepKey, float],
+    unnamed: dict[str, float],
+    services: dict[str, ServiceShare],
+) -> tuple[MissingStep, ...]:
     found = [
         MissingStep(
             service=row["service"],
             step=f"{row['name']} {row['kind']}".strip(),
             missing=missing[_key(row)],
-            cause=row["cause"] or "not-exported",
+            cause=_cause(row["cause"] or "not-exported", services[row["service"]]),
             evidence=row["evidence"] or "others of its service and kind are missing",
         )
         for row in steps
         if _key(row) in missing
     ]
+    found += [
+        MissingStep(
+            service, "", spans, _cause("", services[service]), "the SDK's count of what it started"
+        )
+        for service, spans in unnamed.items()
+    ]
     return tuple(sorted(found, key=lambda step: (-step.missing, step.service, step.step)))
+
+
+def _cause(likeliest: str, service: ServiceShare) -> str:
+    """The cause of most where counts tell the causes, and the likeliest is none of them."""
+    if not service.processes or likeliest in service.gap:
+        return likeliest
+    return max(service.gap, key=lambda cause: (service.gap[cause], cause))
 
 
 def _criteria(checks: tuple[CheckResult, ...]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from tracejury.checks.check import Finding, Severity
 Outcome = Literal["pass", "fail", "not-observed", "not-applicable", "manual", "error"]
 Verdict = Literal["PASS", "FAIL", "PARTIAL", "CANNOT_JUDGE"]
 TestOutcome = Literal["pass", "fail", "partial", "not-run"]
+Basis = Literal["counted", "estimated", "upper-bound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +95,37 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceShare(Share):
+    """What is known of one service, what that rests on, and why spans are missing."""
+
+    basis: Basis
+    gap: dict[str, float]  # missing spans by cause; they sum to known_missing
+    processes: int = 0  # that sent or counted spans; 0 where none of them counts
+    counted_processes: int = 0  # of these, those whose SDK's counts tell until the end of the run
+
+
+@dataclass(frozen=True, slots=True)
 class Completeness:
-    """How much of what happened was seen. Without a baseline the ratio is an upper bound."""
+    """How much of what happened was seen.
+
+    It is counted where every service's SDKs counted what they started, and estimated elsewhere;
+    without a baseline an estimate is an upper bound.
+    """
 
     total: Share
-    is_upper_bound: bool
-    by_service: dict[str, Share]
+    basis: Basis
+    by_service: dict[str, ServiceShare]
     by_workflow: dict[str, Share]
     by_instance: dict[str, Share]
     criteria: dict[str, float]  # the five shares of O02 that could be computed
     missing: tuple[MissingStep, ...]
     external_entries: int
     background_spans: int
+
+    @property
+    def is_upper_bound(self) -> bool:
+        """Whether nothing says what else there was: no baseline, and not every SDK's counts."""
+        return self.basis == "upper-bound"
 
 
 @dataclass(frozen=True, slots=True)

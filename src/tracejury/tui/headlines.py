@@ -11,6 +11,7 @@ from tracejury.tui.numbers import counted, decimal, exact_share, points
 from tracejury.tui.words import VERDICTS
 
 NAME_WIDTH, VALUE_WIDTH = 15, 13
+CAUSES_SHOWN = 3
 UNKNOWN = "not observed"
 
 
@@ -64,6 +65,21 @@ def headlines(audit: Audit) -> Iterator[Content]:
         yield line(
             fitted(name, NAME_WIDTH), (fitted(value, VALUE_WIDTH), "bold"), (remark, "$text-muted")
         )
+        if name == "Completeness" and (gap := _gap(audit)):
+            yield line(" " * (NAME_WIDTH + VALUE_WIDTH), (gap, "$text-warning"))
+
+
+def _gap(audit: Audit) -> str:
+    """What is missing where SDKs counted, by service and cause, that of most spans first."""
+    services = audit.completeness.by_service.items() if audit.completeness else ()
+    causes = [
+        (-spans, name, cause)
+        for name, share in services
+        for cause, spans in share.gap.items()
+        if share.processes
+    ]
+    said = [f"{name} {decimal(-spans)} {cause}" for spans, name, cause in sorted(causes)]
+    return ", ".join(said[:CAUSES_SHOWN]) + ("…" if len(said) > CAUSES_SHOWN else "")
 
 
 def _completeness(audit: Audit) -> tuple[str, str]:
@@ -72,6 +88,8 @@ def _completeness(audit: Audit) -> tuple[str, str]:
         return UNKNOWN, "no span was received"
     total, bound = completeness.total, "≤ " if completeness.is_upper_bound else ""
     remark = f"{total.received:,} spans received, {decimal(total.known_missing)} known missing"
+    if completeness.basis == "counted":
+        remark += ", counted"
     return f"{bound}{exact_share(total.ratio)}", remark
 
 

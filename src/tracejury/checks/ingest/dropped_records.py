@@ -75,9 +75,9 @@ def _has_spans(evidence: Evidence) -> bool:
 def _never_arrived(evidence: Evidence) -> list[Finding]:
     """Spans that a process started and ended by its own count, and that are not here."""
     rows = evidence.rows("""
-        SELECT service, sum(missing)::BIGINT AS missing, sum(started - live)::BIGINT AS ended
+        SELECT service, sum(absent)::BIGINT AS missing, sum(started - live)::BIGINT AS ended
         FROM sdk_instance
-        WHERE missing > 0
+        WHERE absent > 0
         GROUP BY service
         ORDER BY service
     """)

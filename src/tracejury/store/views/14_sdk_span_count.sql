@@ -3,10 +3,11 @@
 --   service      VARCHAR  service.name of the process
 --   instance_id  VARCHAR  the process that counted; NULL where nothing tells
 --   metric       VARCHAR  otel.sdk.span.started, otel.sdk.span.live or otel.sdk.processor.span.processed
---   reason       VARCHAR  otel.span.sampling_result of started, error.type of processed; '' where none was sent
+--   reason       VARCHAR  otel.span.sampling_result of started and live, error.type of processed; '' where none was sent
 --   spans        BIGINT   the sum over all that it counted, of live the last count
 --   counted_ns   UBIGINT  when it was counted last
 --   series       BIGINT   how often the counting began; more than once: by several processes, or again
+--   began_ns     UBIGINT  when the counting began; 0 where that was not sent
 WITH point AS (
     SELECT
         sent.point_no,
@@ -71,6 +72,7 @@ counted AS (
             END
         ) AS spans,
         max(time_ns) AS counted_ns,
+        min(start_ns) AS began_ns,
         count(DISTINCT (resource_id, series)) + count(*) FILTER (
             NOT is_delta AND value < before AND metric != 'otel.sdk.span.live'
         ) AS series
@@ -84,6 +86,7 @@ SELECT
     reason,
     sum(spans)::BIGINT AS spans,
     max(counted_ns) AS counted_ns,
-    max(series) AS series
+    max(series) AS series,
+    min(began_ns) AS began_ns
 FROM counted
 GROUP BY service, instance_id, metric, reason
