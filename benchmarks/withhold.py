@@ -124,7 +124,13 @@ class Recorded:
         ratios = {
             name: share.ratio for name, share in score.by_service.items() if share.ratio is not None
         }
-        lowest = min(ratios, key=lambda name: ratios[name], default="")
+        # Of several that lack everything, the one that lacks most: a service that did not run at
+        # all may be thought to lack a part of a span.
+        lowest = min(
+            ratios,
+            key=lambda name: (ratios[name], -score.by_service[name].known_missing),
+            default="",
+        )
         return Measured(plan, self._truth(), score.total.ratio or 0.0, lowest, ratios)
 
     def close(self) -> None:

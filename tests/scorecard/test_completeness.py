@@ -49,6 +49,17 @@ CLEAN = [span for trace in range(1, INSTANCES + 1) for span in order(trace)]
 BASELINE = learnt(CLEAN)
 
 
+def test_what_a_failure_kept_from_running_is_not_missing() -> None:
+    page, call, *_ = order(1)
+    refused = {**HTTP, "error.type": "timeout"}
+    found = judged(
+        [replace(page, status="ERROR"), replace(call, status="ERROR", attributes=refused)]
+    )
+    assert (found.total.known_missing, found.not_run) == (0, 4)
+    # Of the whole page as it was before nothing was kept from running.
+    assert judged(order(1)).not_run == 0
+
+
 # A process of each service that counts, until a moment (milliseconds); None: it does not.
 Counts = dict[str, int | None]
 

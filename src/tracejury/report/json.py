@@ -80,6 +80,7 @@ def _completeness(completeness: Completeness) -> dict[str, object]:
         missing=completeness.missing,
         external_entries=completeness.external_entries,
         background_spans=completeness.background_spans,
+        not_run=completeness.not_run,
     )
 
 

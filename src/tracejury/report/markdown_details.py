@@ -7,7 +7,7 @@ from tracejury.report.drawing import and_more
 from tracejury.report.markdown_text import bullets, code, escaped, table
 from tracejury.report.next_steps import next_steps
 from tracejury.report.numbers import clock, duration, percent, short
-from tracejury.report.service_rows import service_rows
+from tracejury.report.service_rows import not_missing, service_rows
 from tracejury.report.tally import failing, undecided
 from tracejury.report.words import reason_sentence
 from tracejury.scorecard.result import Audit, CheckResult, ExternalCalls, FaultResult, StepTiming
@@ -33,6 +33,8 @@ def details(audit: Audit) -> Iterator[str]:
             ("Received", "Spans", "Missing", "Service", "Who says so", "Why they are missing"),
             service_rows(audit.completeness),
         )
+        if said := not_missing(audit.completeness):
+            yield f"{escaped(said)}\n"
         yield "## Missing spans\n"
         yield table(
             ("Missing", "Service", "Step", "Likeliest cause", "Evidence"),

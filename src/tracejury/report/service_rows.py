@@ -5,6 +5,7 @@ from typing import NamedTuple
 from tracejury.report.numbers import counted, percent, short
 from tracejury.scorecard.result import Completeness, ServiceShare
 
+_KEPT = "spans that failures kept from being"
 _BASES = {"counted": "counted", "estimated": "estimated", "upper-bound": "an upper bound"}
 
 
@@ -35,6 +36,17 @@ def service_rows(completeness: Completeness) -> list[ServiceRow]:
         )
         for service, share in order
     ]
+
+
+def not_missing(completeness: Completeness) -> str:
+    """Say what is absent, or was left out, without being missing; '' where nothing was."""
+    counts = (
+        (completeness.external_entries, "call from outside", "calls from outside"),
+        (completeness.background_spans, "background span", ""),
+        (completeness.not_run, "span that a failure kept from being", _KEPT),
+    )
+    said = [counted(count, one, many) for count, one, many in counts if count]
+    return f"Not missing: {', '.join(said)}." if said else ""
 
 
 def gap_in_words(share: ServiceShare) -> str:

@@ -20,12 +20,13 @@ from tracejury.report.drawing import (
 )
 from tracejury.report.next_steps import next_steps
 from tracejury.report.numbers import duration, percent, points, short
-from tracejury.report.service_rows import ServiceRow, service_rows
+from tracejury.report.service_rows import not_missing, service_rows
 from tracejury.report.tally import failing, undecided
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS, reason_sentence
 from tracejury.scorecard.result import (
     Audit,
     CheckResult,
+    Completeness,
     MissingStep,
     StepTiming,
     WorkflowSummary,
@@ -42,7 +43,7 @@ def details(audit: Audit) -> Iterator[RenderableType]:
     if audit.verdict != "CANNOT_JUDGE":  # there, it is every check, for one reason
         yield from _undecided(undecided(audit))
     if audit.completeness and audit.completeness.missing:
-        yield from _services(service_rows(audit.completeness))
+        yield from _services(audit.completeness)
         yield from _missing(audit.completeness.missing)
     if audit.workflows:
         yield from _workflows(audit.workflows)
@@ -130,7 +131,8 @@ def _what_is_open(check: CheckResult) -> Text:
     return joined(*said, separator="; ")
 
 
-def _services(services: list[ServiceRow]) -> Iterator[RenderableType]:
+def _services(completeness: Completeness) -> Iterator[RenderableType]:
+    services = service_rows(completeness)
     yield heading("SPANS BY SERVICE", "how many came, why others did not, and who says so")
     rows: list[list[Cell]] = [
         [
@@ -142,6 +144,8 @@ def _services(services: list[ServiceRow]) -> Iterator[RenderableType]:
     ]
     yield grid(rows, right=(0,))
     yield from _rest(len(services))
+    if said := not_missing(completeness):
+        yield indented(text(said, "dim"))
 
 
 def _missing(missing: tuple[MissingStep, ...]) -> Iterator[RenderableType]:

@@ -79,6 +79,7 @@ def completeness(
         background_spans=reader.value(
             "SELECT coalesce(sum(spans), 0)::BIGINT FROM workflow_instance WHERE background"
         ),
+        not_run=reader.value("SELECT coalesce(sum(spans), 0)::BIGINT FROM not_run"),
     )
 
 

@@ -121,6 +121,7 @@ class Completeness:
     missing: tuple[MissingStep, ...]
     external_entries: int
     background_spans: int
+    not_run: int  # spans of clean instances that a failure kept from being: not missing
 
     @property
     def is_upper_bound(self) -> bool:

@@ -10,15 +10,16 @@ WITH told AS (
     FROM sdk_instance AS sdk
     WHERE sdk.absent IS NOT NULL
 ),
--- A process that died of a crash was not heard of after it.
+-- A crash of a service that does not say whose it was is of a process that was not heard of after it.
 killed AS (
     SELECT DISTINCT told.service, told.instance_id
     FROM told
     JOIN crash
         ON crash.service = told.service
-        AND (crash.instance_id IS NULL OR crash.instance_id = told.instance_id)
-        AND crash.time_ns + 1000000000 >= told.counted_ns
-        AND crash.time_ns - 300000000000 <= told.counted_ns
+        AND coalesce(
+            crash.instance_id = told.instance_id,
+            told.counted_ns BETWEEN crash.time_ns - 300000000000 AND crash.time_ns + 1000000000
+        )
     LEFT JOIN instance_life AS life
         ON life.service = told.service
         AND life.instance_id = told.instance_id

@@ -63,10 +63,10 @@ SELECT
     coalesce(run.name, parent.name) AS step,
     coalesce(part.run_no, attempt.group_no, called.span_no) AS thing,
     called.failed,
-    sum(CASE WHEN called.failed THEN 0 ELSE 1 END) OVER (
+    (sum(CASE WHEN called.failed THEN 0 ELSE 1 END) OVER (
         PARTITION BY called.service, called.process, called.target
         ORDER BY called.end_ns, called.start_ns, called.trace_no, called.span_id
-    ) AS streak
+    ))::BIGINT AS streak
 FROM called
 SEMI JOIN troubled USING (service, process, target)
 LEFT JOIN item_part AS part ON part.span_no = called.span_no
