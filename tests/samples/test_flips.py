@@ -665,6 +665,56 @@ def name_no_queue(run: Recording) -> None:
         without(span, "messaging.destination")
 
 
+def cut_a_call_short_and_repeat_it(run: Recording) -> None:
+    """A call that the provider answered is cut off all the same, and made once more."""
+    half = next(run.spans("provider"))
+    call = next(span for span in run.spans("worker") if span["spanId"] == half["parentSpanId"])
+    for group in run.traces["resourceSpans"]:
+        for scope in group["scopeSpans"]:
+            for span in [span for span in scope["spans"] if span in (half, call)]:
+                copy = {**span, "spanId": flipped(span["spanId"])}
+                if span is half:
+                    copy["parentSpanId"] = flipped(call["spanId"])
+                for key in ("startTimeUnixNano", "endTimeUnixNano"):
+                    copy[key] = str(int(span[key]) + 1_000_000_000)
+                scope["spans"].append(copy)
+    call["status"] = {"code": 2, "message": "Connection aborted."}
+    call["attributes"] = list(call["attributes"])
+    without(call, "http.status_code", "http.response.status_code")
+
+
+def say_ready_all_the_same(run: Recording) -> None:
+    """A worker that can reach no provider says that it is ready."""
+    given_up = sorted(provider_calls(run), key=lambda span: str(span["startTimeUnixNano"]))
+    late = given_up[len(given_up) // 2]
+    for group in run.traces["resourceSpans"]:
+        for scope in group["scopeSpans"]:
+            if late in scope["spans"]:
+                ready = {**late, "traceId": late["traceId"][::-1], "events": [], "kind": 2}
+                ready.update(name="GET /ready", status={}, attributes=[], parentSpanId="")
+                set_attribute(ready, "http.route", "/ready")
+                set_attribute(ready, "http.response.status_code", "200")
+                last(ready, 0.01)
+                scope["spans"].append(ready)
+                return
+
+
+def fail_a_job_in_the_fault(run: Recording) -> None:
+    (fault,) = BLIP
+    taken = next(
+        span
+        for span in processing(run, "generate_assets")
+        if int(span["startTimeUnixNano"]) >= fault.start_ns
+    )
+    taken["status"] = {"code": 2, "message": "the disk is full"}
+
+
+BLIP: Final = (
+    Fault("blip-1", 1_795_495_516_000_000_000, 1_795_495_517_000_000_000, "error", "worker"),
+)
+RESTART: Final = (
+    Fault("restart-1", 1_795_495_480_000_000_000, 1_795_495_550_000_000_000, "restart", "provider"),
+)
 FLOOD: Final = (
     Fault("flood-1", 1_795_495_480_000_000_000, 1_795_495_550_000_000_000, "flood", "web"),
 )
@@ -870,6 +920,23 @@ FLIPS: Final = (
     Flip("RSM-01", "worker-kill", "pass", never_deliver_again, "not-observed unsettled"),
     Flip("RSM-02", "worker-kill", "pass", work_on_a_completed_item_again, "fail"),
     Flip("Q-02", "worker-kill", "pass", never_deliver_again, "not-observed unsettled"),
+    Flip(
+        "RSM-03",
+        "clean",
+        "not-observed no-exposure",
+        cut_a_call_short_and_repeat_it,
+        "fail",
+        injected=RESTART,
+    ),
+    Flip("RSM-04", "provider-hang", "not-observed no-exposure", say_ready_all_the_same, "fail"),
+    Flip(
+        "RSM-05",
+        "clean",
+        "not-observed no-exposure",
+        fail_a_job_in_the_fault,
+        "pass",
+        injected=BLIP,
+    ),
     Flip("Q-01", "clean", "not-observed no-exposure", lose_a_message, "fail"),
     Flip("Q-03", "worker-kill", "pass", go_on_with_what_comes_again, "fail"),
     Flip("Q-04", "worker-kill", "fail", refuse_what_was_done, "pass"),

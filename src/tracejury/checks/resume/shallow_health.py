@@ -1,0 +1,139 @@
+"""Health endpoints that say all is well while what the service needs is down.
+
+What: While a dependency failed every call of a service, at least three in a row, the service's
+readiness or health route did not answer with success, and below it were calls to that dependency.
+It fails where such a route answered with success meanwhile. Liveness routes are left alone, and so
+are health routes of a service that has a readiness route as well. Health checks are often excluded
+from tracing; then nothing is concluded.
+
+Why: A load balancer sends customers to where the health check says that all is well.
+
+Fix: Have the readiness route call what the service cannot work without, with a short timeout, and
+answer 503 where it fails; keep liveness apart and shallow.
+
+Source: the audit's test of a server restart; its criterion that health endpoints test real
+dependencies; semantic conventions for HTTP spans.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+
+_SHOWN: Final = 5
+_ROUTE: Final = r"(^|/)(-/)?(health|healthz|ready|readyz|readiness|status)/?$"
+_READINESS: Final = r"(^|/)(-/)?(ready|readyz|readiness)/?$"
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a service whose route was asked while a dependency of it was down."""
+    rows = evidence.rows(_ASKED, {"shown": _SHOWN, "route": _ROUTE, "readiness": _READINESS})
+    return Judgement(
+        tuple(Unit(row["service"], row["told"] + row["untold"], _findings(row)) for row in rows)
+    )
+
+
+def _findings(row: Row) -> tuple[Finding, ...]:
+    if not row["untold"]:
+        return ()
+    return (
+        Finding(
+            f"{row['service']} answered `{row['route']}` {row['untold']} times with success while"
+            f" {row['target']} failed all of its calls.",
+            subject=row["service"],
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+_ASKED: Final = """
+    WITH named AS (
+        SELECT
+            node.span_no,
+            node.service,
+            node.start_ns,
+            node.end_ns,
+            coalesce(
+                field.http_route,
+                split_part(field.url_path, '?', 1),
+                regexp_extract(node.name, '(/[^ ]*)$', 1)
+            ) AS route,
+            try_cast(field.http_status AS INTEGER) AS status
+        FROM node
+        LEFT JOIN span_field AS field USING (span_no)
+        WHERE node.kind = 'SERVER' AND node.end_ns IS NOT NULL
+    ),
+    health AS (
+        SELECT *, regexp_matches(route, $readiness, 'i') AS is_readiness
+        FROM named
+        WHERE regexp_matches(route, $route, 'i') AND status IS NOT NULL
+        -- Who has a readiness route may keep the health route shallow.
+        QUALIFY is_readiness OR NOT bool_or(regexp_matches(route, $readiness, 'i'))
+            OVER (PARTITION BY service)
+    ),
+    down AS (
+        SELECT outage.service, outage.target, outage.start_ns, outage.last_ns
+        FROM outage
+        WHERE NOT EXISTS (
+            SELECT 1
+            FROM external_call AS call
+            WHERE call.service = outage.service
+                AND call.target = outage.target
+                AND NOT call.failed
+                AND call.start_ns BETWEEN outage.start_ns AND outage.last_ns
+        )
+    ),
+    -- To whom a health route of the service ever spoke.
+    tested AS (
+        SELECT DISTINCT health.service, call.target
+        FROM health
+        JOIN node AS below ON below.parent_no = health.span_no
+        JOIN outgoing_call AS call ON call.span_no = below.span_no
+    ),
+    asked AS (
+        SELECT
+            health.span_no,
+            health.service,
+            health.route,
+            health.status BETWEEN 200 AND 299 AS is_well,
+            health.status >= 400 AS is_ill,
+            min(down.target) AS target,
+            bool_or(tested.target IS NOT NULL) AS is_tested
+        FROM health
+        JOIN down
+            ON down.service = health.service
+            AND health.start_ns >= down.start_ns
+            AND health.end_ns <= down.last_ns
+        LEFT JOIN tested ON tested.service = down.service AND tested.target = down.target
+        GROUP BY health.span_no, health.service, health.route, is_well, is_ill
+    )
+    SELECT
+        asked.service,
+        count(*) FILTER (asked.is_ill AND asked.is_tested) AS told,
+        count(*) FILTER (asked.is_well) AS untold,
+        min(asked.route) FILTER (asked.is_well) AS route,
+        min(asked.target) FILTER (asked.is_well) AS target,
+        coalesce(
+            list(
+                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY node.start_ns, trace.trace_id, node.span_id
+            ) FILTER (asked.is_well)[:$shown],
+            []
+        ) AS evidence
+    FROM asked
+    JOIN node USING (span_no)
+    JOIN trace USING (trace_no)
+    GROUP BY asked.service
+    ORDER BY asked.service
+"""
+
+CHECK = Check(
+    id="RSM-04",
+    title="The health endpoint tests real dependencies",
+    severity=Severity.MEDIUM,
+    task=6,
+    serves=("TEST-RR-RE02", "MEDIUM-3"),
+    judge=judge,
+    remedy="Have the readiness route call what the service cannot work without, and say 503.",
+)

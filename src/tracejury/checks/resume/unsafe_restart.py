@@ -1,0 +1,215 @@
+"""Requests that a restart of their server has done twice.
+
+What: Where a server died while it worked on a request that changes something, and its caller asked
+again, the change was made once: the first attempt made it and the second was refused or changed
+nothing more, or the first made none and the second did. It fails where both made it. What a killed
+server did is known by the spans below its own, which may have been sent before it died, or by its
+half of the call. Without either, and with an idempotency key that answers both, nobody can tell.
+
+Why: A deployment restarts every server. Each restart then charges some customer twice.
+
+Fix: Make the change and the record of the request's key in one transaction, and answer a repeated
+request from that record. End servers gracefully: first refuse, then finish what is in work.
+
+Source: the audit's test of a server restart in mid-request; RFC 9110, idempotent methods.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+
+_SHOWN: Final = 5
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a service that died while it worked on requests that were then repeated."""
+    rows = evidence.rows(_CUT_SHORT, {"shown": _SHOWN})
+    return Judgement(
+        tuple(Unit(row["server"], row["once"] + row["twice"], _findings(row)) for row in rows),
+        note=_note(rows),
+        reason="units" if any(row["unclear"] and row["once"] for row in rows) else "",
+    )
+
+
+def _findings(row: Row) -> tuple[Finding, ...]:
+    if not row["twice"]:
+        return ()
+    return (
+        Finding(
+            f"{row['twice']} requests that a restart of {row['server']} cut short were done before"
+            f" it and once more after it, `{row['operation']}` for one.",
+            subject=row["server"],
+            instance=row["instance"],
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+def _note(rows: list[Row]) -> str:
+    unclear = sum(row["unclear"] for row in rows)
+    if not unclear:
+        return ""
+    return f"Of {unclear} requests that a restart cut short, nobody can tell what was done."
+
+
+_CUT_SHORT: Final = """
+    WITH death AS (
+        SELECT
+            crash.service,
+            crash.time_ns AS from_ns,
+            coalesce(fault.end_ns, crash.time_ns) AS until_ns
+        FROM crash
+        LEFT JOIN fault ON crash.evidence = 'fault ' || fault.id || ' (' || fault.kind || ')'
+    ),
+    asked AS (
+        SELECT
+            effect.*,
+            node.end_ns,
+            node.trace_no,
+            field.http_status,
+            -- Nobody was there who could have done anything.
+            coalesce(
+                regexp_matches(class.short_type || ' ' || error.message, 'refused', 'i'), false
+            ) AS is_refused
+        FROM side_effect AS effect
+        JOIN node USING (span_no)
+        LEFT JOIN span_field AS field USING (span_no)
+        LEFT JOIN span_error AS error USING (span_no)
+        LEFT JOIN error_class AS class USING (span_no)
+    ),
+    cut AS (
+        SELECT asked.*, max(death.until_ns) AS dead_ns
+        FROM asked
+        JOIN death ON death.service = asked.target
+        WHERE NOT asked.is_answered
+            AND asked.http_status IS NULL
+            AND NOT asked.is_refused
+            AND asked.start_ns < death.until_ns
+            AND asked.end_ns >= death.from_ns
+        GROUP BY ALL
+    ),
+    repeated AS (
+        SELECT
+            cut.span_no,
+            again.span_no AS again_no,
+            again.is_answered,
+            again.is_confirmed,
+            again.has_half,
+            again.http_status,
+            again.start_ns,
+            again.end_ns,
+            again.trace_no,
+            again.key
+        FROM cut
+        JOIN asked AS again
+            ON again.instance_no = cut.instance_no
+            AND again.service = cut.service
+            AND again.target = cut.target
+            AND again.operation = cut.operation
+            AND again.item = cut.item
+            AND again.start_ns >= cut.end_ns
+        -- A restart may refuse some attempts; the last one decides.
+        QUALIFY row_number() OVER (
+            PARTITION BY cut.span_no ORDER BY again.start_ns DESC, again.span_no DESC
+        ) = 1
+    ),
+    -- What the server itself changed while a request lasted.
+    inner_change AS (
+        SELECT trace_no, service, target, operation, start_ns
+        FROM asked
+        WHERE is_answered
+    ),
+    judged AS (
+        SELECT
+            cut.span_no,
+            cut.instance_no,
+            cut.target AS server,
+            cut.operation,
+            cut.is_confirmed AS was_confirmed,
+            cut.has_half AS had_half,
+            cut.key,
+            repeated.is_answered,
+            repeated.is_confirmed,
+            repeated.has_half,
+            repeated.http_status = '409' AS is_refused,
+            repeated.key = cut.key AND cut.key <> '' AS is_keyed,
+            (
+                SELECT count(DISTINCT (change.target, change.operation))
+                FROM inner_change AS change
+                WHERE change.trace_no = cut.trace_no
+                    AND change.service = cut.target
+                    AND change.start_ns BETWEEN cut.start_ns AND greatest(cut.end_ns, cut.dead_ns)
+                    AND change.start_ns < repeated.start_ns
+            ) AS changes_before,
+            (
+                SELECT count(DISTINCT (change.target, change.operation))
+                FROM inner_change AS change
+                WHERE change.trace_no = repeated.trace_no
+                    AND change.service = cut.target
+                    AND change.start_ns BETWEEN repeated.start_ns AND repeated.end_ns
+                    AND EXISTS (
+                        SELECT 1
+                        FROM inner_change AS earlier
+                        WHERE earlier.trace_no = cut.trace_no
+                            AND earlier.service = change.service
+                            AND earlier.target = change.target
+                            AND earlier.operation = change.operation
+                            AND earlier.start_ns >= cut.start_ns
+                            AND earlier.start_ns < repeated.start_ns
+                    )
+            ) AS changes_again
+        FROM cut
+        JOIN repeated USING (span_no)
+    ),
+    fated AS (
+        SELECT
+            *,
+            CASE
+                WHEN changes_again > 0 THEN 'twice'
+                WHEN changes_before > 0 AND (is_refused OR (is_answered AND has_half)) THEN 'once'
+                WHEN changes_before > 0 THEN 'unclear'
+                WHEN was_confirmed AND is_refused THEN 'once'
+                WHEN was_confirmed AND is_confirmed AND is_answered AND NOT is_keyed THEN 'twice'
+                WHEN had_half AND NOT was_confirmed AND is_confirmed AND is_answered THEN 'once'
+                ELSE 'unclear'
+            END AS fate
+        FROM judged
+    )
+    SELECT
+        fated.server,
+        count(*) FILTER (fated.fate = 'once') AS once,
+        count(*) FILTER (fated.fate = 'twice') AS twice,
+        count(*) FILTER (fated.fate = 'unclear') AS unclear,
+        arg_min(fated.operation, (node.start_ns, trace.trace_id, node.span_id))
+            FILTER (fated.fate = 'twice') AS operation,
+        coalesce(
+            arg_min(instance.correlation_id, (node.start_ns, trace.trace_id, node.span_id))
+                FILTER (fated.fate = 'twice'),
+            ''
+        ) AS instance,
+        coalesce(
+            list(
+                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY node.start_ns, trace.trace_id, node.span_id
+            ) FILTER (fated.fate = 'twice')[:$shown],
+            []
+        ) AS evidence
+    FROM fated
+    JOIN workflow_instance AS instance USING (instance_no)
+    JOIN node USING (span_no)
+    JOIN trace USING (trace_no)
+    GROUP BY fated.server
+    ORDER BY fated.server
+"""
+
+CHECK = Check(
+    id="RSM-03",
+    title="A server restart in mid-request is safe",
+    severity=Severity.HIGH,
+    task=6,
+    serves=("TEST-RR-RE02",),
+    judge=judge,
+    remedy="Record the request's key in the transaction that makes the change, and answer from it.",
+)
