@@ -709,6 +709,31 @@ def fail_a_job_in_the_fault(run: Recording) -> None:
     taken["status"] = {"code": 2, "message": "the disk is full"}
 
 
+def let_all_go_well(run: Recording) -> None:
+    """No span failed, no job did, and nobody warned of anything."""
+    for span in run.spans():
+        span.update(status={}, events=[])
+        without(span, "error.type", "http.status_code", "http.response.status_code")
+        without(span, "celery.state")
+    for record in run.log_records():
+        record["severityNumber"] = min(record["severityNumber"], 9)
+        without(record, "exception.")
+    for record in (*run.spans(), *run.log_records()):
+        without(record, "job.status")
+    for record in run.log_records():
+        record["body"] = {"stringValue": "all is well"}
+
+
+def happen_on_another_day(run: Recording) -> None:
+    for span in run.spans():
+        for key in ("startTimeUnixNano", "endTimeUnixNano"):
+            span[key] = str(int(span[key]) + 86_400_000_000_000)
+    for record in run.log_records():
+        for key in ("timeUnixNano", "observedTimeUnixNano"):
+            if key in record:
+                record[key] = str(int(record[key]) + 86_400_000_000_000)
+
+
 BLIP: Final = (
     Fault("blip-1", 1_795_495_516_000_000_000, 1_795_495_517_000_000_000, "error", "worker"),
 )
@@ -979,6 +1004,21 @@ FLIPS: Final = (
         fail_the_job_at_another_step,
         "fail",
         prepare=fail_the_job_at_a_step,
+    ),
+    Flip("OBS-11", "provider-hang", "pass", let_all_go_well, "not-observed unsettled"),
+    Flip(
+        "OBS-12",
+        "provider-hang",
+        "not-observed uninstrumented",
+        happen_on_another_day,
+        "not-observed no-exposure",
+    ),
+    Flip(
+        "OBS-13",
+        "provider-hang",
+        "not-observed estimated",
+        let_all_go_well,
+        "not-observed no-exposure",
     ),
     Flip("OBS-14", "clean", "pass", forget_who_the_provider_is, "fail"),
     Flip("OBS-15", "clean", "pass", set_no_severity, "fail"),

@@ -1,0 +1,188 @@
+"""Faults that leave no trace of themselves.
+
+What: Each fault of the fault file that hit something shows: within a minute of its start (or within
+the time that a call may take, if that is longer) a span of its target or of a direct caller failed
+or was tried again, or one of them wrote a log record of severity WARN or above. It fails where the
+target was called or killed and nothing of that kind came. A delay that every call came through,
+more load than usual, and what a tester does to a job are no failures by themselves.
+
+Why: What leaves no signal is found by customers, and never explained.
+
+Fix: Record exceptions and set the status of spans where calls fail, also where a fallback or a
+retry hides it, and log what was given up.
+
+Source: the audit's tests of the time to diagnose and of states after failures.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+
+_SHOWN: Final = 5
+_LEAST_S: Final = 60.0
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a fault."""
+    within_s = max(_LEAST_S, evidence.policy.call_seconds)
+    rows = evidence.rows(_SHOWED, {"shown": _SHOWN, "within_ns": within_s * 1e9})
+    return Judgement(
+        tuple(
+            Unit(row["id"], int(bool(row["signals"] or row["hits"])), _findings(row))
+            for row in rows
+        ),
+        note=" ".join(_note(row) for row in rows if row["signals"]),
+        reason=_reason(rows),
+    )
+
+
+def _is_silent(row: Row) -> bool:
+    return bool(row["hits"] and not row["signals"])
+
+
+def _findings(row: Row) -> tuple[Finding, ...]:
+    if not _is_silent(row) or not row["is_over"]:
+        return ()
+    return (
+        Finding(
+            f"`{row['id']}` hit `{row['target']}` {row['hits']} times, and no span of it or its"
+            " callers failed, and none of them logged a warning.",
+            subject=row["id"],
+            fault=row["id"],
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+def _note(row: Row) -> str:
+    return f"`{row['id']}` showed after {row['after_s']:.1f} s, in {row['first']}."
+
+
+def _reason(rows: list[Row]) -> str:
+    return "unsettled" if any(_is_silent(row) and not row["is_over"] for row in rows) else ""
+
+
+_SHOWED: Final = """
+    WITH lasting AS (
+        SELECT fault.id, fault.kind, fault.target, fault.start_ns, fault.end_ns
+        FROM fault
+        JOIN run_time ON fault.start_ns <= run_time.until_ns AND fault.end_ns >= run_time.from_ns
+        WHERE fault.target <> ''
+    ),
+    -- The target itself, and who is known to call it.
+    witness AS (
+        SELECT lasting.id, node.service
+        FROM lasting
+        JOIN (SELECT DISTINCT service FROM node) AS node
+            ON lower(node.service) = lower(lasting.target)
+        UNION
+        SELECT lasting.id, call.service
+        FROM lasting
+        JOIN (SELECT DISTINCT service, target FROM external_call) AS call
+            ON lower(call.target) = lower(lasting.target)
+        UNION
+        SELECT fault_call.fault_id, node.service
+        FROM fault_call
+        JOIN node USING (span_no)
+    ),
+    -- A caller fails for many reasons; where it failed to reach the target is known.
+    failed AS (
+        SELECT
+            lasting.id,
+            coalesce(node.end_ns, node.start_ns) AS time_ns,
+            node.service || ' ' || node.name AS first
+        FROM lasting
+        JOIN span_error AS error ON true
+        JOIN node ON node.span_no = error.span_no
+        WHERE coalesce(node.end_ns, node.start_ns)
+                BETWEEN lasting.start_ns AND lasting.start_ns + $within_ns
+            AND node.service IN (SELECT witness.service FROM witness WHERE witness.id = lasting.id)
+    ),
+    retried AS (
+        SELECT lasting.id, node.start_ns AS time_ns, node.service || ' ' || node.name AS first
+        FROM lasting
+        JOIN attempt_of AS attempt ON attempt.number > 1
+        JOIN node ON node.span_no = attempt.span_no
+        WHERE node.start_ns BETWEEN lasting.start_ns AND lasting.start_ns + $within_ns
+            AND node.service IN (SELECT witness.service FROM witness WHERE witness.id = lasting.id)
+    ),
+    warned AS (
+        SELECT
+            lasting.id,
+            greatest(log.time_ns, CASE WHEN log.time_ns = 0 THEN log.observed_ns END)::BIGINT
+                AS time_ns,
+            'a log record of ' || resource.service AS first
+        FROM lasting
+        JOIN stored.log_record AS log
+            ON log.severity_number >= 13
+            AND greatest(log.time_ns, CASE WHEN log.time_ns = 0 THEN log.observed_ns END)
+                BETWEEN lasting.start_ns AND lasting.start_ns + $within_ns
+        JOIN resource USING (resource_id)
+        WHERE resource.service IN (
+            SELECT witness.service FROM witness WHERE witness.id = lasting.id
+        )
+    ),
+    signal AS (
+        SELECT id, count(*) AS signals, arg_min(first, (time_ns, first)) AS first,
+            min(time_ns) AS first_ns
+        FROM (FROM failed UNION ALL FROM retried UNION ALL FROM warned)
+        GROUP BY id
+    ),
+    hit AS (
+        SELECT
+            struck.id,
+            count(*) AS hits,
+            list(
+                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY node.start_ns, trace.trace_id, node.span_id
+            )[:$shown] AS evidence
+        FROM (
+            SELECT fault_call.fault_id AS id, fault_call.span_no
+            FROM fault_call
+            JOIN lasting ON lasting.id = fault_call.fault_id
+            WHERE lasting.kind IN ('', 'error', 'hang', 'partition', 'storage', 'restart', 'kill')
+            UNION
+            -- What a killed process had begun is known by what is left of it.
+            SELECT lasting.id, orphan.span_no
+            FROM lasting
+            JOIN ghost ON ghost.cause = 'killed'
+                AND lower(ghost.service) = lower(lasting.target)
+                AND ghost.last_ns >= lasting.start_ns - 60000000000
+                AND ghost.first_ns <= lasting.end_ns
+            JOIN orphan
+                ON orphan.trace_no = ghost.trace_no AND orphan.missing_parent = ghost.span_id
+            WHERE lasting.kind IN ('restart', 'kill')
+        ) AS struck
+        JOIN node USING (span_no)
+        JOIN trace USING (trace_no)
+        GROUP BY struck.id
+    )
+    SELECT
+        lasting.id,
+        lasting.target,
+        coalesce(signal.signals, 0) AS signals,
+        signal.first,
+        (signal.first_ns - lasting.start_ns) / 1e9 AS after_s,
+        coalesce(hit.hits, 0) AS hits,
+        coalesce(hit.evidence, []) AS evidence,
+        coalesce(
+            (SELECT max(last_ns) FROM instance_life) >= lasting.start_ns + $within_ns, false
+        ) AS is_over
+    FROM lasting
+    LEFT JOIN signal USING (id)
+    LEFT JOIN hit USING (id)
+    ORDER BY lasting.id
+"""
+
+CHECK = Check(
+    id="OBS-11",
+    title="Every failure leaves a signal",
+    severity=Severity.HIGH,
+    task=10,
+    serves=("TEST-RR-O01", "TEST-RR-S01"),
+    judge=judge,
+    judges_absence=True,
+    remedy="Record exceptions and log what was given up, also where a retry or fallback hides it.",
+)
