@@ -1,10 +1,11 @@
 """Faults that leave no trace of themselves.
 
 What: Each fault of the fault file that hit something shows: within a minute of its start (or within
-the time that a call may take, if that is longer) a span of its target or of a direct caller failed
-or was tried again, or one of them wrote a log record of severity WARN or above. It fails where the
-target was called or killed and nothing of that kind came. A delay that every call came through,
-more load than usual, and what a tester does to a job are no failures by themselves.
+the time that a call may take, if that is longer) a span of its target or of a direct caller failed,
+an attempt that was repeated for one, or one of them wrote a log record of severity WARN or above.
+It fails where the target was called or killed and nothing of that kind came. A delay that every
+call came through, more load than usual, and what a tester does to a job are no failures by
+themselves.
 
 Why: What leaves no signal is found by customers, and never explained.
 
@@ -100,14 +101,6 @@ _SHOWED: Final = """
                 BETWEEN lasting.start_ns AND lasting.start_ns + $within_ns
             AND node.service IN (SELECT witness.service FROM witness WHERE witness.id = lasting.id)
     ),
-    retried AS (
-        SELECT lasting.id, node.start_ns AS time_ns, node.service || ' ' || node.name AS first
-        FROM lasting
-        JOIN attempt_of AS attempt ON attempt.number > 1
-        JOIN node ON node.span_no = attempt.span_no
-        WHERE node.start_ns BETWEEN lasting.start_ns AND lasting.start_ns + $within_ns
-            AND node.service IN (SELECT witness.service FROM witness WHERE witness.id = lasting.id)
-    ),
     warned AS (
         SELECT
             lasting.id,
@@ -127,7 +120,7 @@ _SHOWED: Final = """
     signal AS (
         SELECT id, count(*) AS signals, arg_min(first, (time_ns, first)) AS first,
             min(time_ns) AS first_ns
-        FROM (FROM failed UNION ALL FROM retried UNION ALL FROM warned)
+        FROM (FROM failed UNION ALL FROM warned)
         GROUP BY id
     ),
     hit AS (
