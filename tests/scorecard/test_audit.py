@@ -63,3 +63,20 @@ def test_a_fault_outside_of_the_telemetry_tested_nothing() -> None:
     with stored(run) as reader:
         tests = audit(reader, DECLARED, injected=faults).tests
     assert {fault for test in tests for fault in test.faults} == {"in the run"}
+
+
+def test_times_at_the_end_of_the_clock_break_no_check() -> None:
+    """Nothing that is added to them may overflow."""
+    last_ms = (2**63 - 1 - START_NS) // 10**6
+    call = {"error.type": "ReadTimeout", "server.address": "provider", "job.id": "j1"}
+    for end_ms in (last_ms, last_ms - 300 * 10**9):
+        run: list[Record] = [
+            Span(1, "batch", 0, end_ms, kind="CONSUMER", service="worker"),
+            *(
+                Span(number, "GET", 0, end_ms, parent=1, kind="CLIENT", attributes=call)
+                for number in range(2, 8)
+            ),
+        ]
+        with stored(run) as reader:
+            checks = audit(reader, DECLARED).checks
+        assert [check.reason for check in checks if check.outcome == "error"] == []

@@ -198,8 +198,9 @@ _LOOPS: Final = """
                 false
             ) AS is_endless_in_fault,
             -- The next turn is not due yet.
-            NOT loop.is_ended AND loop.last_ns + 3 * (loop.last_ns - loop.first_ns) / loop.turns
-                >= (SELECT max(life.last_ns) FROM instance_life AS life)
+            NOT loop.is_ended
+                AND (SELECT max(life.last_ns) FROM instance_life AS life) - loop.last_ns
+                    <= 3.0 * (loop.last_ns - loop.first_ns) / loop.turns
                 AS is_open
         FROM loop
         JOIN workflow_instance AS instance USING (instance_no)

@@ -187,8 +187,8 @@ _LOOPS: Final = """
         LEFT JOIN ended AS later
             ON later.loop_no = reached.loop_no
             AND later.item <> reached.item
-            AND later.start_ns >= reached.end_ns
-                + CASE WHEN later.clock = reached.clock THEN 0 ELSE $skew_ns END
+            AND later.start_ns - reached.end_ns
+                >= CASE WHEN later.clock = reached.clock THEN 0 ELSE $skew_ns END
         GROUP BY ALL
     ),
     decided AS (

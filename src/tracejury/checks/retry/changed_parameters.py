@@ -182,7 +182,7 @@ _COMPARED: Final = """
             count(*) < thing.attempts AS is_partly_told,
             count(DISTINCT told.value) > 1 AS is_different,
             bool_or(told.is_size)
-                AND max(try_cast(told.value AS BIGINT)) - min(try_cast(told.value AS BIGINT))
+                AND max(try_cast(told.value AS DOUBLE)) - min(try_cast(told.value AS DOUBLE))
                     <= $slack AS is_near
         FROM told
         JOIN thing USING (thing)

@@ -149,9 +149,9 @@ _INSTANCES: Final = """
             coalesce(NOT job.is_ended, false) AS is_open,
             coalesce(job.is_overdue, false)
                 -- The error that the timeout raised may be logged a moment later.
-                AND settling.last_ns <= given_up.end_ns + 1000000000
+                AND settling.last_ns - given_up.end_ns <= 1000000000
                 -- What it had said of the job would have come along with what it said later.
-                AND coalesce(life.last_ns >= settling.last_ns + $export_ns, false) AS is_silent,
+                AND coalesce(life.last_ns - settling.last_ns >= $export_ns, false) AS is_silent,
             settling.run_end_ns - settling.last_ns AS silent_ns
         FROM given_up
         JOIN workflow_instance AS instance USING (instance_no)

@@ -13,7 +13,7 @@
 --   kind            VARCHAR   span kind
 --   status          VARCHAR   UNSET, OK or ERROR
 --   status_message  VARCHAR   '' where none was sent
---   start_ns        BIGINT    nanoseconds since 1970; NULL where unusable
+--   start_ns        BIGINT    nanoseconds since 1970; NULL where unusable, or so late that nothing can be added
 --   end_ns          BIGINT    nanoseconds since 1970; NULL where missing or before the start
 --   duration_ns     BIGINT    end_ns - start_ns
 --   flags           UINTEGER  as sent
@@ -61,14 +61,15 @@ SELECT
         ELSE span.status_code::VARCHAR
     END AS status,
     span.status_message,
-    CASE WHEN span.start_ns BETWEEN 1 AND 9223372036854775807 THEN span.start_ns::BIGINT END
+    -- A bound that leaves room for what is added to times.
+    CASE WHEN span.start_ns BETWEEN 1 AND 9000000000000000000 THEN span.start_ns::BIGINT END
         AS start_ns,
     CASE
-        WHEN span.start_ns > 0 AND span.end_ns BETWEEN span.start_ns AND 9223372036854775807
+        WHEN span.start_ns > 0 AND span.end_ns BETWEEN span.start_ns AND 9000000000000000000
         THEN span.end_ns::BIGINT
     END AS end_ns,
     CASE
-        WHEN span.start_ns > 0 AND span.end_ns BETWEEN span.start_ns AND 9223372036854775807
+        WHEN span.start_ns > 0 AND span.end_ns BETWEEN span.start_ns AND 9000000000000000000
         THEN (span.end_ns - span.start_ns)::BIGINT
     END AS duration_ns,
     span.flags,

@@ -37,7 +37,7 @@ policy AS (
 SELECT
     instance.instance_no,
     greatest(instance.end_ns, coalesce(spoken.last_ns, 0))::BIGINT AS last_ns,
-    greatest(60e9, policy.job_ns, 10 * coalesce(usual.p99_ns, 0))::BIGINT AS bound_ns,
+    least(greatest(60e9, policy.job_ns, 10 * coalesce(usual.p99_ns, 0)), 9e18)::BIGINT AS bound_ns,
     run.end_ns AS run_end_ns,
     run.end_ns - greatest(instance.end_ns, coalesce(spoken.last_ns, 0))::BIGINT
         > greatest(60e9, policy.job_ns, 10 * coalesce(usual.p99_ns, 0)) AS is_settled,

@@ -25,8 +25,8 @@ WITH repeated AS (
     GROUP BY ALL
     HAVING count(*) >= 3
         -- What runs side by side is a fan-out.
-        AND sum(coalesce(end_ns, start_ns) - start_ns)
-            <= max(coalesce(end_ns, start_ns)) - min(start_ns) + 5000000 * count(*)
+        AND sum(coalesce(end_ns, start_ns) - start_ns) - 5000000 * count(*)
+            <= max(coalesce(end_ns, start_ns)) - min(start_ns)
 ),
 again AS (
     SELECT node.parent_no, node.service, node.name, node.kind, count(*) AS attempts
