@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from tracejury.checks.check import Check
 from tracejury.checks.evidence import Evidence
 from tracejury.config import Config, load_config
+from tracejury.otlp.alert_webhook import alerts_of
 from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.scorecard.result import CheckResult
 from tracejury.scorecard.runner import run
@@ -34,6 +35,7 @@ class Recording:
 
     traces: Json
     logs: Json
+    alerts: list[bytes] = field(default_factory=list)  # Alertmanager's webhooks
 
     def spans(self, service: str | None = None) -> Iterator[Json]:
         """Its spans, or those of one service."""
@@ -148,6 +150,7 @@ def _store(run: Recording) -> Store:
         decode(signal, Encoding.JSON, [json.dumps(body).encode()])
         for signal, body in bodies.items()
     ]
+    batches += [alerts_of(run.alerts)] if run.alerts else []
     store.commit(batches, received_ns=RECEIVED_NS, source="recorded")
     return store
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final
 
 import pytest
+from tests.checks.alerting import alerts
 from tests.samples.recorded import (
     Json,
     Recording,
@@ -25,6 +26,7 @@ from tracejury.checks.catalogue import all_checks
 from tracejury.checks.check import Check
 from tracejury.config import Config, DeclaredWorkflow
 from tracejury.store.reader import Reader
+from tracejury.telemetry.semconv import DEPRECATED_KEYS
 from tracejury.workflow.faults import Fault
 from tracejury.workflow.rebuild import rebuild
 
@@ -141,6 +143,27 @@ def lose_a_step(run: Recording) -> None:
     run.keep(
         lambda service, span: not {span["spanId"], span.get("parentSpanId")} & lost,
     )
+
+
+def record_no_calls_to_the_provider(run: Recording) -> None:
+    """One in two; the worker goes on."""
+    ids = sorted(s["parentSpanId"] for s in run.spans("provider") if s["kind"] == 2)
+    run.keep(lambda service, span: span["spanId"] not in ids[::2])
+
+
+def send_no_key_of_old(run: Recording) -> None:
+    for holder in run.spans():
+        without(holder, *DEPRECATED_KEYS)
+        if attribute(holder, "messaging.destination.name"):
+            set_attribute(holder, "messaging.system", "redis")
+
+
+def alert_without_a_runbook(run: Recording) -> None:
+    run.alerts.extend(alerts("JobsStuck 1s..9s service=worker"))
+
+
+def alert_with_a_runbook(run: Recording) -> None:
+    run.alerts.extend(alerts("JobsStuck 1s..9s annotation:runbook_url=https://wiki/stuck"))
 
 
 def record_no_status_codes(run: Recording) -> None:
@@ -431,6 +454,14 @@ def let_the_run_go_on(run: Recording) -> None:
         latest[key] = str(int(latest[key]) + 400_000_000_000)
 
 
+def keep_the_killed_job_open(run: Recording) -> None:
+    """Nobody takes it up again, though a younger process of the worker is heard of long after."""
+    never_deliver_again(run)
+    latest = max(run.spans("worker"), key=lambda span: int(span["startTimeUnixNano"]))
+    for key in ("startTimeUnixNano", "endTimeUnixNano"):
+        latest[key] = str(int(latest[key]) + 400_000_000_000)
+
+
 def leave_a_job_in_processing(run: Recording) -> None:
     """The job that the time limit ended says only that it is in work; all else goes on."""
     call_the_limited_job(run, "processing")
@@ -488,6 +519,35 @@ def work_on_a_completed_item_again(run: Recording) -> None:
     for span in run.spans():
         if span["spanId"] in below(run, first["spanId"]):
             set_attribute(span, "item.id", item)
+
+
+def store_nothing_of_an_export(run: Recording) -> None:
+    """One export is completed without its archive."""
+    upload = next(span for span in run.spans("worker") if span["name"] == "upload archive")
+    lost = below(run, upload["spanId"])
+    run.keep(lambda service, span: span["spanId"] not in lost)
+
+
+def charge_after_the_limit(run: Recording) -> None:
+    """The job that the time limit ended calls the provider once more, a minute later."""
+    hit = limited_job(run)
+    for group in run.traces["resourceSpans"]:
+        for scope in group["scopeSpans"]:
+            for span in scope["spans"]:
+                if span in provider_calls(run) and attribute(span, "job.id") == hit:
+                    copy = {**span, "spanId": flipped(span["spanId"])}
+                    for key in ("startTimeUnixNano", "endTimeUnixNano"):
+                        copy[key] = str(int(span[key]) + 60_000_000_000)
+                    scope["spans"].append(copy)
+                    return
+
+
+def forget_what_failed(run: Recording) -> None:
+    """Error types stay, and no status says error."""
+    for span in run.spans("worker"):
+        if span.get("status", {}).get("code") == 2:
+            span["status"] = {}
+            set_attribute(span, "error.type", "ProviderError")
 
 
 def pay_once(run: Recording) -> None:
@@ -928,6 +988,11 @@ FLIPS: Final = (
     ),
     Flip("RET-02", "provider-hang", "pass", try_again_and_again, "fail"),
     Flip("RET-03", "provider-hang", "pass", try_again_and_again, "fail"),
+    Flip("ST-02", "clean", "pass", store_nothing_of_an_export, "fail"),
+    Flip("ST-05", "bad-item", "pass", call_the_job_completed, "fail"),
+    Flip("ST-06", "provider-hang", "not-observed unsettled", let_the_run_go_on, "pass"),
+    Flip("ST-06", "provider-hang", "not-observed unsettled", charge_after_the_limit, "fail"),
+    Flip("ST-07", "bad-item", "pass", forget_what_failed, "fail"),
     Flip("ST-03", "bad-item", "pass", call_the_job_completed, "fail"),
     Flip("ST-04", "clean", "pass", process_a_completed_job, "fail"),
     Flip("RET-04", "bad-item", "not-observed no-exposure", try_a_whole_batch_again, "fail"),
@@ -978,6 +1043,8 @@ FLIPS: Final = (
     ),
     Flip("Q-09", "clean", "pass", begin_traces_in_the_queue, "fail"),
     Flip("ST-01", "provider-hang", "not-observed units", leave_a_job_in_processing, "fail"),
+    Flip("ST-08", "bad-item", "pass", call_the_job_completed, "fail"),
+    Flip("ST-09", "worker-kill", "pass", keep_the_killed_job_open, "fail"),
     Flip("OBS-01", "clean", "pass", lose_the_context_in_the_queue, "fail"),
     Flip("OBS-02", "clean", "pass", write_logs_without_ids, "fail"),
     Flip("OBS-03", "clean", "pass", lose_parents, "fail"),
@@ -993,6 +1060,7 @@ FLIPS: Final = (
     Flip("OBS-04", "clean", "pass", lose_half_of_the_answers, "fail"),
     Flip("OBS-05", "clean", "pass", lose_a_step, "fail"),
     Flip("OBS-06", "clean", "pass", record_no_status_codes, "fail"),
+    Flip("OBS-07", "clean", "pass", record_no_calls_to_the_provider, "fail"),
     Flip("OBS-08", "clean", "pass", hide_the_steps_of_an_item, "fail"),
     Flip("OBS-09", "bad-item", "pass", say_only_that_it_failed, "fail"),
     Flip("OBS-10", "bad-item", "pass", lose_the_half_that_refused, "fail"),
@@ -1021,6 +1089,9 @@ FLIPS: Final = (
         "not-observed no-exposure",
     ),
     Flip("OBS-14", "clean", "pass", forget_who_the_provider_is, "fail"),
+    Flip("OBS-16", "clean", "fail", send_no_key_of_old, "pass"),
+    Flip("OBS-17", "clean", "not-observed no-exposure", alert_without_a_runbook, "fail"),
+    Flip("OBS-17", "clean", "not-observed no-exposure", alert_with_a_runbook, "pass"),
     Flip("OBS-15", "clean", "pass", set_no_severity, "fail"),
 )
 

@@ -13,18 +13,9 @@
 --   thing        BIGINT   what it was made for: the same for all attempts at one thing, and for one item
 --   failed       BOOLEAN  it failed in such a way
 --   streak       BIGINT   the same for all calls that failed one after the other, with no other in between
-WITH called AS (
+WITH failure AS (
     SELECT
-        call.span_no,
-        call.instance_no,
-        call.service,
-        coalesce(node.instance_id, '') AS process,
-        call.target,
-        node.trace_no,
-        node.span_id,
-        node.start_ns,
-        coalesce(node.end_ns, node.start_ns) AS end_ns,
-        node.parent_no,
+        class.span_no,
         coalesce(
             (class.is_timeout AND NOT class.is_lock_timeout AND NOT class.is_pool_timeout)
             OR class.is_connection
@@ -32,24 +23,46 @@ WITH called AS (
             OR regexp_full_match(coalesce(field.http_status, class.short_type), '5\d\d')
             OR upper(field.rpc_status) IN ('4', '13', '14', 'DEADLINE_EXCEEDED', 'INTERNAL', 'UNAVAILABLE'),
             false
-        ) AS failed
+        ) AS is_outage,
+        -- What nobody sent, or what was called off, says nothing of the target.
+        class.is_breaker OR class.is_cancellation OR class.is_job_limit AS is_void
+    FROM error_class AS class
+    LEFT JOIN span_field AS field USING (span_no)
+),
+troubled AS (
+    SELECT call.service, coalesce(node.instance_id, '') AS process, call.target
+    FROM failure
+    JOIN outgoing_call AS call USING (span_no)
+    JOIN node USING (span_no)
+    WHERE failure.is_outage AND NOT failure.is_void AND call.kind = 'CLIENT'
+    GROUP BY ALL
+    HAVING count(*) >= 3
+),
+called AS (
+    SELECT
+        call.span_no,
+        call.instance_no,
+        call.service,
+        troubled.process,
+        call.target,
+        node.trace_no,
+        node.span_id,
+        node.start_ns,
+        coalesce(node.end_ns, node.start_ns) AS end_ns,
+        node.parent_no,
+        coalesce(failure.is_outage, false) AS failed
     FROM outgoing_call AS call
     JOIN node USING (span_no)
-    JOIN workflow_instance AS instance USING (instance_no)
-    LEFT JOIN error_class AS class USING (span_no)
-    LEFT JOIN span_field AS field USING (span_no)
+    JOIN troubled
+        ON troubled.service = call.service
+        AND troubled.process = coalesce(node.instance_id, '')
+        AND troubled.target = call.target
+    JOIN workflow_instance AS instance ON instance.instance_no = call.instance_no
+    LEFT JOIN failure ON failure.span_no = call.span_no
     WHERE call.kind = 'CLIENT'
         AND NOT instance.background
         AND node.start_ns IS NOT NULL
-        -- What nobody sent, or what was called off, says nothing of the target.
-        AND NOT coalesce(class.is_breaker OR class.is_cancellation OR class.is_job_limit, false)
-),
-troubled AS (
-    SELECT service, process, target
-    FROM called
-    WHERE failed
-    GROUP BY service, process, target
-    HAVING count(*) >= 3
+        AND NOT coalesce(failure.is_void, false)
 )
 SELECT
     called.span_no,
@@ -68,7 +81,6 @@ SELECT
         ORDER BY called.end_ns, called.start_ns, called.trace_no, called.span_id
     ))::BIGINT AS streak
 FROM called
-SEMI JOIN troubled USING (service, process, target)
 LEFT JOIN item_part AS part ON part.span_no = called.span_no
 LEFT JOIN item_run AS run ON run.span_no = part.run_no
 LEFT JOIN attempt_of AS attempt ON attempt.span_no = called.span_no AND attempt.how = 'siblings'

@@ -1,0 +1,196 @@
+"""Work that goes on after its job was ended.
+
+What: Once a job is cancelled, timed out or failed, nothing more is changed for it: no call that
+changes something begins later than five seconds (and the difference of two clocks) after the
+record of its end. Cleaning up is exempt, and so is what completed jobs of the workflow do after
+their end, too, such as telling somebody. Where a user asked again or a record takes the job up
+again, it is no longer ended.
+
+Why: Who cancelled an order is charged for it, and a job that was started again competes with its
+own past.
+
+Fix: Let workers look at the job's state before each item, and pass the cancellation on to the calls
+that are under way.
+
+Source: the audit's tests of the state after each failure mode and of a call that times out.
+"""
+
+from typing import Final
+
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+
+_SHOWN: Final = 5
+_GRACE_SECONDS: Final = 5
+_CLEANING: Final = (
+    r"clean|roll ?back|compensat|refund|releas|undo|abort|revert|cancel|unlock|dispos|purg|remov"
+    r"|delet|restor"
+)
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """One unit a workflow: its jobs whose last word is that they were cancelled or given up."""
+    rows = evidence.rows(
+        _JOBS,
+        {
+            "grace_ns": int((_GRACE_SECONDS + evidence.policy.skew_seconds) * 1e9),
+            "cleaning": _CLEANING,
+            "shown": _SHOWN,
+        },
+    )
+    return Judgement(
+        tuple(Unit(row["workflow"], row["dead"] + row["undead"], _findings(row)) for row in rows),
+        reason=_reason(rows),
+    )
+
+
+def _reason(rows: list[Row]) -> str:
+    if any(row["waiting"] for row in rows):
+        return "unsettled"
+    return "dropped" if any(row["unseen"] for row in rows) else ""
+
+
+def _findings(row: Row) -> tuple[Finding, ...]:
+    if not row["undead"]:
+        return ()
+    return (
+        Finding(
+            f"{row['undead']} jobs of `{row['workflow']}` were worked on after their end;"
+            f" {row['service'] or '(no service name)'} began `{row['name']}` {row['late_s']:.1f} s"
+            f" after `{row['instance']}` was {row['state']}.",
+            subject=row["workflow"],
+            instance=row["instance"],
+            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        ),
+    )
+
+
+_JOBS: Final = """
+    WITH ended AS (
+        SELECT
+            instance_no,
+            arg_max(state, (time_ns, is_final, state)) AS state,
+            max(time_ns) AS at_ns
+        FROM state_record
+        WHERE level = 'job'
+        GROUP BY instance_no
+    ),
+    change AS (
+        SELECT
+            call.instance_no,
+            call.service,
+            call.name,
+            node.span_no,
+            node.span_id,
+            node.trace_no,
+            node.start_ns,
+            ended.state,
+            ended.at_ns,
+            coalesce(parent.name, '') AS above
+        FROM outgoing_call AS call
+        JOIN ended USING (instance_no)
+        JOIN node USING (span_no)
+        JOIN span_field AS field USING (span_no)
+        LEFT JOIN node AS parent ON parent.span_no = node.parent_no
+        WHERE node.start_ns > ended.at_ns
+            AND call.kind = 'CLIENT'
+            AND (
+                field.http_method IN ('POST', 'PUT', 'PATCH')
+                OR call.protocol = 'genai'
+                OR field.rpc_method ILIKE '%PutObject%'
+                OR regexp_matches(
+                    coalesce(field.db_operation, field.db_query, ''),
+                    '^\\s*(INSERT|UPDATE|MERGE|REPLACE|COPY)\\b', 'i'
+                )
+            )
+    ),
+    -- What completed jobs do after their end belongs to ending.
+    farewell AS (
+        SELECT DISTINCT instance.workflow, change.service, change.name, change.above
+        FROM change
+        JOIN workflow_instance AS instance USING (instance_no)
+        WHERE change.state = 'completed'
+    ),
+    request AS (
+        SELECT trace_instance.instance_no, node.start_ns
+        FROM node
+        JOIN trace_instance USING (trace_no)
+        SEMI JOIN change ON change.instance_no = trace_instance.instance_no
+        LEFT JOIN span_field AS field USING (span_no)
+        WHERE node.kind = 'SERVER'
+            AND node.parent_no IS NULL
+            AND coalesce(field.http_method NOT IN ('GET', 'HEAD', 'OPTIONS'), true)
+    ),
+    late AS (
+        SELECT change.*
+        FROM change
+        JOIN workflow_instance AS instance USING (instance_no)
+        ANTI JOIN farewell
+            ON farewell.workflow = instance.workflow
+            AND farewell.service = change.service
+            AND farewell.name = change.name
+            AND farewell.above = change.above
+        WHERE change.start_ns > change.at_ns + $grace_ns
+            AND NOT regexp_matches(concat_ws(' ', change.name, change.above), $cleaning, 'i')
+            AND NOT EXISTS (
+                SELECT 1
+                FROM request
+                WHERE request.instance_no = change.instance_no
+                    AND request.start_ns BETWEEN change.at_ns AND change.start_ns
+            )
+    ),
+    first_late AS (
+        SELECT *
+        FROM late
+        QUALIFY row_number() OVER (
+            PARTITION BY instance_no
+            ORDER BY start_ns, trace_no, span_id
+        ) = 1
+    ),
+    judged AS (
+        SELECT
+            instance.workflow,
+            instance.correlation_id,
+            ended.state,
+            first_late.service,
+            first_late.name,
+            (first_late.start_ns - ended.at_ns) / 1e9 AS late_s,
+            first_late.span_no IS NOT NULL AS is_undead,
+            settling.is_settled,
+            instance.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed,
+            {'trace_id': lower(hex(trace.trace_id)),
+             'span_id': format('{:016x}', first_late.span_id)} AS evidence
+        FROM ended
+        JOIN workflow_instance AS instance USING (instance_no)
+        JOIN settling USING (instance_no)
+        LEFT JOIN first_late USING (instance_no)
+        LEFT JOIN trace USING (trace_no)
+        WHERE ended.state IN ('cancelled', 'timeout', 'failed')
+    )
+    SELECT
+        workflow,
+        count(*) FILTER (NOT is_undead AND is_settled AND NOT is_holed) AS dead,
+        count(*) FILTER (NOT is_undead AND NOT is_settled) AS waiting,
+        count(*) FILTER (NOT is_undead AND is_holed) AS unseen,
+        count(*) FILTER (is_undead) AS undead,
+        coalesce(min(correlation_id) FILTER (is_undead), '') AS instance,
+        arg_min(state, correlation_id) FILTER (is_undead) AS state,
+        arg_min(service, correlation_id) FILTER (is_undead) AS service,
+        arg_min(name, correlation_id) FILTER (is_undead) AS name,
+        arg_min(late_s, correlation_id) FILTER (is_undead) AS late_s,
+        coalesce(list(evidence ORDER BY correlation_id) FILTER (is_undead)[:$shown], []) AS evidence
+    FROM judged
+    GROUP BY workflow
+    ORDER BY workflow
+"""
+
+CHECK = Check(
+    id="ST-06",
+    title="No work goes on after the end",
+    severity=Severity.MEDIUM,
+    task=9,
+    serves=("TEST-RR-S01", "TEST-RR-T01"),
+    judge=judge,
+    remedy="Let workers look at the job's state before each item, and pass a cancellation on.",
+)
