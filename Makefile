@@ -15,7 +15,7 @@ PYTEST_FLAGS ?=
 help:
 	@echo 'make demo    audit a recorded chaos run and print its scorecard'
 	@echo 'make test    run the whole test suite (PYTEST_FLAGS="-k store" for a part)'
-	@echo 'make soak    damage requests and kill the receiver, for ten minutes'
+	@echo 'make soak    damage requests, withdraw evidence and kill the receiver, for half an hour'
 	@echo 'make check   all that a change must pass: format, lint, types, import contracts, tests, docs'
 	@echo 'make format  rewrite the code as the formatter wants it'
 	@echo 'make docs    write the generated pages again'
@@ -31,6 +31,7 @@ test: .venv/.dev
 
 soak: .venv/.dev
 	$(BIN)/python -m pytest --hypothesis-profile=soak tests/otlp/test_fuzz.py tests/otlp/test_decode.py
+	$(BIN)/python -m pytest --hypothesis-profile=soak tests/samples/test_withdrawn.py tests/scorecard
 	$(BIN)/python -m pytest --kills 60 tests/receiver/test_kills.py
 
 check: format-check lint types contracts test docs-check
