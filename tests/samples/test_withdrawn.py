@@ -58,10 +58,10 @@ def delivered(name: str, *, seed: int, again: float) -> Reader:
     order.shuffle(sent)
     store = Store.in_memory()
     for start in range(0, len(sent), 40):
-        batches = [
-            decode(signal, Encoding.JSON, [text.encode()])
-            for signal, text in sent[start : start + 40]
-        ]
+        bodies: dict[Signal, list[bytes]] = {}
+        for signal, text in sent[start : start + 40]:
+            bodies.setdefault(signal, []).append(text.encode())
+        batches = [decode(signal, Encoding.JSON, of_signal) for signal, of_signal in bodies.items()]
         store.commit(batches, received_ns=RECEIVED_NS, source="recorded")
     store.close()
     return Reader.of(store)
