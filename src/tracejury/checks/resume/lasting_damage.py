@@ -86,7 +86,6 @@ def _note(row: Row) -> str:
 
 def _reason(rows: list[Row]) -> str:
     for fate, reason in (
-        ("unknown", "needs-baseline"),
         ("early", "unsettled"),
         ("helped", "units"),
         ("unclear", "dropped"),
