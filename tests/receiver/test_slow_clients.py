@@ -15,7 +15,7 @@ from tests.receiver.requests import PROTOBUF, TRACES, call, export, post, traces
 from tests.receiver.running import Running, running
 from tests.receiver.stored import span_names
 
-from tracejury.receiver import grpc_endpoint, http_connection
+from tracejury.receiver import grpc_endpoint, grpc_messages, http_connection
 
 # What a client waits for that is none of those: exporters give up after ten seconds.
 PATIENCE_S = 10
@@ -75,7 +75,7 @@ def test_slow_http_clients_hold_up_nobody(attacked: Running, said: bytes) -> Non
 def test_slow_grpc_clients_hold_up_nobody(attacked: Running, said: bytes) -> None:
     with half_open(attacked.grpc_port, 300, said):
         if said == HALF_MESSAGE:
-            wait_until(lambda: attacked.waiting_requests() >= grpc_endpoint.LATE_LIMIT)
+            wait_until(lambda: attacked.waiting_requests() >= grpc_messages.LATE_LIMIT)
         check_others_are_served(attacked, "during")
     check_others_are_served(attacked, "after")
 
@@ -86,13 +86,13 @@ def test_few_messages_may_be_late_at_once(attacked: Running) -> None:
         http2.call_headers(stream) + http2.frame(http2.DATA, 0, stream, b"\0\0\0\xff\xff")
         for stream in streams
     )
-    too_many = grpc_endpoint.STREAM_LIMIT - grpc_endpoint.LATE_LIMIT
+    too_many = grpc_endpoint.STREAM_LIMIT - grpc_messages.LATE_LIMIT
     before = attacked.refused_calls()
     with connect(attacked.grpc_port) as connection:
         connection.sendall(http2.opening() + begun)
         wait_until(lambda: attacked.refused_calls() == before + too_many)
         check_others_are_served(attacked, "during")
-        assert attacked.waiting_requests() == grpc_endpoint.LATE_LIMIT
+        assert attacked.waiting_requests() == grpc_messages.LATE_LIMIT
     wait_until(lambda: attacked.waiting_requests() == 0)
 
 

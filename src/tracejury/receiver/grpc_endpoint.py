@@ -6,8 +6,7 @@ are the same; taken as a stream, the message is read only after its sender was l
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from typing import Final, TypeAlias
 
 import grpc
@@ -15,8 +14,8 @@ import grpc
 from tracejury.errors import ReceiverError
 from tracejury.otlp.signals import Encoding, Signal
 from tracejury.receiver.access import unauthenticated
-from tracejury.receiver.admission import Hold, OverloadError
-from tracejury.receiver.answers import Answer, Code, Refused
+from tracejury.receiver.answers import Answer, Refused
+from tracejury.receiver.grpc_messages import Messages, NoMessageError
 from tracejury.receiver.intake import Intake
 from tracejury.receiver.responses import export_response, retry_info, rpc_status
 from tracejury.receiver.tls import Tls
@@ -27,11 +26,6 @@ STREAM_LIMIT: Final = 100
 # Calls that nobody has looked at yet. Above it gRPC cancels them in words of its own, without
 # saying when to come again; our own answer is `Admission`'s, and there are far fewer of those.
 _PENDING_LIMIT: Final = 16_384
-MESSAGE_DEADLINE_S: Final = 30.0
-# Messages come with their calls. gRPC holds what has come of a late one and tells nobody how much,
-# so that only so many may be late at once.
-LATE_LIMIT: Final = 32
-_PROMPT_S: Final = 2.0
 
 _SERVICES: Final = {
     Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -81,14 +75,14 @@ def bind_grpc(
 
 def answer_exports(server: grpc.aio.Server, intake: Intake) -> None:
     """Let `server` take the Export calls of all signals."""
-    late = _Late()
+    taken = Messages()
     server.add_generic_rpc_handlers(
         [
             grpc.method_handlers_generic_handler(
                 service,
                 {
                     "Export": grpc.stream_unary_rpc_method_handler(
-                        _Export(signal, intake, late).__call__
+                        _Export(signal, intake, taken).__call__
                     )
                 },
             )
@@ -98,10 +92,10 @@ def answer_exports(server: grpc.aio.Server, intake: Intake) -> None:
 
 
 class _Export:
-    def __init__(self, signal: Signal, intake: Intake, late: "_Late") -> None:
+    def __init__(self, signal: Signal, intake: Intake, taken: Messages) -> None:
         self._signal = signal
         self._intake = intake
-        self._late = late
+        self._messages = taken
 
     async def __call__(self, messages: AsyncIterator[bytes], context: _Context) -> bytes:
         # A client that gives up cancels this call, while its bytes stay in memory until committed.
@@ -123,58 +117,10 @@ class _Export:
             return await self._intake.take(
                 self._signal,
                 Encoding.PROTOBUF,
-                lambda hold: _only_message(messages, hold, self._late),
+                lambda hold: self._messages.take(messages, hold),
             )
-        except _NoMessageError as error:
+        except NoMessageError as error:
             return error.refused
-
-
-class _NoMessageError(Exception):
-    def __init__(self, code: Code, message: str) -> None:
-        super().__init__(message)
-        self.refused = Refused(code, message)
-
-
-class _Late:
-    """The calls whose message is late; where there are too many, another one is given up."""
-
-    def __init__(self) -> None:
-        self._waiting: set[asyncio.Timeout] = set()
-
-    @contextmanager
-    def watch(self, patience: asyncio.Timeout) -> Iterator[None]:
-        timer = asyncio.get_running_loop().call_later(_PROMPT_S, self._note, patience)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            self._waiting.discard(patience)
-
-    def _note(self, patience: asyncio.Timeout) -> None:
-        if len(self._waiting) < LATE_LIMIT:
-            self._waiting.add(patience)
-        else:
-            patience.reschedule(asyncio.get_running_loop().time())
-
-
-async def _only_message(messages: AsyncIterator[bytes], hold: Hold, late: _Late) -> bytes:
-    deadline = asyncio.get_running_loop().time() + MESSAGE_DEADLINE_S
-    patience = asyncio.timeout_at(deadline)
-    try:
-        async with patience:
-            with late.watch(patience):
-                message = await anext(messages)
-    except TimeoutError:
-        if patience.when() != deadline:
-            raise OverloadError from None
-        raise _NoMessageError(
-            Code.DEADLINE_EXCEEDED,
-            f"The message took longer than {MESSAGE_DEADLINE_S:.0f} seconds.",
-        ) from None
-    except StopAsyncIteration:
-        raise _NoMessageError(Code.INVALID_ARGUMENT, "The call has no message.") from None
-    hold.grow(len(message))
-    return message
 
 
 def _authorization(context: _Context) -> str | None:

@@ -57,11 +57,18 @@ class Pipeline:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit") as committer:
             commit: Future[None] | None = None
             while group := self._take():
+                # A large body takes several times its size while it is read and committed.
+                is_large = sum(len(request.body) for request, _ in group) > 2 * _COMMIT_BYTES
+                if is_large and commit is not None:
+                    commit.result()
                 reading = _read([request for request, _ in group])
                 if commit is not None:
                     # One group is decoded ahead and no more: what comes later shares a commit.
                     commit.result()
                 commit = committer.submit(self._settle, group, reading)
+                if is_large:
+                    commit.result()
+                del group, reading
 
     def _settle(self, group: Sequence[_Waiting], reading: "Future[Reading]") -> None:
         answers = settle(self._store, [request for request, _ in group], reading.result)

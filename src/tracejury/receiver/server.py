@@ -16,6 +16,7 @@ from aiohttp import web
 from tracejury.config import Keeping, Retention, Serve
 from tracejury.errors import UsageError
 from tracejury.receiver.access import read_access
+from tracejury.receiver.admission import BYTES_LIMIT, Admission
 from tracejury.receiver.grpc_endpoint import answer_exports
 from tracejury.receiver.http_connection import HEADER_DEADLINE_S
 from tracejury.receiver.http_endpoint import http_runner
@@ -91,6 +92,7 @@ async def _receive(
         running.push_async_callback(pipeline.stop)
         intake = Intake(
             pipeline,
+            admission=Admission(bytes_limit=max(BYTES_LIMIT, serve.max_request_size)),
             access=access,
             meter=store.meter,
             request_limit=serve.max_request_size,
