@@ -10,6 +10,10 @@ from tracejury.errors import StoreError
 
 FORMAT_VERSION: Final = 6
 
+# What DuckDB may hold of a run that is read, where the machine would let it hold more: past this it
+# goes on in files beside the store.
+_MOST_MEMORY: Final = "4 GiB"
+
 _HOLDER: Final = re.compile(r"PID (\d+)")
 
 
@@ -40,7 +44,20 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         )
     except duckdb.Error as error:
         raise _explain(path, str(error)) from error
-    return quiet(connection)
+    return quiet(_for_reading(connection) if read_only else connection)
+
+
+def _for_reading(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """`connection`, whose temporary tables grow with the run, and die with the connection."""
+    # To tidy them up is no use.
+    connection.execute("SET checkpoint_threshold = '1TB'")
+    [(is_more,)] = connection.execute(
+        "SELECT parse_formatted_bytes(current_setting('memory_limit')) > parse_formatted_bytes(?)",
+        [_MOST_MEMORY],
+    ).fetchall()
+    if is_more:
+        connection.execute(f"SET memory_limit = '{_MOST_MEMORY}'")
+    return connection
 
 
 def quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tracejury.store.reader import Reader, Row
 from tracejury.telemetry import lexicon, semconv
+from tracejury.workflow.forest import positions_of
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -203,7 +204,7 @@ def find_terminal_errors(reader: Reader) -> None:
 def _terminal_errors(tree: "_Tree", at: Ints, units: pa.Table) -> pa.Table:
     cause_of = tree.highest_failed()
     highest = cause_of[at]
-    named = _positions(units["span_no"].to_numpy(), tree.span_no)
+    named = positions_of(units["span_no"].to_numpy(), tree.span_no)
     item, has_entity = np.zeros((2, len(tree.span_no)), dtype=np.int64)
     item[named], has_entity[named] = units["item"].to_numpy(), 1
     lost_parent = tree.inherited(tree.column("lost_parent"), across=~tree.is_boundary)
@@ -228,9 +229,9 @@ class _Tree:
     def __init__(self, spans: pa.Table, links: pa.Table) -> None:
         self._spans = spans
         self.span_no = self.column("span_no")
-        self.parent = _positions(self.column("parent_no"), self.span_no)
-        self._linking = _positions(links["span_no"].to_numpy(), self.span_no)
-        self._linked = _positions(links["linked_no"].to_numpy(), self.span_no)
+        self.parent = positions_of(self.column("parent_no"), self.span_no)
+        self._linking = positions_of(links["span_no"].to_numpy(), self.span_no)
+        self._linked = positions_of(links["linked_no"].to_numpy(), self.span_no)
         self._levels = _levels(self.column("depth"), self.parent)
         self.failed = self.column("failed").astype(bool) & ~self._repeated()
         self.is_boundary = self._boundaries()
@@ -349,14 +350,6 @@ class _Tree:
             goes_on = (at >= 0) & (slowest[at] >= 0)
             at[goes_on] = slowest[at[goes_on]]
         return np.where(at >= 0, self.span_no[at], -1)
-
-
-def _positions(numbers: Ints, known: Ints) -> Ints:
-    """Where `numbers` stand in the sorted `known`; -1 for what is not there."""
-    if not len(known):
-        return np.empty(0, dtype=np.int64)
-    at = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
-    return np.where(known[at] == numbers, at, -1)
 
 
 def _levels(depth: Ints, parent: Ints) -> list[Ints]:

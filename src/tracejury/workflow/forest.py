@@ -48,6 +48,18 @@ def build_forest(
     return Forest(parent, top, depth, is_in_cycle, _places(parent, depth, step))
 
 
+def positions_of(numbers: Ints, known: Ints) -> Ints:
+    """Where `numbers` stand in the sorted `known`; -1 for what is not there."""
+    if not len(known):
+        return np.empty(0, dtype=np.int64)
+    if known[-1] - known[0] == len(known) - 1:
+        # Without a hole, each stands where it is due.
+        at = numbers - known[0]
+        return np.where((at >= 0) & (at < len(known)), at, -1)
+    at = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
+    return np.where(known[at] == numbers, at, -1)
+
+
 def _cut_cycles(parent: Ints, start: Ints, span_id: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Make the first member of every cycle a top. Returns who is in a cycle."""
     positions = np.arange(len(parent))

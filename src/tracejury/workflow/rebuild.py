@@ -23,7 +23,8 @@ from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.critical_path import Ints, critical_path, lay_out
 from tracejury.workflow.failure_points import find_terminal_errors
 from tracejury.workflow.faults import Fault
-from tracejury.workflow.forest import build_forest, depths
+from tracejury.workflow.forest import build_forest, depths, positions_of
+from tracejury.workflow.self_time import self_times
 from tracejury.workflow.span_fields import span_fields
 
 
@@ -132,7 +133,7 @@ def _forest(reader: Reader) -> None:
     """)
     span_no = table["span_no"].to_numpy()
     parent_no = table["parent_no"].to_numpy()
-    parent = _positions(parent_no, span_no)
+    parent = positions_of(parent_no, span_no)
     forest = build_forest(
         parent,
         table["step"].to_numpy(),
@@ -174,7 +175,7 @@ def _item_parts(reader: Reader) -> None:
     """)
     span_no = table["span_no"].to_numpy()
     is_run = table["is_run"].to_numpy(zero_copy_only=False)
-    parent = _positions(table["parent_no"].to_numpy(), span_no)
+    parent = positions_of(table["parent_no"].to_numpy(), span_no)
     nearest = np.where(is_run | (parent < 0), np.arange(len(parent)), parent)
     while not np.array_equal(further := nearest[nearest], nearest):
         nearest = further
@@ -220,25 +221,21 @@ def _paths(reader: Reader) -> None:
     """)
     span_no = table["span_no"].to_numpy()
     instance = table["instance_no"].to_numpy()
-    parent = _positions(table["parent_no"].to_numpy(), span_no)
+    parent = positions_of(table["parent_no"].to_numpy(), span_no)
     depth = depths(parent)
-    layout = lay_out(
-        parent,
-        depth,
-        instance,
-        table["start_ns"].to_numpy(),
-        table["end_ns"].to_numpy(),
-        table["gave_up"].to_numpy(zero_copy_only=False),
-    )
+    start_ns, end_ns = table["start_ns"].to_numpy(), table["end_ns"].to_numpy()
+    gave_up = table["gave_up"].to_numpy(zero_copy_only=False)
+    layout = lay_out(parent, depth, instance, start_ns, end_ns, gave_up)
+    own = self_times(layout, start_ns, end_ns)
     reader.register(
-        "layout",
+        "self_time",
         pa.table(
             {
                 "span_no": span_no,
-                "instance_no": instance,
-                "above_no": _holders(layout.above, span_no),
-                "start_ns": layout.start_ns,
-                "end_ns": layout.end_ns,
+                "self_ns": own.self_ns,
+                "largest_gap_ns": own.largest_gap_ns,
+                "gap_start_ns": own.gap_start_ns,
+                "children": own.children,
             }
         ),
     )
@@ -256,14 +253,6 @@ def _paths(reader: Reader) -> None:
     )
 
 
-def _positions(numbers: Ints, known: Ints) -> Ints:
-    """Where `numbers` stand in the sorted `known`; -1 for what is not there."""
-    if not len(known):
-        return np.empty(0, dtype=np.int64)
-    at = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
-    return np.where(known[at] == numbers, at, -1)
-
-
 def _holders(positions: Ints, numbers: Ints) -> Ints:
     """The row numbers at `positions`; what is below zero stays what it is."""
     if not len(numbers):
@@ -277,7 +266,7 @@ _COMPUTED: Final[dict[str, Callable[[Reader], None]]] = {
     "item_part": _item_parts,
     "found_field": _fields,
     "trace_component": register_components,
-    "layout": _paths,
+    "self_time": _paths,
     "critical": _paths,
     "terminal_error": find_terminal_errors,
 }

@@ -105,9 +105,12 @@ _JOBS: Final = """
         WHERE regexp_matches(attribute.key, $failed_key)
     ),
     counted AS (
-        SELECT instance_no, arg_max(try_cast(value AS BIGINT), (time_ns, value)) AS failed
+        SELECT
+            instance_no,
+            -- No condition on the rows: it would be tried on every attribute of the run.
+            arg_max(try_cast(value AS BIGINT), (time_ns, value))
+                FILTER (try_cast(value AS BIGINT) IS NOT NULL) AS failed
         FROM said
-        WHERE try_cast(value AS BIGINT) IS NOT NULL
         GROUP BY instance_no
     ),
     judged AS (

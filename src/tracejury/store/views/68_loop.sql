@@ -11,7 +11,17 @@
 --   first_ns     BIGINT   start of the first turn
 --   last_ns      BIGINT   end of the last turn
 --   is_ended     BOOLEAN  the span that the turns lie below is stored and ended
-WITH repeated AS (
+WITH crowded AS (
+    -- Few spans have three others below them, and to compare the names of all is dear.
+    SELECT trace_no, parent_no, missing_parent
+    FROM node
+    WHERE kind IN ('INTERNAL', 'CLIENT', 'PRODUCER')
+        AND start_ns IS NOT NULL
+        AND coalesce(parent_no, missing_parent) IS NOT NULL
+    GROUP BY ALL
+    HAVING count(*) >= 3
+),
+repeated AS (
     SELECT
         trace_no, parent_no, missing_parent, service, name, kind,
         count(*) AS turns,
@@ -19,6 +29,10 @@ WITH repeated AS (
         min(start_ns) AS first_ns,
         max(coalesce(end_ns, start_ns)) AS last_ns
     FROM node
+    SEMI JOIN crowded
+        ON crowded.trace_no = node.trace_no
+        AND crowded.parent_no IS NOT DISTINCT FROM node.parent_no
+        AND crowded.missing_parent IS NOT DISTINCT FROM node.missing_parent
     WHERE kind IN ('INTERNAL', 'CLIENT', 'PRODUCER')
         AND start_ns IS NOT NULL
         AND coalesce(parent_no, missing_parent) IS NOT NULL
