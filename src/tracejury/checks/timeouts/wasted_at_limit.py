@@ -174,6 +174,16 @@ _STRUCK: Final = """
         FROM rerun
         ANTI JOIN looked_again USING (run_no)
         ANTI JOIN effect_again USING (span_no, item)
+        UNION
+        -- Work on the same item that names no job may be of this one.
+        SELECT item.span_no
+        FROM item
+        JOIN struck ON struck.span_no = item.span_no
+        JOIN item_run AS run ON run.item = item.item AND run.start_ns > struck.end_ns
+        JOIN workflow_instance AS other ON other.instance_no = run.instance_no
+        WHERE item.is_done
+            AND run.instance_no <> struck.instance_no
+            AND other.correlation_key IN ('trace', 'links')
     ),
     counted AS (
         SELECT
