@@ -595,3 +595,13 @@ def test_what_an_interrupted_import_has_stored_is_kept(
     assert ran.returncode == 130
     with Reader.open(tmp_path / "new.duckdb") as reader:
         assert reader.value("SELECT count(*) FROM stored.span") == len(RUN)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [(["--store", " "], "' ' is blank"), (["--cors-origin", ""], "empty --cors-origin")],
+)
+def test_serve_refuses_what_is_blank(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    ran = called(tmp_path, "serve", "--store", "run.duckdb", *arguments)
+    refused(ran, sentence)
+    assert not list(tmp_path.iterdir())

@@ -340,12 +340,20 @@ def _serving(options: argparse.Namespace, configured: Serve) -> Serve:
     }
     if "cors_origin" in said:
         said["cors_origin"] = tuple(said["cors_origin"])
+        if not all(origin.strip() for origin in said["cors_origin"]):
+            raise UsageError(
+                "An empty --cors-origin admits no web page.",
+                next_step="Name one such as https://shop.example, or * for all, or leave it out.",
+            )
     return replace(configured, **said)
 
 
 def _store_path(config: Config) -> Path:
     if config.store is None:
         raise UsageError("No store is named.", next_step="Use --store FILE, or [run] store.")
+    if not config.store.name.strip():
+        name = str(config.store)
+        raise UsageError(f"The store's name {name!r} is blank.", next_step="Use --store FILE.")
     return config.store
 
 
@@ -360,6 +368,7 @@ def _serve(options: argparse.Namespace) -> int:
         keeping=config.keeping,
         retention=config.retention,
         announce=lambda addresses: print(announcement(addresses), flush=True),
+        tell=lambda line: print(line, file=sys.stderr, flush=True),
     )
     return DONE
 

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 
+from tracejury.receiver.first_seen import FirstSeen
 from tracejury.receiver.meter import Meter
 from tracejury.store.removal import Removed, Slice
 from tracejury.store.writer import Committed, Store
@@ -11,7 +13,9 @@ from tracejury.telemetry.batch import Batch
 
 
 class MeasuredStore(Store):
-    """Tells its `meter` of every commit, and of what is pruned."""
+    """Tells its `meter` of every commit, and of what is pruned; `first_seen` of commits, if set."""
+
+    first_seen: FirstSeen | None = None
 
     @cached_property
     def meter(self) -> Meter:
@@ -26,6 +30,10 @@ class MeasuredStore(Store):
             self.meter.settled(kind, "stored", part.stored)
             self.meter.settled(kind, "duplicate", part.duplicates)
             self.meter.settled(kind, "rejected", part.rejected)
+        if self.first_seen is not None:
+            # Whatever fails here, such as a closed stderr: the commit is on disk.
+            with suppress(Exception):
+                self.first_seen.note(self, batches)
         return committed
 
     def prune(self, doomed: Slice, *, now_ns: int) -> Removed | None:

@@ -17,6 +17,7 @@ from tracejury.config import Keeping, Retention, Serve
 from tracejury.errors import UsageError
 from tracejury.receiver.access import read_access
 from tracejury.receiver.admission import BYTES_LIMIT, Admission
+from tracejury.receiver.first_seen import FirstSeen
 from tracejury.receiver.grpc_endpoint import answer_exports
 from tracejury.receiver.http_connection import HEADER_DEADLINE_S
 from tracejury.receiver.http_endpoint import http_runner
@@ -51,16 +52,18 @@ def run_receiver(
     keeping: Keeping | None = None,
     retention: Retention | None = None,
     announce: Callable[[Addresses], None],
+    tell: Callable[[str], None] | None = None,
 ) -> None:
     """Receive into `store` until SIGTERM or SIGINT, then commit what arrived and return.
 
     `keeping` says what of it is stored, `retention` for how long; None: the defaults.
-    Port 0 is any free one; `announce` is told the real ones once both are answered. Raises
+    Port 0 is any free one; `announce` is told the real ones once both are answered, `tell`
+    of each service whose telemetry arrives for the first time. Raises
     `ReceiverError` when a port or a file of `serve` cannot be used and `StoreError` when the store
     cannot; then nothing was started. A second SIGINT ends the process at once. Runs in the main
     thread only.
     """
-    asyncio.run(_receive(store, serve, keeping, retention or Retention(), announce))
+    asyncio.run(_receive(store, serve, keeping, retention or Retention(), announce, tell))
 
 
 async def _receive(
@@ -69,6 +72,7 @@ async def _receive(
     keeping: Keeping | None,
     retention: Retention,
     announce: Callable[[Addresses], None],
+    tell: Callable[[str], None] | None,
 ) -> None:
     allow_open_files()
     if serve.grpc_port == serve.http_port != 0:
@@ -86,6 +90,7 @@ async def _receive(
             bound_grpc(address, serve.grpc_port, tls=tls, request_limit=serve.max_request_size)
         )
         store = running.enter_context(MeasuredStore.open(path, keeping=keeping))
+        store.first_seen = None if tell is None else FirstSeen(tell)
         await running.enter_async_context(offer_snapshots(store, path))
         await running.enter_async_context(pruning(store, retention))
         pipeline = Pipeline(store)
