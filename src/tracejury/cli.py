@@ -603,7 +603,6 @@ def _diagnose(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from tracejury.checks.catalogue import CATALOGUE
     from tracejury.checks.explanation import all_explanations
     from tracejury.report.explain import render_explanations
     from tracejury.report.terminal import Terminal
@@ -612,12 +611,6 @@ def _explain(options: argparse.Namespace) -> int:
     wanted = options.id
     chosen = [e for e in known if wanted is None or e.id.lower() == wanted.lower()]
     if not chosen:
-        lacking = {entry.id.lower(): entry for entry in CATALOGUE}.get(wanted.lower())
-        if lacking is not None:
-            raise UsageError(
-                f"{lacking.id} asks: {lacking.title}. This version lacks the check.",
-                next_step="It counts as not observed.",
-            )
         ids = [e.id for e in known]
         near = difflib.get_close_matches(wanted.upper(), ids, n=1, cutoff=0.7)
         raise UsageError(

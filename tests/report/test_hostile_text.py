@@ -83,7 +83,7 @@ def test_markdown_leaves_github_nothing_to_link_or_to_mention() -> None:
 
 
 def test_json_keeps_what_was_sent() -> None:
-    subject = json.loads(render(hostile(), "json"))["checks"][4]["findings"][0]["subject"]
+    subject = json.loads(render(hostile(), "json"))["checks"][5]["findings"][0]["subject"]
     assert subject.startswith(HOSTILE.replace("\ud800", "\ufffd"))
 
 

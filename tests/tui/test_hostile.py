@@ -125,7 +125,7 @@ async def test_a_hostile_audit_is_shown_as_text(hostile_run: Load) -> None:
 
 async def test_evidence_that_is_not_stored_is_only_told(hostile_run: Load) -> None:
     finding = Finding("lost", "x", evidence=(Reference(trace_id="\x1b[31m", span_id="y"),))
-    check = replace(EXAMPLE.checks[4], findings=(finding,))
+    check = replace(EXAMPLE.checks[5], findings=(finding,))
 
     def load() -> tuple[Audit, Reader]:
         return replace(EXAMPLE, checks=(check,)), hostile_run()[1]

@@ -172,7 +172,7 @@ async def test_evidence_opens_the_very_span(odd: Load) -> None:
             Reference(trace_id(ODD_TRACE), log=1),
         ),
     )
-    check = replace(EXAMPLE.checks[4], findings=(finding,))
+    check = replace(EXAMPLE.checks[5], findings=(finding,))
 
     def load() -> tuple[Audit, Reader]:
         return replace(EXAMPLE, checks=(check,)), odd()[1]

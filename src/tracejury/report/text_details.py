@@ -106,10 +106,7 @@ def _undecided(groups: dict[str, list[CheckResult]]) -> Iterator[RenderableType]
     yield heading("NOT OBSERVED", "neither passed nor failed, and never counted as passed")
     for reason, checks in groups.items():
         yield indented(_reason(reason))
-        if reason == "not-implemented":  # nothing that a user could do about them
-            yield indented(text(" ".join(check.id for check in checks)), 4)
-        else:
-            yield grid([(check.id, _what_is_open(check)) for check in checks], indent=4)
+        yield grid([(check.id, _what_is_open(check)) for check in checks], indent=4)
 
 
 def _reason(reason: str) -> Text:

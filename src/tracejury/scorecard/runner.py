@@ -30,12 +30,12 @@ class Gates:
 
 
 def run(evidence: Evidence, *, checks: tuple[Check, ...] | None = None) -> tuple[CheckResult, ...]:
-    """One result for every rule of the catalogue, in its order.
+    """One result for each of `checks` (None: the whole catalogue), in the catalogue's order.
 
     A check that raises is an `error`, and the others go on.
     """
     runner = Runner(evidence, all_checks() if checks is None else checks)
-    return tuple(runner.result(entry) for entry in CATALOGUE)
+    return tuple(runner.result(entry) for entry in CATALOGUE if runner.judges(entry))
 
 
 class Runner:
@@ -45,14 +45,16 @@ class Runner:
         self._evidence = evidence
         self._checks = {check.id: check for check in checks}
 
+    def judges(self, entry: Entry) -> bool:
+        """Whether one of the checks is of the rule `entry`."""
+        return entry.id in self._checks
+
     def result(self, entry: Entry) -> CheckResult:
         """What the checks say of the rule `entry`; an `error` where one raises."""
         for component in self._evidence.config.absent_components:
             if entry.id.startswith(_COMPONENT_RULES[component]):
-                return _empty(entry, "not-applicable", f"declared: there is no {component}")
-        check = self._checks.get(entry.id)
-        if check is None:
-            return _empty(entry, "not-observed", "not-implemented")
+                return _not_applicable(entry, f"declared: there is no {component}")
+        check = self._checks[entry.id]
         if check.is_gate:
             return self._judged_gates[check.id]
         return self._decide(check)
@@ -117,13 +119,13 @@ def _gates(results: dict[str, CheckResult]) -> Gates:
     )
 
 
-def _empty(entry: Entry, outcome: Outcome, reason: str) -> CheckResult:
+def _not_applicable(entry: Entry, reason: str) -> CheckResult:
     return CheckResult(
         id=entry.id,
         title=entry.title,
         severity=entry.severity,
         task=entry.task,
-        outcome=outcome,
+        outcome="not-applicable",
         reason=reason,
         exposures=0,
         units_total=0,

@@ -56,7 +56,6 @@ REASONS: Final = {
     "export-lag": "the exporter sends too late to tell",
     "estimated": "there are only statistical signs of it",
     "units": "only some of what it names was tested",
-    "not-implemented": "this version of tracejury lacks the check",
 }
 
 
