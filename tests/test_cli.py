@@ -25,7 +25,6 @@ from tests.otlp.requests import as_json
 from tests.store.stores import elsewhere, first_line, written
 from tests.workflow import drawn
 from tests.workflow.drawn import Log, Record, Span
-from tracejury.checks.catalogue import CATALOGUE, check_modules
 from tracejury.cli import main
 from tracejury.otlp.signals import Signal
 from tracejury.receiver.import_files import Loaded, import_file
@@ -225,12 +224,6 @@ def test_what_cannot_be_used_is_said_in_a_sentence(
     refused(called(folder, *arguments.split()), *parts)
     after = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     assert after == before
-
-
-def test_a_check_that_this_version_lacks_is_named_all_the_same(folder: Path) -> None:
-    for lacking in [entry for entry in CATALOGUE if entry.id not in check_modules()]:
-        ran = called(folder, "explain", lacking.id.lower())
-        refused(ran, lacking.id, "This version lacks the check")
 
 
 @pytest.mark.parametrize(

@@ -351,7 +351,7 @@ def _serving(options: argparse.Namespace, configured: Serve) -> Serve:
 def _store_path(config: Config) -> Path:
     if config.store is None:
         raise UsageError("No store is named.", next_step="Use --store FILE, or [run] store.")
-    if not config.store.name.strip():
+    if config.store.name.isspace():
         name = str(config.store)
         raise UsageError(f"The store's name {name!r} is blank.", next_step="Use --store FILE.")
     return config.store
