@@ -13,7 +13,7 @@ from tracejury.receiver.import_files import import_file
 from tracejury.scorecard.runner import run
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
-from tracejury.workflow.rebuild import rebuild
+from tracejury.workflow.rebuild import prepare
 
 
 def test_a_store_that_lacks_records_fails_the_gate() -> None:
@@ -21,7 +21,7 @@ def test_a_store_that_lacks_records_fails_the_gate() -> None:
         drawn.deliver(store, [drawn.Span(1)])
         store.connection().execute("INSERT INTO stored.loss VALUES (1, 3)")
         with Reader.of(store) as reader:
-            rebuild(reader, Config(sampling="none"))
+            prepare(reader, Config(sampling="none"))
             evidence = Evidence(reader, Config(sampling="none"), has_baseline=False)
             results = run(evidence, checks=(dropped_records.CHECK,))
     [result] = [result for result in results if result.id == "ING-02"]
@@ -44,7 +44,7 @@ def test_a_file_of_which_the_rest_could_not_be_read_fails_the_gate(tmp_path: Pat
         with Store.in_memory() as store:
             import_file(store, whole)
             with Reader.of(store) as reader:
-                rebuild(reader, Config(sampling="none"))
+                prepare(reader, Config(sampling="none"))
                 evidence = Evidence(reader, Config(sampling="none"), has_baseline=False)
                 judgement = dropped_records.judge(evidence)
         found = [finding.message for unit in judgement.units for finding in unit.findings]

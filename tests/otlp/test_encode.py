@@ -11,7 +11,11 @@ from tests.otlp.tables import rows
 from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.otlp.encode import encode_json_lines
 
-slow = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=50)
+slow = settings(
+    suppress_health_check=[HealthCheck.too_slow],
+    deadline=None,
+    max_examples=settings().max_examples // 5,
+)
 
 
 @given(st.lists(requests.trace_requests(requests.whole_spans, least=1), max_size=3))

@@ -8,18 +8,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from tracejury.checks.catalogue import CATALOGUE
 from tracejury.checks.check import Check
 from tracejury.checks.evidence import Evidence
 from tracejury.config import Config, load_config
 from tracejury.otlp.alert_webhook import alerts_of
 from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.scorecard.result import CheckResult
-from tracejury.scorecard.runner import run
+from tracejury.scorecard.runner import Runner
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.faults import Fault, read_faults
-from tracejury.workflow.rebuild import rebuild
+from tracejury.workflow.rebuild import prepare
 
 SAMPLES: Final = Path(__file__).parents[2] / "sample-traces"
 NAMES: Final = tuple(sorted(folder.name for folder in SAMPLES.iterdir() if folder.is_dir()))
@@ -159,7 +160,7 @@ def _store(run: Recording) -> Store:
 def clean_baseline() -> Baseline:
     """What the clean sample teaches."""
     reader = stored(recording("clean"))
-    rebuild(reader, config("clean"))
+    prepare(reader, config("clean"))
     return Baseline.learn(reader)
 
 
@@ -170,9 +171,9 @@ def rebuilt(
     injected: tuple[Fault, ...] = (),
     baseline: Baseline | None = None,
 ) -> Reader:
-    """The run with every view derived."""
+    """The run, with every view promised."""
     reader = stored(run)
-    rebuild(reader, judged_with, injected=injected, baseline=baseline)
+    prepare(reader, judged_with, injected=injected, baseline=baseline)
     return reader
 
 
@@ -181,5 +182,5 @@ def judged(
 ) -> CheckResult:
     """What the runner says of one check of a rebuilt run."""
     checks = (*(gate for gate in gates if gate.id != check.id), check)
-    results = run(Evidence(reader, judged_with, compared), checks=checks)
-    return next(result for result in results if result.id == check.id)
+    entry = next(entry for entry in CATALOGUE if entry.id == check.id)
+    return Runner(Evidence(reader, judged_with, compared), checks).result(entry)

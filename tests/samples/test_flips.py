@@ -28,7 +28,7 @@ from tracejury.config import Config, DeclaredWorkflow
 from tracejury.store.reader import Reader
 from tracejury.telemetry.semconv import DEPRECATED_KEYS
 from tracejury.workflow.faults import Fault
-from tracejury.workflow.rebuild import rebuild
+from tracejury.workflow.rebuild import prepare
 
 CHECKS: Final = {check.id: check for check in all_checks()}
 GATES: Final = tuple(check for check in CHECKS.values() if check.is_gate)
@@ -1132,7 +1132,7 @@ def test_a_check_follows_its_fact(flip: Flip) -> None:
 def test_the_window_is_open_while_the_server_runs() -> None:
     settings = config("clean")
     reader = opened(recording("clean"))
-    rebuild(reader, settings)
+    prepare(reader, settings)
     assert outcome(CHECKS["ING-04"], reader, settings) == "not-observed unsettled"
     assert outcome(CHECKS["ING-04"], as_recorded("clean", nothing), settings) == "pass"
 

@@ -95,7 +95,7 @@ COUNTED_UNTIL = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings().max_examples // 20, deadline=None)
 @given(
     st.permutations(range(len(CLEAN))),
     st.lists(st.integers(0, 5), min_size=INSTANCES, max_size=INSTANCES),

@@ -21,7 +21,7 @@ from tracejury.tui.tree import Node, nodes, unfolded, with_ancestors
 from tracejury.tui.waterfall_rows import Record, name_of, waterfall
 from tracejury.workflow import browse
 from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
-from tracejury.workflow.rebuild import rebuild
+from tracejury.workflow.rebuild import prepare
 
 RANDOM_TRACES = 12
 
@@ -38,7 +38,7 @@ def opened(reader: Reader, number: int) -> OpenTrace:
 
 
 def prepared(reader: Reader) -> Reader:
-    rebuild(reader, Config())
+    prepare(reader, Config())
     browse.prepare(reader)
     return reader
 
@@ -62,7 +62,7 @@ traces = st.lists(
 
 
 @given(traces)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=settings().max_examples // 25, deadline=None)
 def test_every_span_of_any_trace_is_shown_once(shapes: list[list[tuple[int, int]]]) -> None:
     """Orphans, cycles, parents of themselves, and several spans with one id."""
     spans = [

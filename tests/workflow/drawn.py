@@ -15,7 +15,7 @@ from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.faults import Fault
-from tracejury.workflow.rebuild import rebuild
+from tracejury.workflow.rebuild import prepare
 
 START_NS = 1_700_000_000_000_000_000
 MS = 1_000_000
@@ -120,7 +120,7 @@ def rebuilt(
     """What happened, rebuilt; `clean` is the run that teaches the baseline."""
     baseline = None if clean is None else learnt(clean)
     with stored(*groups) as reader:
-        rebuild(reader, config or Config(), injected=injected, baseline=baseline)
+        prepare(reader, config or Config(), injected=injected, baseline=baseline)
         yield reader
 
 

@@ -22,7 +22,7 @@ from tracejury.scorecard.trust import trust
 from tracejury.store.pruning import plan
 from tracejury.store.reader import Reader, Row
 from tracejury.store.writer import Store
-from tracejury.workflow.rebuild import rebuild
+from tracejury.workflow.rebuild import prepare
 
 LATER = drawn.RECEIVED_NS  # than every span that is drawn
 
@@ -35,7 +35,7 @@ def store() -> Iterator[Store]:
 
 def counted(store: Store) -> list[Row]:
     with Reader.of(store) as reader:
-        rebuild(reader, Config())
+        prepare(reader, Config())
         return reader.rows("FROM sdk_instance ORDER BY instance_id")
 
 
@@ -66,7 +66,7 @@ def test_processes_count_apart(store: Store) -> None:
     send(store, STARTED, CUMULATIVE, [(7, 8, 3, SAMPLED)], instance="b")
     assert started(store) == [10, 3]
     with Reader.of(store) as reader:
-        rebuild(reader, Config())
+        prepare(reader, Config())
         assert trust(reader, ()).started_by_sdk == 13
 
 
@@ -107,7 +107,7 @@ def test_without_self_metrics_nothing_is_counted_and_nothing_is_zero(store: Stor
     send(store, "queue.depth", CUMULATIVE, [(1, 2, 10, "")])
     assert counted(store) == []
     with Reader.of(store) as reader:
-        rebuild(reader, Config())
+        prepare(reader, Config())
         assert trust(reader, ()).started_by_sdk is None
 
 
@@ -120,7 +120,7 @@ def test_what_was_not_counted_is_unknown(store: Store) -> None:
 def test_what_a_processor_dropped_is_a_finding(store: Store) -> None:
     send(store, PROCESSED, DELTA, [(1, 2, 3, "queue_full"), (2, 3, 4, "queue_full")])
     with Reader.of(store) as reader:
-        rebuild(reader, Config())
+        prepare(reader, Config())
         [unit] = dropped_records.judge(Evidence(reader, Config(), has_baseline=False)).units
     assert [finding.message for finding in unit.findings] == [
         "shop dropped 7 spans by its SDK's own count: queue_full."
