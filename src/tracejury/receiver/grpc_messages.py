@@ -3,7 +3,8 @@
 gRPC holds what has come of a message and tells nobody how much: up to the largest size, twice while
 it is put together. Until a message is asked for, it stays with its sender. So only `TURNS` calls
 ask at once, the latest first: what waits longer is a flood. Messages come with their calls; who is
-late with one gives up its turn, and of those, too, there may be only so many.
+late with one gives up its turn, the sooner the more wait, and of those, too, there may be only so
+many.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ MESSAGE_DEADLINE_S: Final = 30.0
 TURNS: Final = 3
 LATE_LIMIT: Final = 4
 _PROMPT_S: Final = 0.5
+_LEAST_PROMPT_S: Final = 0.05  # a message that has come is read in a thousandth of a second
 
 
 class NoMessageError(Exception):
@@ -57,7 +59,8 @@ class Messages:
 
     async def _in_turn(self, messages: AsyncIterator[bytes], patience: asyncio.Timeout) -> bytes:
         await self._turn()
-        timer = asyncio.get_running_loop().call_later(_PROMPT_S, self._note_late, patience)
+        prompt = max(_PROMPT_S / (1 + len(self._waiting) / TURNS), _LEAST_PROMPT_S)
+        timer = asyncio.get_running_loop().call_later(prompt, self._note_late, patience)
         try:
             # gRPC's generator keeps the last message it gave, and itself in a cycle, unless closed.
             async with aclosing(cast("AsyncGenerator[bytes]", aiter(messages))) as received:
