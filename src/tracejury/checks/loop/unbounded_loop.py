@@ -127,12 +127,9 @@ _LOOPS: Final = """
             ON run.loop_no = loop.holder_no AND run.service = loop.service AND run.name = loop.name
     ),
     counted AS (
-        SELECT over_items.loop_no, max(try_cast(attribute.value AS BIGINT)) AS items
+        SELECT over_items.loop_no, batch_size.items
         FROM over_items
-        JOIN stored.span_attribute AS attribute ON attribute.span_no = over_items.holder_no
-        WHERE attribute.key IN ('messaging.batch.message_count', 'db.operation.batch.size',
-            'batch.size', 'items.count', 'items.total', 'job.items')
-        GROUP BY over_items.loop_no
+        JOIN batch_size ON batch_size.span_no = over_items.holder_no
         UNION ALL
         SELECT over_items.loop_no, max(fault.items_expected)
         FROM over_items
@@ -171,16 +168,10 @@ _LOOPS: Final = """
             AND turn.kind = loop.kind
     ),
     limited AS (
-        SELECT told_at.loop_no
+        SELECT DISTINCT told_at.loop_no
         FROM told_at
-        JOIN log_instance USING (span_no)
-        JOIN stored.log_record AS log USING (log_no)
-        WHERE log.severity_number >= 13 AND regexp_matches(log.body, $limit)
-        UNION
-        SELECT told_at.loop_no
-        FROM told_at
-        JOIN span_error AS error USING (span_no)
-        WHERE regexp_matches(error.message, $limit)
+        JOIN span_warning AS warning USING (span_no)
+        WHERE regexp_matches(warning.text, $limit)
     ),
     measured AS (
         SELECT

@@ -84,13 +84,6 @@ _LOOPS: Final = """
         WHERE run.loop_no IS NOT NULL
         GROUP BY run.loop_no, run.instance_no, run.service, run.name, run.item
     ),
-    counted AS (
-        SELECT attribute.span_no AS loop_no, max(try_cast(attribute.value AS BIGINT)) AS items
-        FROM stored.span_attribute AS attribute
-        WHERE attribute.key IN ('messaging.batch.message_count', 'db.operation.batch.size',
-            'batch.size', 'items.count', 'items.total', 'job.items')
-        GROUP BY attribute.span_no
-    ),
     declared AS (
         SELECT loop.span_no AS loop_no, max(fault.items_expected) AS items
         FROM (SELECT DISTINCT loop_no, instance_no FROM ended) AS ended
@@ -129,10 +122,10 @@ _LOOPS: Final = """
     reached AS (
         SELECT
             numbered.*,
-            greatest(coalesce(counted.items, 0), coalesce(declared.items, 0), numbered.seen)
+            greatest(coalesce(batch_size.items, 0), coalesce(declared.items, 0), numbered.seen)
                 AS items
         FROM numbered
-        LEFT JOIN counted USING (loop_no)
+        LEFT JOIN batch_size ON batch_size.span_no = numbered.loop_no
         LEFT JOIN declared USING (loop_no)
         WHERE numbered.failed
             AND NOT numbered.is_refused
@@ -142,7 +135,7 @@ _LOOPS: Final = """
                 OR numbered.failures >= greatest(
                     3,
                     $share * greatest(
-                        coalesce(counted.items, 0), coalesce(declared.items, 0), numbered.seen
+                        coalesce(batch_size.items, 0), coalesce(declared.items, 0), numbered.seen
                     )
                 )
             )
@@ -162,16 +155,10 @@ _LOOPS: Final = """
         WHERE loop.parent_no IS NOT NULL
     ),
     told AS (
-        SELECT told_at.loop_no
+        SELECT DISTINCT told_at.loop_no
         FROM told_at
-        JOIN log_instance USING (span_no)
-        JOIN stored.log_record AS log USING (log_no)
-        WHERE log.severity_number >= 13 AND regexp_matches(log.body, $limit)
-        UNION
-        SELECT told_at.loop_no
-        FROM told_at
-        JOIN span_error AS error USING (span_no)
-        WHERE regexp_matches(error.message, $limit)
+        JOIN span_warning AS warning USING (span_no)
+        WHERE regexp_matches(warning.text, $limit)
     ),
     judged AS (
         SELECT

@@ -95,14 +95,7 @@ _LOOPS: Final = """
         JOIN error_class AS class USING (span_no)
         WHERE class.is_job_limit OR class.is_cancellation OR class.is_breaker
     ),
-    -- How many items the batch has, where the fault file or the loop itself says so.
-    counted AS (
-        SELECT attribute.span_no AS loop_no, max(try_cast(attribute.value AS BIGINT)) AS items
-        FROM stored.span_attribute AS attribute
-        WHERE attribute.key IN ('messaging.batch.message_count', 'db.operation.batch.size',
-            'batch.size', 'items.count', 'items.total', 'job.items')
-        GROUP BY attribute.span_no
-    ),
+    -- How many items the batch has, where the fault file says so.
     declared AS (
         SELECT alone.span_no, max(fault.items_expected) AS items
         FROM alone
@@ -117,7 +110,7 @@ _LOOPS: Final = """
             alone.*,
             instance.workflow,
             instance.correlation_id,
-            greatest(coalesce(counted.items, 0), coalesce(declared.items, 0)) AS expected,
+            greatest(coalesce(batch_size.items, 0), coalesce(declared.items, 0)) AS expected,
             -- Between two clocks only what lies further apart than they may differ has an order.
             EXISTS (
                 SELECT 1
@@ -143,7 +136,7 @@ _LOOPS: Final = """
         FROM alone
         JOIN workflow_instance AS instance USING (instance_no)
         JOIN node AS loop ON loop.span_no = alone.loop_no
-        LEFT JOIN counted ON counted.loop_no = alone.loop_no
+        LEFT JOIN batch_size ON batch_size.span_no = alone.loop_no
         LEFT JOIN declared ON declared.span_no = alone.span_no
         LEFT JOIN limited ON limited.loop_no = alone.loop_no
     ),
