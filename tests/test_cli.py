@@ -125,6 +125,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (folder / "text.toml").write_text('[policy]\ncall_seconds = "5"\n')
     (folder / "sampling.toml").write_text('[evidence]\nsampling = "some"\n')
+    (folder / "origin.toml").write_text('[serve]\ncors_origin = [""]\n')
     (folder / "binary.toml").write_bytes(b"\xff\xfe\x00")
     written(folder / "run.duckdb", RUN)
     written(folder / "empty.duckdb")
@@ -189,6 +190,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("faults check bad-faults.json", ["fault 1"]),
         ("faults check absent.json", ["absent.json"]),
         ("faults", ["ACTION"]),
+        ("serve --store run.duckdb --config origin.toml", ["empty CORS origin"]),
         ("serve --store run.duckdb --grpc-port 70000", ["--grpc-port", "port"]),
         ("serve --store run.duckdb --http-port x", ["--http-port", "port"]),
         ("serve --grpc-port 0 --http-port 0 --store .", ["folder"]),
@@ -592,7 +594,7 @@ def test_what_an_interrupted_import_has_stored_is_kept(
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
-    [(["--store", " "], "' ' is blank"), (["--cors-origin", ""], "empty --cors-origin")],
+    [(["--store", " "], "' ' is blank"), (["--cors-origin", ""], "empty CORS origin")],
 )
 def test_serve_refuses_what_is_blank(tmp_path: Path, arguments: list[str], sentence: str) -> None:
     ran = called(tmp_path, "serve", "--store", "run.duckdb", *arguments)

@@ -340,12 +340,13 @@ def _serving(options: argparse.Namespace, configured: Serve) -> Serve:
     }
     if "cors_origin" in said:
         said["cors_origin"] = tuple(said["cors_origin"])
-        if not all(origin.strip() for origin in said["cors_origin"]):
-            raise UsageError(
-                "An empty --cors-origin admits no web page.",
-                next_step="Name one such as https://shop.example, or * for all, or leave it out.",
-            )
-    return replace(configured, **said)
+    serving = replace(configured, **said)
+    if not all(origin.strip() for origin in serving.cors_origin):
+        raise UsageError(
+            "An empty CORS origin admits no web page.",
+            next_step="Name one such as https://shop.example, or * for all, or leave it out.",
+        )
+    return serving
 
 
 def _store_path(config: Config) -> Path:

@@ -114,7 +114,7 @@ def _diagnosis(audit: Audit) -> tuple[str, str]:
         return UNKNOWN, "no failed workflow instance to diagnose"
     remark = f"to the cause of {counted(diagnosis.failed_instances, 'failure')}"
     if diagnosis.candidates is not None:
-        remark += f", {decimal(diagnosis.candidates)} candidates"
+        remark += f", {counted(diagnosis.candidates, 'candidate')}"
     return f"≥ {decimal(diagnosis.minutes)} min", remark
 
 
