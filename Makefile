@@ -26,8 +26,10 @@ help:
 demo: .venv/.runtime
 	@$(BIN)/tracejury demo
 
+# More workers than cores: tests of screens and of receivers wait.
 test: .venv/.dev
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest --numprocesses $$($(BIN)/python -c 'import os; print(os.cpu_count() * 3 // 2)') \
+		--dist worksteal $(PYTEST_FLAGS)
 
 soak: .venv/.dev
 	$(BIN)/python -m pytest --hypothesis-profile=soak tests/otlp/test_fuzz.py tests/otlp/test_decode.py
