@@ -34,8 +34,11 @@ class Policy:
     loop_turns: float = 10_000.0
     loop_seconds: float = 1800.0
     failures_in_a_row: float = 5.0
+    breaker_failures: float = 5.0
     failed_items_share: float = 0.5
     skew_seconds: float = 1.0
+    grace_seconds: float = 5.0
+    silence_seconds: float = 300.0
     gap_seconds: float = 1.0
     gap_share: float = 0.2
     short_workflow_seconds: float = 1.0

@@ -2,9 +2,9 @@
 
 What: After three to five failures in a row a process calls the target no more, and refuses what is
 left at once: with a breaker's error, as skipped, or fast and without a call. It fails where more
-than five things in a row failed (and as many as were under way together) and nothing was refused.
-Attempts at one thing count once, an open breaker may probe, and a request to slow down is no
-outage. A loop that only ran out of items proves nothing.
+than five things (policy) in a row failed (and as many as were under way together) and nothing was
+refused. Attempts at one thing count once, an open breaker may probe, and a request to slow down is
+no outage. A loop that only ran out of items proves nothing.
 
 Why: Every item then waits for its whole timeout, and the target is kept from coming back.
 
@@ -21,15 +21,15 @@ from tracejury.store.reader import Row
 
 _SHOWN: Final = 5
 _FEWEST: Final = 3
-_MOST: Final = 5
 # Faster than that nobody was asked, unless somebody refused the connection.
 _FAST_NS: Final = 50_000_000
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service and target that failed at least three times in a row."""
+    most = int(evidence.policy.breaker_failures)
     rows = evidence.rows(
-        _TARGETS, {"fewest": _FEWEST, "most": _MOST, "fast_ns": _FAST_NS, "shown": _SHOWN}
+        _TARGETS, {"fewest": _FEWEST, "most": most, "fast_ns": _FAST_NS, "shown": _SHOWN}
     )
     return Judgement(
         tuple(Unit(_name(row), row["tripped"] + row["overrun"], _findings(row)) for row in rows),

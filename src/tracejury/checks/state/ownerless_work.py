@@ -1,9 +1,9 @@
 """Jobs that are open although the process that had them is gone.
 
 What: After a crash, every job that has not ended belongs to a process that was heard of within the
-last five minutes of the run. It fails where a job is open, its process has been silent for longer,
-another process of the same service goes on, and the run went on for longer than a message may wait.
-A worker without work is silent, too, so only processes that have an open job are judged.
+last five minutes (policy) of the run. It fails where a job is open, its process has been silent for
+longer, another process of the same service goes on, and the run went on for longer than a message
+may wait. A worker without work is silent, too, so only processes that have an open job are judged.
 
 Why: Nobody is at work on such a job, and nobody knows.
 
@@ -19,12 +19,13 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 
 _SHOWN: Final = 5
-_SILENCE_SECONDS: Final = 300
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow of which a crash hit jobs, or jobs are open after one."""
-    rows = evidence.rows(_JOBS, {"silence_ns": _SILENCE_SECONDS * 10**9, "shown": _SHOWN})
+    rows = evidence.rows(
+        _JOBS, {"silence_ns": int(evidence.policy.silence_seconds * 1e9), "shown": _SHOWN}
+    )
     return Judgement(
         tuple(
             Unit(row["workflow"], row["held"] + row["ownerless"], _findings(row)) for row in rows
@@ -55,8 +56,8 @@ _JOBS: Final = """
         FROM delivery
         JOIN workflow_instance AS instance USING (instance_no)
     ),
-    first_crash AS (
-        SELECT min(time_ns) AS at_ns
+    crashes AS (
+        SELECT max(time_ns) AS last_ns
         FROM crash
     ),
     owner AS (
@@ -83,6 +84,8 @@ _JOBS: Final = """
             owner.process,
             owner.span_no,
             settling.run_end_ns - life.last_ns AS silent_ns,
+            -- Who was last heard of before a crash may be the one that crashed.
+            life.last_ns > crashes.last_ns AS is_alive,
             settling.is_redelivery_settled AS is_settled,
             EXISTS (
                 SELECT 1
@@ -97,8 +100,8 @@ _JOBS: Final = """
         LEFT JOIN instance_life AS life
             ON life.service = owner.service
             AND life.instance_id = owner.process
-        CROSS JOIN first_crash
-        WHERE first_crash.at_ns IS NOT NULL
+        CROSS JOIN crashes
+        WHERE crashes.last_ns IS NOT NULL
             AND (job.hit_by = 'crash' OR NOT job.is_ended)
     ),
     decided AS (
@@ -106,7 +109,7 @@ _JOBS: Final = """
             *,
             CASE
                 WHEN is_ended THEN 'held'
-                WHEN silent_ns <= $silence_ns AND is_settled THEN 'held'
+                WHEN silent_ns <= $silence_ns AND is_alive AND is_settled THEN 'held'
                 WHEN silent_ns > $silence_ns AND has_successor AND is_settled THEN 'ownerless'
                 ELSE 'waiting'
             END AS verdict

@@ -1,8 +1,8 @@
 """Work that goes on after its job was ended.
 
 What: Once a job is cancelled, timed out or failed, nothing more is changed for it: no call that
-changes something begins later than five seconds (and the difference of two clocks) after the
-record of its end. Cleaning up is exempt, and so is what completed jobs of the workflow do after
+changes something begins later than five seconds (policy, and the difference of two clocks) after
+the record of its end. Cleaning up is exempt, and so is what completed jobs of the workflow do after
 their end, too, such as telling somebody. Where a user asked again or a record takes the job up
 again, it is no longer ended.
 
@@ -22,7 +22,6 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 
 _SHOWN: Final = 5
-_GRACE_SECONDS: Final = 5
 _CLEANING: Final = (
     r"clean|roll ?back|compensat|refund|releas|undo|abort|revert|cancel|unlock|dispos|purg|remov"
     r"|delet|restor"
@@ -31,10 +30,11 @@ _CLEANING: Final = (
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: its jobs whose last word is that they were cancelled or given up."""
+    policy = evidence.policy
     rows = evidence.rows(
         _JOBS,
         {
-            "grace_ns": int((_GRACE_SECONDS + evidence.policy.skew_seconds) * 1e9),
+            "grace_ns": int((policy.grace_seconds + policy.skew_seconds) * 1e9),
             "cleaning": _CLEANING,
             "shown": _SHOWN,
         },
