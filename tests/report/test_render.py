@@ -10,19 +10,34 @@ from tests.report.example_audit import EMPTY, EXAMPLE
 from tests.report.hostile_audit import hostile
 
 from tracejury.errors import UsageError
+from tracejury.report.json import json_text
 from tracejury.report.render import FORMATS, render
 from tracejury.report.terminal import Terminal
 from tracejury.report.text import render_scorecard
 from tracejury.scorecard.result import Audit
 
-SUFFIX = {"text": "txt", "json": "json", "markdown": "md", "csv": "csv"}
+SUFFIX = {
+    "text": "txt",
+    "json": "json",
+    "markdown": "md",
+    "csv": "csv",
+    "junit": "junit.xml",
+    "sarif": "sarif.json",
+}
+WITHOUT_HELP = ("fullDescription", "help")  # which each check's own file says
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize(("title", "audit"), [("example", EXAMPLE), ("empty", EMPTY)])
 def test_a_report_is_its_golden_file(name: str, title: str, audit: Audit, golden: Golden) -> None:
-    golden(f"{title}.{SUFFIX[name]}", render(audit, name))
+    report = render(audit, name)
+    if name == "sarif":
+        document = json.loads(report)
+        rules = document["runs"][0]["tool"]["driver"]["rules"]
+        assert all(rule.pop(key)["text"] for rule in rules for key in WITHOUT_HELP)
+        report = json_text(document)
+    golden(f"{title}.{SUFFIX[name]}", report)
 
 
 def test_a_wide_terminal_is_used(golden: Golden) -> None:
@@ -66,5 +81,5 @@ def test_what_was_not_computed_is_absent_from_json() -> None:
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="Choose one of text, json, markdown, csv"):
+    with pytest.raises(UsageError, match="Choose one of text, json, markdown, csv, junit, sarif"):
         render(EXAMPLE, "pdf")

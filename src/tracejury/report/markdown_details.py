@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from tracejury.checks.check import Finding, Reference
+from tracejury.checks.check import Finding
 from tracejury.report.drawing import and_more
 from tracejury.report.markdown_text import bullets, code, escaped, table
 from tracejury.report.next_steps import next_steps
 from tracejury.report.numbers import clock, duration, percent, short
+from tracejury.report.places import places
 from tracejury.report.service_rows import not_missing, service_rows
 from tracejury.report.tally import failing, undecided
 from tracejury.report.words import reason_sentence
@@ -98,30 +99,16 @@ def _findings(checks: list[CheckResult]) -> Iterator[str]:
 
 
 def _finding(finding: Finding) -> str:
-    about = (("workflow instance", finding.instance), ("fault", finding.fault))
-    lines = [f"{name} {value}" for name, value in about if value]
-    lines.extend(_place(reference) for reference in finding.evidence[:REFERENCES_SHOWN])
-    if more := and_more(REFERENCES_SHOWN, len(finding.evidence)):
-        lines.append(more)
-    return bullets([finding.message]) + bullets(lines, indent=2)
-
-
-def _place(reference: Reference) -> str:
-    if reference.log is not None:
-        return f"log record {reference.log}"
-    return f"trace {reference.trace_id}" + (
-        f" span {reference.span_id}" if reference.span_id else ""
-    )
+    return bullets([finding.message]) + bullets(places(finding, REFERENCES_SHOWN), indent=2)
 
 
 def _undecided(groups: dict[str, list[CheckResult]]) -> str:
-    names = {"manual": "only a person can answer", "error": "the check itself failed"}
     rows = [
         (
             check.id,
             check.title,
             check.severity.upper(),
-            f"{reason}: {names.get(reason) or reason_sentence(reason)}",
+            f"{reason}: {reason_sentence(reason)}",
             f"{check.units_exposed} of {check.units_total}" if check.units_total else "",
             "; ".join(filter(None, (", ".join(check.untested), check.note))),
         )

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from tracejury.errors import UsageError
 from tracejury.report.csv import render_csv
 from tracejury.report.json import render_json
+from tracejury.report.junit import render_junit
 from tracejury.report.markdown import render_markdown
+from tracejury.report.sarif import render_sarif
 from tracejury.report.terminal import PLAIN, Terminal
 from tracejury.report.text import render_text
 from tracejury.scorecard.result import Audit
@@ -14,6 +16,8 @@ _WRITERS: dict[str, Callable[[Audit], str]] = {
     "json": render_json,
     "markdown": render_markdown,
     "csv": render_csv,
+    "junit": render_junit,
+    "sarif": render_sarif,
 }
 
 FORMATS = ("text", *_WRITERS)

@@ -18,8 +18,17 @@ class TaskTally:
 
     task: int  # 0: the evidence itself
     title: str
-    outcome: Outcome
-    counts: Counter[Outcome]
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def counts(self) -> Counter[Outcome]:
+        """How many checks have each outcome."""
+        return Counter(check.outcome for check in self.checks)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the checks together."""
+        return together(self.counts)
 
     @property
     def open(self) -> int:
@@ -29,13 +38,13 @@ class TaskTally:
 
 def tasks(audit: Audit) -> list[TaskTally]:
     """Count the ten tasks in order, and last the evidence where checks judge it."""
-    counts: dict[int, Counter[Outcome]] = {task: Counter() for task in (*TASKS, 0)}
+    of_task: dict[int, list[CheckResult]] = {task: [] for task in (*TASKS, 0)}
     for check in audit.checks:
-        counts[check.task if check.task in TASKS else 0][check.outcome] += 1
+        of_task[check.task if check.task in TASKS else 0].append(check)
     return [
-        TaskTally(task, task_title(task), together(count), count)
-        for task, count in counts.items()
-        if task or count
+        TaskTally(task, task_title(task), tuple(checks))
+        for task, checks in of_task.items()
+        if task or checks
     ]
 
 
@@ -62,9 +71,13 @@ def undecided(audit: Audit) -> dict[str, list[CheckResult]]:
     groups: dict[str, list[CheckResult]] = {}
     for check in audit.checks:
         if check.outcome in UNDECIDED:
-            reason = check.reason if check.outcome == "not-observed" else check.outcome
-            groups.setdefault(reason, []).append(check)
+            groups.setdefault(undecided_reason(check), []).append(check)
     return dict(sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])))
+
+
+def undecided_reason(check: CheckResult) -> str:
+    """Give the code of why nothing decided it; `manual` and `error` are their own."""
+    return check.reason if check.outcome == "not-observed" else check.outcome
 
 
 def outcomes_counted(criteria: Iterable[Criterion], tier: Severity | None = None) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
-from tracejury.checks.check import Finding, Reference
+from tracejury.checks.check import Finding
 from tracejury.report.drawing import (
     Cell,
     and_more,
@@ -20,6 +20,7 @@ from tracejury.report.drawing import (
 )
 from tracejury.report.next_steps import next_steps
 from tracejury.report.numbers import duration, percent, points, short
+from tracejury.report.places import place
 from tracejury.report.service_rows import not_missing, service_rows
 from tracejury.report.tally import failing, undecided
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS, reason_sentence
@@ -89,15 +90,7 @@ def _places(finding: Finding) -> Iterator[str]:
         yield said
     if finding.evidence:
         more = and_more(1, len(finding.evidence))
-        yield _place(finding.evidence[0]) + (f" ({more})" if more else "")
-
-
-def _place(reference: Reference) -> str:
-    parts = (("trace", reference.trace_id), ("span", reference.span_id))
-    said = [f"{name} {value}" for name, value in parts if value]
-    if reference.log is not None:
-        said.append(f"log record {reference.log}")
-    return " ".join(said)
+        yield place(finding.evidence[0]) + (f" ({more})" if more else "")
 
 
 def _undecided(groups: dict[str, list[CheckResult]]) -> Iterator[RenderableType]:
@@ -110,10 +103,8 @@ def _undecided(groups: dict[str, list[CheckResult]]) -> Iterator[RenderableType]
 
 
 def _reason(reason: str) -> Text:
-    if reason == "manual":
-        return joined(word("manual"), "only a person can answer", separator="  ")
-    if reason == "error":
-        return joined(word("error"), "the check itself failed; please report it", separator="  ")
+    if reason in ("manual", "error"):
+        return joined(word(reason), reason_sentence(reason), separator="  ")
     return joined(text(reason, "yellow"), reason_sentence(reason), separator="  ")
 
 

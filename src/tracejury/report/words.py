@@ -58,6 +58,9 @@ REASONS = {
     "export-lag": "the exporter sends too late to tell",
     "estimated": "there are only statistical signs of it",
     "units": "only some of what it names was tested",
+    # Outcomes that are their own reason.
+    "manual": "only a person can answer",
+    "error": "the check itself failed; please report it",
 }
 
 

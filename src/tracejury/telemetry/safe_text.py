@@ -16,6 +16,7 @@ UNSAFE = re.compile(
     "\u2028\u2029"  # line and paragraph separators
     "\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # seen by nobody
     "\ud800-\udfff"  # halves of a pair: no UTF-8 file can hold them
+    "\ufffe\uffff"  # no characters at all: no XML file can hold them
     "]"
 )
 
