@@ -221,7 +221,9 @@ _FAULTS: Final = """
                 WHEN 'partial batch' THEN said.state = 'partial'
                     OR (said.state = 'failed' AND items.done = 0)
                 WHEN 'user cancel' THEN said.state = 'cancelled' AND open_item.instance_no IS NULL
-                WHEN 'API timeout' THEN said.state IN ('failed', 'timeout', 'partial', 'retrying')
+                WHEN 'API timeout' THEN said.state IN ('failed', 'timeout', 'partial')
+                    -- Who says for ever that it tries again is stuck.
+                    OR (said.state = 'retrying' AND NOT coalesce(job.is_overdue, false))
                 WHEN 'storage failure' THEN said.state IN ('failed', 'timeout', 'partial')
                     AND items.failed > 0
                 ELSE said.state IN ('failed', 'timeout')
