@@ -1,6 +1,6 @@
 """Traces of any shape, as the requests that would carry them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -8,6 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
+from tracejury.otlp.alert_webhook import alerts_of
 from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
@@ -53,13 +54,15 @@ def span_id(number: int) -> str:
     return f"{number:016x}"
 
 
-def stored(spans: Iterable[Span], logs: Iterable[Log] = ()) -> Store:
+def stored(spans: Iterable[Span], logs: Iterable[Log] = (), *, told: Sequence[bytes] = ()) -> Store:
     """Receive records as one would over the wire, and end the session."""
     store = Store.in_memory()
     batches = [
         decode(Signal.TRACES, Encoding.PROTOBUF, [_traces(spans)]),
         decode(Signal.LOGS, Encoding.PROTOBUF, [_logs(logs)]),
     ]
+    if told:
+        batches.append(alerts_of(told))
     store.commit(batches, received_ns=START_NS, source="test")
     store.close()
     return store

@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from tests.checks.alerting import alerts
 from tests.report.example_audit import EXAMPLE
 from tests.tui.odd_run import LINKED_TRACE, ODD, ODD_LOGS, ODD_TRACE
 from tests.tui.requests import Log, Span, span_id, stored, trace_id
@@ -182,6 +183,23 @@ async def test_evidence_opens_the_very_span(odd: Load) -> None:
         assert getattr(row_under_cursor(person), "name", "") == "bad"
         await person.press("escape", "l", "j", "j", "enter")
         assert getattr(row_under_cursor(person), "body", "") == "it broke"
+
+
+async def test_evidence_opens_an_alert() -> None:
+    told = alerts("JobsStuck 12s..? service=[b]worker annotation:summary=nobody[/]works")
+    alerted = judged(stored(ODD, told=told))
+
+    def load() -> tuple[Audit, Reader]:
+        finding = Finding("it has no runbook", "JobsStuck", evidence=(Reference(alert=0),))
+        check = replace(EXAMPLE.checks[5], findings=(finding,))
+        return replace(EXAMPLE, checks=(check,)), alerted()[1]
+
+    async with browsing(load) as person:
+        screen = await person.press("f", "l", "j", "enter")
+        assert "Alert 0" in screen
+        for part in ("firing since 20", "alertname: JobsStuck", "service: [b]worker",
+                     "summary: nobody[/]works"):  # fmt: skip
+            assert part in screen
 
 
 async def test_y_copies_the_id(odd: Load) -> None:

@@ -30,11 +30,15 @@ class Requirement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A record that a person can open: a span, or the log record with this `log_no`."""
+    """A record that a person can open: a span, or the log record or alert with this number.
+
+    The numbers are `log_no` and `alert_no` of the public views.
+    """
 
     trace_id: str = ""
     span_id: str = ""
     log: int | None = None
+    alert: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,4 +93,6 @@ def _place(reference: Reference) -> str:
     # Joined by a slash, for a sheet reads an id of digits as a number and rounds it.
     if reference.log is not None:
         return f"log/{reference.log}"
+    if reference.alert is not None:
+        return f"alert/{reference.alert}"
     return "/".join(filter(None, (reference.trace_id, reference.span_id)))

@@ -135,6 +135,7 @@ def _reference(reference: Reference) -> dict[str, object]:
         trace_id=reference.trace_id or None,
         span_id=reference.span_id or None,
         log=reference.log,
+        alert=reference.alert,
     )
 
 

@@ -10,6 +10,8 @@ def place(reference: Reference) -> str:
     said = [f"{name} {value}" for name, value in parts if value]
     if reference.log is not None:
         said.append(f"log record {reference.log}")
+    if reference.alert is not None:
+        said.append(f"alert {reference.alert}")
     return " ".join(said)
 
 

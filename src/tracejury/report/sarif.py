@@ -110,7 +110,12 @@ def _logical(finding: Finding) -> Object:
 
 
 def _record(reference: Reference) -> Object:
-    kind = "log record" if reference.log is not None else "span" if reference.span_id else "trace"
+    if reference.alert is not None:
+        kind = "alert"
+    elif reference.log is not None:
+        kind = "log record"
+    else:
+        kind = "span" if reference.span_id else "trace"
     return {"fullyQualifiedName": safe_text(place(reference)), "kind": kind}
 
 

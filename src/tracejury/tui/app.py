@@ -248,6 +248,9 @@ class TracejuryApp(App[None]):
     @work(exclusive=True, group="reference")
     async def open_reference(self, reference: Reference) -> None:
         """Open the very record that a finding rests on."""
+        if reference.alert is not None:
+            await self._open_alert(reference.alert)
+            return
         if reference.log is None:
             self.open_trace(reference.trace_id, span_id=reference.span_id)
             return
@@ -258,6 +261,13 @@ class TracejuryApp(App[None]):
             self.open_trace(log.trace_id, log_no=log.log_no)
         else:
             self.push_screen(TextScreen(f"Log record {log.log_no} of {log.service}", log.body))
+
+    async def _open_alert(self, alert_no: int) -> None:
+        said = await self.ask(browse.alert_text, alert_no)
+        if said is None:
+            self.say("The alert is not stored.")
+        else:
+            self.push_screen(TextScreen(f"Alert {alert_no}", said))
 
     def action_step_back(self) -> None:
         """Undo one thing: close what is on top, clear a filter, or go to the view before."""

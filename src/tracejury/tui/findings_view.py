@@ -201,6 +201,8 @@ def _reference(reference: Reference) -> Iterator[str]:
         yield f"span {reference.span_id} "
     if reference.log is not None:
         yield f"log record {reference.log}"
+    if reference.alert is not None:
+        yield f"alert {reference.alert}"
 
 
 def explained(place: Place) -> Iterator[Content]:

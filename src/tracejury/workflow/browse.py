@@ -509,6 +509,29 @@ def log_line(reader: Reader, log_no: int) -> LogLine | None:
     return LogLine(**rows[0]) if rows else None
 
 
+def alert_text(reader: Reader, alert_no: int) -> str | None:
+    """What Alertmanager said of one alert, a line each; None where there is no such alert."""
+    rows = reader.rows(
+        """
+        SELECT unnest(list_concat(
+            [concat_ws(' ', status, 'since', make_timestamp_ns(starts_ns::BIGINT)::VARCHAR)],
+            list_transform(
+                json_keys(labels),
+                lambda key: key || ': ' || coalesce(labels::JSON ->> key, '')
+            ),
+            list_transform(
+                json_keys(annotations),
+                lambda key: key || ': ' || coalesce(annotations::JSON ->> key, '')
+            )
+        )) AS line
+        FROM alert
+        WHERE alert_no = $alert_no
+        """,
+        {"alert_no": alert_no},
+    )
+    return "\n".join(row["line"] for row in rows) if rows else None
+
+
 def log_attributes(reader: Reader, log_no: int) -> tuple[tuple[str, str], ...]:
     """The attributes of one log record, by key."""
     rows = reader.rows(

@@ -13,19 +13,23 @@ Source: the audit's criterion of a runbook per alert; kube-prometheus' alerts, w
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 
 _NONE: Final = "(no alertname)"
+_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a kind of alert, by its name: how often it fired."""
-    rows = evidence.rows("""
+    rows = evidence.rows(
+        """
         WITH fired AS (
             SELECT
+                alert_no,
                 coalesce(name, '') AS name,
+                starts_ns,
                 coalesce(
                     json_extract_string(annotations, '$.runbook_url'),
                     json_extract_string(annotations, '$.runbook'),
@@ -39,12 +43,19 @@ def judge(evidence: Evidence) -> Judgement:
         SELECT
             name,
             count(*) AS alerts,
-            count(*) FILTER (NOT coalesce(regexp_matches(runbook, '^https?://.', 'i'), false))
-                AS without
-        FROM fired
+            count(*) FILTER (is_bare) AS without,
+            coalesce(list(alert_no ORDER BY starts_ns, alert_no) FILTER (is_bare), [])[:$shown]
+                AS bare
+        FROM (
+            SELECT
+                *, NOT coalesce(regexp_matches(runbook, '^https?://.', 'i'), false) AS is_bare
+            FROM fired
+        )
         GROUP BY name
         ORDER BY name
-    """)
+        """,
+        {"shown": _SHOWN},
+    )
     return Judgement(
         tuple(Unit(row["name"] or _NONE, row["alerts"], _findings(row)) for row in rows),
         note="Whether the runbooks help, a person must try." * bool(rows),
@@ -59,6 +70,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         Finding(
             f"{row['without']} of {row['alerts']} alerts `{name}` carry no address of a runbook.",
             subject=name,
+            evidence=tuple(Reference(alert=number) for number in row["bare"]),
         ),
     )
 
