@@ -10,6 +10,7 @@ from tracejury.scorecard.result import (
     Diagnosis,
     ExternalCalls,
     FaultResult,
+    Hurt,
     MissingStep,
     Outcome,
     ServiceShare,
@@ -348,6 +349,11 @@ EXAMPLE = Audit(
                 Suspect("worker", "process_item", 0.14, ()),
             ),
             rank_of_target=1,
+            hurt=(
+                Hurt("POST /jobs", 12, 7, 1, 1900.0, 62000.0),
+                Hurt("GET /jobs/{id}", 20, 0, 0, 3.25, 3.5),
+            ),
+            hurt_for_s=71.5, recovered_after_s=11.5,
         ),
         FaultResult(
             id="outage-1", kind="error", target="images.example",

@@ -34,12 +34,6 @@ def word(outcome: str) -> Text:
     return text(f"{known.mark} {known.text}", known.style)
 
 
-def mark(outcome: str) -> Text:
-    """Write an outcome as its mark, for a row of them."""
-    known = OUTCOMES.get(outcome, Word("?", outcome.upper(), ""))
-    return text(known.mark, known.style)
-
-
 def heading(title: str, remark: str = "") -> Text:
     """Begin a section, with a line of space above."""
     return Text("\n").append_text(joined(text(title, "bold"), text(remark, "dim"), separator="  "))

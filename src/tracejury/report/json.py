@@ -20,6 +20,7 @@ from tracejury.scorecard.result import (
     ServiceShare,
     Share,
 )
+from tracejury.scorecard.trials import Trial, trials
 from tracejury.telemetry.safe_text import UNSAFE
 
 SCHEMA = "tracejury.audit/1"
@@ -50,6 +51,7 @@ def audit_document(audit: Audit) -> dict[str, object]:
         diagnosis=audit.diagnosis,
         trust=audit.trust,
         tests=audit.tests,
+        trials=[_trial(trial) for trial in trials(audit)],
         criteria=audit.criteria,
         patterns=audit.patterns,
         checks=[_check(check) for check in audit.checks],
@@ -102,6 +104,18 @@ def _share(share: Share) -> dict[str, object]:
     return _known(ratio=share.ratio, received=share.received, known_missing=share.known_missing)
 
 
+def _trial(trial: Trial) -> dict[str, object]:
+    return _known(
+        test=trial.test,
+        fault=trial.fault,
+        outcome=trial.outcome,
+        clause=trial.clause and trial.clause.text,
+        checks=trial.clause and trial.clause.checks,
+        reason=trial.reason or None,
+        kinds=trial.kinds or None,
+    )
+
+
 def _check(check: CheckResult) -> dict[str, object]:
     return _known(
         id=check.id,
@@ -147,6 +161,9 @@ def _fault(fault: FaultResult) -> dict[str, object]:
         start_ns=fault.start_ns,
         end_ns=fault.end_ns,
         detected_after_s=fault.detected_after_s,
+        recovered_after_s=fault.recovered_after_s,
+        hurt_for_s=fault.hurt_for_s,
+        hurt=fault.hurt,
         success=_known(
             before=fault.success_before, during=fault.success_during, after=fault.success_after
         ),

@@ -10,8 +10,10 @@ from tracejury.report.markdown_text import bullets, escaped, table
 from tracejury.report.mitigations import MITIGATIONS, NO_MITIGATION
 from tracejury.report.numbers import duration, percent, points
 from tracejury.report.tally import tasks
+from tracejury.report.trial_rows import decided_by, harm_row, under
 from tracejury.report.words import OUTCOMES, VERDICTS
 from tracejury.scorecard.result import Audit, TestResult
+from tracejury.scorecard.trials import trials
 
 
 def render_markdown(audit: Audit) -> str:
@@ -38,8 +40,25 @@ def _head(audit: Audit) -> Iterator[str]:
     verdict = VERDICTS[audit.verdict]
     yield f"## Verdict: {verdict.mark} {verdict.text}\n"
     yield f"{escaped(verdict_sentence(audit))}\n"
+    yield from _trials(audit)
     yield table(("Score", "Value", "Counted from"), [*_verdict_rows(audit), *headlines(audit)])
     yield f"Trust: {escaped(', '.join(trust_parts(audit.trust)))}.\n"
+
+
+def _trials(audit: Audit) -> Iterator[str]:
+    if audit.tests:
+        yield "## Tests under faults\n"
+        yield table(
+            ("Test", "Asks", "Fault", "Outcome", "Decided by"),
+            [
+                (t.test, t.title, under(t), outcome_word(t.outcome), decided_by(t))
+                for t in trials(audit)
+            ],
+        )
+    if audit.faults:
+        yield "## Who was hurt, and for how long\n"
+        header = ("Fault", "What", "Success before → during → after", "Who was hurt", "How long")
+        yield table(header, map(harm_row, audit.faults))
 
 
 def _verdict_rows(audit: Audit) -> Iterator[tuple[str, str, str]]:

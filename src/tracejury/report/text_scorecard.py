@@ -14,7 +14,6 @@ from tracejury.report.drawing import (
     indented,
     joined,
     listed,
-    mark,
     text,
     word,
 )
@@ -22,10 +21,11 @@ from tracejury.report.headlines import headlines, trust_parts, verdict_sentence
 from tracejury.report.numbers import clock, duration, percent, points
 from tracejury.report.tally import outcomes_counted, tasks
 from tracejury.report.terminal import Terminal
+from tracejury.report.trial_rows import decided_by, harm_row, under
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS
-from tracejury.scorecard.result import Audit, Criterion, FaultResult, Suspect, TestResult
+from tracejury.scorecard.result import Audit, Criterion, FaultResult, Suspect
+from tracejury.scorecard.trials import Trial, trials
 
-CLAUSE_MARKS = ("pass", "fail", "not-observed", "manual")
 INPUTS_SHOWN = 3
 SUSPECTS_SHOWN = 3
 WIDEST_OUTCOME = max(len(f"{word.mark} {word.text}") for word in OUTCOMES.values())
@@ -36,15 +36,15 @@ def scorecard(audit: Audit, terminal: Terminal) -> Iterator[RenderableType]:
     inputs = listed(audit.inputs, INPUTS_SHOWN)
     yield joined(text(f"tracejury {__version__}", "bold"), audit.judged_at, inputs, separator="  ")
     yield from _verdict(audit, terminal.width)
+    if audit.tests:
+        yield from _trials(trials(audit))
+    if audit.faults:
+        yield from _faults(audit.faults)
     yield from _scores(audit)
     if audit.checks:
         yield from _tasks(audit)
     if audit.criteria:
         yield from _criteria(audit.criteria)
-    if audit.tests:
-        yield from _tests(audit.tests)
-    if audit.faults:
-        yield from _faults(audit.faults)
 
 
 def _verdict(audit: Audit, width: int) -> Iterator[RenderableType]:
@@ -129,41 +129,39 @@ def _criteria(criteria: tuple[Criterion, ...]) -> Iterator[RenderableType]:
     )
 
 
-def _tests(tests: tuple[TestResult, ...]) -> Iterator[RenderableType]:
-    legend = (f"{OUTCOMES[o].mark} {OUTCOMES[o].text.lower()}" for o in CLAUSE_MARKS)
-    yield heading("TESTS", f"a mark for each clause: {', '.join(legend)}")
-    rows = [
-        (
-            word(test.outcome),
-            _short_id(test),
-            joined(*(mark(clause.outcome) for clause in test.clauses), separator=""),
-            joined(test.title, text(" ".join(test.faults), "dim"), separator="  "),
-        )
-        for test in tests
-        if test.outcome != "not-run"
-    ]
-    if rows:
+def _trials(shown: tuple[Trial, ...]) -> Iterator[RenderableType]:
+    yield heading("TESTS UNDER FAULTS", "and the clause that decided")
+    ran = [trial for trial in shown if trial.outcome != "not-run"]
+    if ran:
+        rows = [
+            (
+                word(trial.outcome),
+                _short_id(trial),
+                text(under(trial), "dim"),
+                joined(f"{trial.title};", text(decided_by(trial), "dim")),
+            )
+            for trial in ran
+        ]
         yield grid(rows, widths=(WIDEST_OUTCOME,))
-    not_run = [test for test in tests if test.outcome == "not-run"]
-    undecided = [_short_id(test) for test in not_run if test.faults]
-    without = [_short_id(test) for test in not_run if not test.faults]
+    not_run = [trial for trial in shown if trial.outcome == "not-run"]
+    undecided = [_short_id(trial) for trial in not_run if trial.fault]
+    without = [_short_id(trial) for trial in not_run if not trial.fault]
     for names, why in (
         (undecided, "a fault was injected, but no clause could be decided"),
-        (without, "no fault of their kind was injected, or nothing could be decided"),
+        (without, "no fault was injected for them, or nothing could be decided"),
     ):
         if names:
-            said = f"{' '.join(names)}: {why}"
-            yield grid([(word("not-run"), said)], widths=(WIDEST_OUTCOME,))
+            yield grid([(word("not-run"), f"{' '.join(names)}: {why}")], widths=(WIDEST_OUTCOME,))
 
 
-def _short_id(test: TestResult) -> str:
-    return test.id.removeprefix("TEST-RR-")
+def _short_id(trial: Trial) -> str:
+    return trial.test.removeprefix("TEST-RR-")
 
 
 def _faults(faults: tuple[FaultResult, ...]) -> Iterator[RenderableType]:
     yield heading("FAULTS", "success of workflow instances before → during → after")
     for fault in faults:
-        shares = (fault.success_before, fault.success_during, fault.success_after)
+        harm = harm_row(fault)
         ran = duration((fault.end_ns - fault.start_ns) / 1e6)
         yield indented(
             joined(
@@ -177,8 +175,8 @@ def _faults(faults: tuple[FaultResult, ...]) -> Iterator[RenderableType]:
         noticed = (
             "no alert seen" if detected is None else f"alert after {duration(1000 * detected)}"
         )
-        success = " → ".join(map(percent, shares))
-        yield indented(text(f"success {success}; {noticed}"), 4)
+        yield indented(text(f"success {harm.success}; {noticed}"), 4)
+        yield bullet("hurt", joined(harm.who, text(harm.how_long, "dim"), separator="; "), 4)
         yield bullet("suspects", _suspects(fault), 4)
 
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from tracejury.scorecard.harm import NONE, Harm, harm_by_fault
 from tracejury.scorecard.result import FaultResult
 from tracejury.scorecard.suspects import Ranking, rank
 from tracejury.store.reader import Reader
@@ -11,7 +12,8 @@ from tracejury.workflow.faults import Fault
 def fault_results(reader: Reader, injected: tuple[Fault, ...]) -> tuple[FaultResult, ...]:
     """One result a fault, in the order of the fault file."""
     rankings = rank(reader, [(fault.start_ns, fault.end_ns) for fault in injected])
-    return tuple(map(partial(_result, reader), injected, rankings))
+    harm = harm_by_fault(reader)
+    return tuple(map(partial(_result, reader, harm), injected, rankings))
 
 
 def outside_of_run(reader: Reader, injected: tuple[Fault, ...]) -> tuple[str, ...]:
@@ -26,7 +28,8 @@ def outside_of_run(reader: Reader, injected: tuple[Fault, ...]) -> tuple[str, ..
     )
 
 
-def _result(reader: Reader, fault: Fault, ranking: Ranking) -> FaultResult:
+def _result(reader: Reader, harms: dict[str, Harm], fault: Fault, ranking: Ranking) -> FaultResult:
+    harm = harms.get(fault.id, NONE)
     shares = reader.rows(
         """
         SELECT
@@ -58,6 +61,9 @@ def _result(reader: Reader, fault: Fault, ranking: Ranking) -> FaultResult:
         stands_out=ranking.stands_out,
         suspects=ranking.suspects,
         rank_of_target=services.index(fault.target) + 1 if fault.target in services else None,
+        hurt=harm.hurt,
+        hurt_for_s=harm.hurt_for_s,
+        recovered_after_s=harm.recovered_after_s,
     )
 
 

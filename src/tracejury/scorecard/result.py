@@ -204,6 +204,18 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
+class Hurt:
+    """One workflow while a fault lasted. Times are in milliseconds; None where none ran."""
+
+    workflow: str
+    instances: int  # that ran in the fault's window
+    failed: int  # of these, and of those that began soon after
+    unfinished: int  # of which nothing says how they ended
+    p95_before_ms: float | None
+    p95_during_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FaultResult:
     """What happened around one injected fault. Shares are between 0 and 1."""
 
@@ -219,6 +231,13 @@ class FaultResult:
     stands_out: bool
     suspects: tuple[Suspect, ...]
     rank_of_target: int | None
+    hurt: tuple[
+        Hurt, ...
+    ] = ()  # the workflows that ran meanwhile, the one with most failures first
+    hurt_for_s: float | None = None  # from the first failed instance to the end of the last
+    recovered_after_s: float | None = (
+        None  # after the fault; None: nothing failed, or since went well
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def _test(
         title=test.title,
         task=test.task,
         faults=faults,
-        outcome=_test_outcome([clause.outcome for clause in clauses]) if ran else "not-run",
+        outcome=test_outcome([clause.outcome for clause in clauses]) if ran else "not-run",
         clauses=clauses,
     )
 
@@ -85,7 +85,8 @@ def _is_for(fault: Fault, test: AuditTest) -> bool:
     return test.kinds == ANY or fault.kind in test.kinds
 
 
-def _test_outcome(outcomes: list[Outcome]) -> TestOutcome:
+def test_outcome(outcomes: list[Outcome]) -> TestOutcome:
+    """What its clauses make of a test that ran."""
     decided = [outcome for outcome in outcomes if outcome in ("pass", "fail")]
     relevant = [outcome for outcome in outcomes if outcome != "not-applicable"]
     if not decided:

@@ -1,0 +1,105 @@
+"""Who was hurt by a fault, and for how long: the workflows that ran while it lasted, and since.
+
+An instance is laid to a fault where it overlaps its window, or began within the policy's
+`recovery_seconds` after it and before the next fault. What failed there may have failed in any
+case: the share of success before the fault stands beside it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tracejury.scorecard.result import Hurt
+from tracejury.store.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """What a fault did to workflow instances. Seconds; None where nothing failed or tells."""
+
+    hurt: tuple[Hurt, ...]
+    hurt_for_s: float | None
+    recovered_after_s: float | None
+
+
+NONE = Harm((), None, None)
+
+
+def harm_by_fault(reader: Reader) -> dict[str, Harm]:
+    """What each fault of the run did, by its id."""
+    found: dict[str, list[Hurt]] = {}
+    for row in reader.rows(_HURT):
+        found.setdefault(row["fault_id"], []).append(
+            Hurt(
+                workflow=row["workflow"],
+                instances=row["instances"],
+                failed=row["failed"],
+                unfinished=row["unfinished"],
+                p95_before_ms=row["p95_before_ms"],
+                p95_during_ms=row["p95_during_ms"],
+            )
+        )
+    lasted = {row["fault_id"]: row for row in reader.rows(_LASTED)}
+    return {
+        fault: Harm(
+            tuple(hurt),
+            lasted[fault]["hurt_for_s"] if fault in lasted else None,
+            lasted[fault]["recovered_after_s"] if fault in lasted else None,
+        )
+        for fault, hurt in found.items()
+    }
+
+
+_HURT: Final = """
+    WITH usual AS (
+        SELECT
+            fault.id AS fault_id,
+            instance.workflow,
+            quantile_cont((instance.end_ns - instance.start_ns) / 1e6, 0.95) AS p95_ms
+        FROM fault
+        JOIN workflow_instance AS instance ON instance.end_ns < fault.start_ns
+        WHERE NOT instance.background
+        GROUP BY fault.id, instance.workflow
+    )
+    SELECT
+        near.fault_id,
+        near.workflow,
+        count(*) FILTER (near.is_during) AS instances,
+        count(*) FILTER (near.outcome = 'failed') AS failed,
+        count(*) FILTER (near.is_during AND near.outcome = 'unknown') AS unfinished,
+        max(usual.p95_ms) AS p95_before_ms,
+        quantile_cont((near.end_ns - near.start_ns) / 1e6, 0.95) FILTER (near.is_during)
+            AS p95_during_ms
+    FROM fault_instance AS near
+    LEFT JOIN usual ON usual.fault_id = near.fault_id AND usual.workflow = near.workflow
+    GROUP BY near.fault_id, near.workflow
+    HAVING count(*) FILTER (near.is_during OR near.outcome = 'failed') > 0
+    ORDER BY near.fault_id, failed DESC, instances DESC, near.workflow
+"""
+
+_LASTED: Final = """
+    WITH failed AS (
+        SELECT
+            near.fault_id,
+            max(fault.end_ns) AS over_ns,
+            min(greatest(near.start_ns, fault.start_ns)) AS first_ns,
+            max(near.start_ns) AS last_began_ns,
+            max(near.end_ns) AS last_ns
+        FROM fault_instance AS near
+        JOIN fault ON fault.id = near.fault_id
+        WHERE near.outcome = 'failed'
+        GROUP BY near.fault_id
+    )
+    SELECT
+        failed.fault_id,
+        (failed.last_ns - failed.first_ns) / 1e9 AS hurt_for_s,
+        -- Nobody recovers unseen: something must have gone well since.
+        CASE WHEN EXISTS (
+            SELECT 1
+            FROM workflow_instance AS instance
+            WHERE instance.outcome = 'ok'
+                AND NOT instance.background
+                AND instance.start_ns > failed.last_began_ns
+                AND instance.end_ns > failed.over_ns
+        ) THEN greatest(failed.last_ns - failed.over_ns, 0) / 1e9 END AS recovered_after_s
+    FROM failed
+"""
