@@ -21,8 +21,8 @@ WITH signed AS (
             SELECT 1
             FROM delivery AS earlier
             WHERE earlier.instance_no = again.instance_no
-                AND earlier.destination = again.destination
                 AND earlier.creation_no IS NOT DISTINCT FROM again.creation_no
+                AND (again.creation_no IS NOT NULL OR earlier.destination = again.destination)
                 AND earlier.start_ns < again.start_ns
                 AND (earlier.start_ns >= crash.time_ns OR earlier.end_ns < crash.time_ns)
         )
