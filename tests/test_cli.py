@@ -181,6 +181,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("export --store run.duckdb", ["--output"]),
         ("export --store run.duckdb --output notes.txt", ["notes.txt"]),
         ("export --store absent.duckdb --output out", ["absent.duckdb"]),
+        ("compare run.jsonl", ["AFTER"]),
+        ("compare run.jsonl absent.jsonl", ["absent.jsonl"]),
+        ("compare run.jsonl run.jsonl --faults faults.json --faults faults.json", ['id "f"']),
         ("sql --store run.duckdb SELEKT", ["not SQL"]),
         ("sql --store run.duckdb DROP", ["not SQL"]),
         ("sql --store absent.duckdb SELECT", ["absent.duckdb"]),
@@ -500,10 +503,10 @@ def test_a_file_that_is_no_telemetry_costs_the_others_nothing(folder: Path, tmp_
         assert reader.value("SELECT count(*) FROM stored.span") == 2
 
 
-COMMANDS = ["", "serve", "live", "import", "audit", "tui", "diagnose", "explain", "sql", "export"]
+COMMANDS = ["serve", "live", "import", "audit", "compare", "tui", "diagnose", "explain", "sql"]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "faults", "faults check", "demo"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "export", "faults", "faults check", "demo"])
 def test_every_command_has_help(folder: Path, command: str) -> None:
     ran = called(folder, *command.split(), "--help")
     assert ran.returncode == 0

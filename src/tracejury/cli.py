@@ -5,7 +5,7 @@ import difflib
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
@@ -25,6 +25,7 @@ from tracejury.errors import InputError, ReceiverError, TracejuryError, UsageErr
 if TYPE_CHECKING:
     from tracejury.receiver.child import Receiving
     from tracejury.receiver.import_files import Loaded
+    from tracejury.scorecard.compare import Run
     from tracejury.scorecard.result import Audit
     from tracejury.store.reader import Reader
     from tracejury.store.writer import Store
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_live,
         _add_import,
         _add_audit,
+        _add_compare,
         _add_tui,
         _add_diagnose,
         _add_explain,
@@ -106,9 +108,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    *,
+    epilog: str = "",
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=summary, description=summary)
+    parser = commands.add_parser(name, help=summary, description=summary, epilog=epilog)
     parser.set_defaults(run=run)
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="tracejury.toml (default: the nearest upwards)"
@@ -127,7 +134,18 @@ def _files_argument(parser: argparse.ArgumentParser) -> None:
 def _run_options(parser: argparse.ArgumentParser) -> None:
     _files_argument(parser)
     _store_option(parser)
-    parser.add_argument("--faults", type=Path, metavar="FILE", help="faults that were injected")
+    _judging_options(parser)
+
+
+def _judging_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--faults",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="faults that were injected; may be repeated",
+    )
     parser.add_argument(
         "--baseline",
         type=Path,
@@ -261,6 +279,23 @@ def _add_audit(commands: Commands) -> None:
     )
 
 
+def _add_compare(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "compare",
+        _compare,
+        "judge two runs and say what moved, for better or worse",
+        epilog="Example: tracejury compare monday.duckdb friday.duckdb --faults monday.json "
+        "--faults friday.json. Exit status: 0 nothing is worse, 1 something is, 2 cannot judge.",
+    )
+    run = "store, OTLP file, or folder of an export"
+    parser.add_argument("before", type=Path, metavar="BEFORE", help=run)
+    parser.add_argument("after", type=Path, metavar="AFTER", help=run)
+    _judging_options(parser)
+    parser.add_argument("--format", default="text", choices=("text", "json"))
+    parser.add_argument("--output", type=Path, metavar="PATH", help="write the result there")
+
+
 def _add_tui(commands: Commands) -> None:
     _run_options(_command(commands, "tui", _tui, "browse a store, also while `serve` writes it"))
 
@@ -310,11 +345,12 @@ def _config(options: argparse.Namespace) -> Config:
     config = load_config(options.config, start=Path.cwd())
     changes = {
         name: value
-        for name in ("store", "faults", "sampling")
+        for name in ("store", "sampling")
         if (value := getattr(options, name, None)) is not None
     }
-    if getattr(options, "baseline", []):
-        changes["baseline"] = tuple(options.baseline)
+    for name in ("faults", "baseline"):
+        if named := getattr(options, name, []):
+            changes[name] = tuple(named)
     return replace(
         config,
         serve=_serving(options, config.serve),
@@ -474,11 +510,10 @@ def _learn(config: Config) -> "Baseline | None":
 
 
 def _injected(config: Config) -> "tuple[Fault, ...]":
-    if config.faults is None:
-        return ()
-    from tracejury.workflow.faults import read_faults
+    """The faults of one run, from every file named."""
+    from tracejury.workflow.faults import read_faults, with_own_ids
 
-    return read_faults(config.faults)
+    return with_own_ids(fault for path in config.faults for fault in read_faults(path))
 
 
 def _judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]":
@@ -494,9 +529,14 @@ def _judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]
 
 def _warn_of_outside(reader: "Reader", injected: "tuple[Fault, ...]") -> None:
     from tracejury.scorecard.fault_results import outside_of_run
+
+    _say_outside(outside_of_run(reader, injected))
+
+
+def _say_outside(names: Iterable[str]) -> None:
     from tracejury.telemetry.safe_text import safe_text
 
-    for name in outside_of_run(reader, injected):
+    for name in names:
         said = f"The window of fault {name} lies outside the telemetry; check its start and end."
         print(safe_text(f"tracejury: {said}"), file=sys.stderr)
 
@@ -512,6 +552,64 @@ def _audit(options: argparse.Namespace) -> int:
     terminal = Terminal.of(sys.stdout, os.environ) if to_screen else PLAIN
     _write(render(judged, options.format, terminal=terminal), options.output)
     return _audit_status(judged, options)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from tracejury.receiver.inputs import run_files
+    from tracejury.report.comparison import render_comparison
+    from tracejury.report.terminal import PLAIN, Terminal
+    from tracejury.scorecard.compare import compare
+
+    config = _config(options)
+    runs = {path: run_files(path) for path in (options.before, options.after)}
+    injected, baseline = _all_injected(config), _learn(config)
+    before, after = (
+        _judge_run(path, runs[path], config, injected, baseline)
+        for path in (options.before, options.after)
+    )
+    compared = compare(before, after)
+    _warn_of_unused(injected, before.audit, after.audit)
+    terminal = PLAIN if options.output else Terminal.of(sys.stdout, os.environ)
+    _write(render_comparison(compared, options.format, terminal), options.output)
+    if not compared.can_judge:
+        return NOT_DONE
+    return NOT_GOOD if compared.regressions else DONE
+
+
+def _warn_of_unused(injected: "tuple[Fault, ...]", *judged: "Audit") -> None:
+    used = {(fault.id, fault.start_ns) for audit in judged for fault in audit.faults}
+    _say_outside(fault.id for fault in injected if (fault.id, fault.start_ns) not in used)
+
+
+def _all_injected(config: Config) -> "tuple[Fault, ...]":
+    """The faults of several runs; each run takes those of its own time."""
+    from tracejury.workflow.faults import read_faults
+
+    return tuple(fault for path in config.faults for fault in read_faults(path))
+
+
+def _judge_run(
+    name: Path,
+    files: Sequence[Path],
+    config: Config,
+    injected: "tuple[Fault, ...]",
+    baseline: "Baseline | None",
+) -> "Run":
+    """Judge one run of several, for the faults that lie in its time."""
+    from tracejury.receiver.inputs import open_inputs
+    from tracejury.report.progress import reading
+    from tracejury.scorecard.audit import audit
+    from tracejury.scorecard.compare import Run
+    from tracejury.scorecard.fault_results import faults_of_run
+    from tracejury.scorecard.step_durations import step_durations
+
+    with (
+        reading() as progress,
+        open_inputs(files, _tell, progress, keeping=config.keeping) as reader,
+    ):
+        own = faults_of_run(reader, injected)
+        judged = audit(reader, config, injected=own, baseline=baseline, inputs=(str(name),))
+        return Run(judged, step_durations(reader))
 
 
 def _write(text: str, output: Path | None) -> None:

@@ -127,7 +127,7 @@ class Config:
     """
 
     store: Path | None = None
-    faults: Path | None = None
+    faults: tuple[Path, ...] = ()
     baseline: tuple[Path, ...] = ()
     correlation_keys: tuple[str, ...] = ()
     sampling: str = ""
@@ -228,7 +228,7 @@ def _parse(document: Mapping[str, Any], path: Path) -> Config:
         )
     return Config(
         store=_path(run, "store", path),
-        faults=_path(run, "faults", path),
+        faults=_paths(run, "faults", path),
         baseline=_paths(run, "baseline", path),
         correlation_keys=keys,
         sampling=sampling,

@@ -13,6 +13,7 @@ from tracejury.scorecard.result import (
     Hurt,
     MissingStep,
     Outcome,
+    Period,
     ServiceShare,
     Share,
     StepTiming,
@@ -369,6 +370,7 @@ EXAMPLE = Audit(
         ),
         WorkflowSummary("GET /jobs/{id}", "user", 104, 104, 0, 0, 104, 3.25, 9.0, ("web",), ()),
     ),
+    ran=Period("2026-03-02T11:58:00+00:00", "2026-03-02T12:10:00+00:00"),
 )  # fmt: skip
 
 EMPTY = Audit(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from tracejury.config import Keeping
-from tracejury.errors import StoreError
+from tracejury.errors import InputError, StoreError
 from tracejury.receiver.import_files import Loaded, import_file
 from tracejury.store.batches import stored_batches
 from tracejury.store.reader import Reader
@@ -13,6 +13,7 @@ from tracejury.store.writer import Store
 
 _DUCKDB_MAGIC: Final = b"DUCK"
 _MAGIC_AT: Final = 8
+_LINES: Final = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
 
 Report = Callable[[Path, Loaded], None]
 Progress = Callable[[Path], Callable[[int, int], None]]
@@ -25,6 +26,23 @@ def is_store(path: Path) -> bool:
             return file.read(_MAGIC_AT + 4)[_MAGIC_AT:] == _DUCKDB_MAGIC
     except OSError:
         return False
+
+
+def run_files(path: Path) -> tuple[Path, ...]:
+    """What makes up the run at `path`: itself, or the OTLP/JSON lines of a folder, as of an export.
+
+    Raises `InputError` for a folder without them, and for what does not exist.
+    """
+    if not path.exists():
+        raise InputError(f"There is no {path}.", next_step="Name a store, a file, or an export.")
+    if not path.is_dir():
+        return (path,)
+    found = sorted({file for name in _LINES for file in path.glob(name)})
+    if not found:
+        raise InputError(
+            f"{path} holds no OTLP/JSON lines.", next_step="Name a store, a file, or an export."
+        )
+    return tuple(found)
 
 
 def open_inputs(

@@ -33,11 +33,12 @@ def render_json(audit: Audit) -> str:
 
 def audit_document(audit: Audit) -> dict[str, object]:
     """Give the audit as what JSON can hold, with the contract's names."""
-    return _known(
+    return known(
         schema=SCHEMA,
         tracejury=__version__,
         judged_at=audit.judged_at,
         inputs=audit.inputs,
+        ran=audit.ran,
         bounds=_sorted(audit.bounds),
         verdict=audit.verdict,
         score=audit.score,
@@ -68,7 +69,7 @@ def json_text(document: Mapping[str, object]) -> str:
 
 
 def _completeness(completeness: Completeness) -> dict[str, object]:
-    return _known(
+    return known(
         **_share(completeness.total),
         basis=completeness.basis,
         is_upper_bound=completeness.is_upper_bound,
@@ -91,7 +92,7 @@ def _shares(shares: Mapping[str, Share]) -> dict[str, object]:
 
 
 def _service(share: ServiceShare) -> dict[str, object]:
-    return _known(
+    return known(
         **_share(share),
         basis=share.basis,
         gap=_sorted(share.gap),
@@ -101,11 +102,11 @@ def _service(share: ServiceShare) -> dict[str, object]:
 
 
 def _share(share: Share) -> dict[str, object]:
-    return _known(ratio=share.ratio, received=share.received, known_missing=share.known_missing)
+    return known(ratio=share.ratio, received=share.received, known_missing=share.known_missing)
 
 
 def _trial(trial: Trial) -> dict[str, object]:
-    return _known(
+    return known(
         test=trial.test,
         fault=trial.fault,
         outcome=trial.outcome,
@@ -117,7 +118,7 @@ def _trial(trial: Trial) -> dict[str, object]:
 
 
 def _check(check: CheckResult) -> dict[str, object]:
-    return _known(
+    return known(
         id=check.id,
         title=check.title,
         severity=check.severity,
@@ -135,7 +136,7 @@ def _check(check: CheckResult) -> dict[str, object]:
 
 
 def _finding(finding: Finding) -> dict[str, object]:
-    return _known(
+    return known(
         message=finding.message,
         subject=finding.subject,
         instance=finding.instance,
@@ -145,7 +146,7 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 
 def _reference(reference: Reference) -> dict[str, object]:
-    return _known(
+    return known(
         trace_id=reference.trace_id or None,
         span_id=reference.span_id or None,
         log=reference.log,
@@ -154,7 +155,7 @@ def _reference(reference: Reference) -> dict[str, object]:
 
 
 def _fault(fault: FaultResult) -> dict[str, object]:
-    return _known(
+    return known(
         id=fault.id,
         kind=fault.kind,
         target=fault.target,
@@ -164,7 +165,7 @@ def _fault(fault: FaultResult) -> dict[str, object]:
         recovered_after_s=fault.recovered_after_s,
         hurt_for_s=fault.hurt_for_s,
         hurt=fault.hurt,
-        success=_known(
+        success=known(
             before=fault.success_before, during=fault.success_during, after=fault.success_after
         ),
         stands_out=fault.stands_out,
@@ -173,14 +174,14 @@ def _fault(fault: FaultResult) -> dict[str, object]:
     )
 
 
-def _known(**entries: object) -> dict[str, object]:
+def known(**entries: object) -> dict[str, object]:
     """Keep the entries that were computed."""
     plain = ((key, _plain(value)) for key, value in entries.items())
     return {key: value for key, value in plain if value is not None}
 
 
 def _sorted(mapping: Mapping[str, float]) -> dict[str, object]:
-    return _known(**{name: mapping[name] for name in sorted(mapping)})
+    return known(**{name: mapping[name] for name in sorted(mapping)})
 
 
 def _plain(value: object) -> object:
@@ -189,7 +190,7 @@ def _plain(value: object) -> object:
     if isinstance(value, float):
         return _number(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return _known(**{field.name: getattr(value, field.name) for field in fields(value)})
+        return known(**{field.name: getattr(value, field.name) for field in fields(value)})
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     return [_plain(entry) for entry in value] if isinstance(value, Iterable) else value

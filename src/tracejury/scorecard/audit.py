@@ -10,7 +10,7 @@ from tracejury.scorecard.completeness import completeness
 from tracejury.scorecard.diagnosis import diagnosis
 from tracejury.scorecard.external_calls import external_calls
 from tracejury.scorecard.fault_results import fault_results
-from tracejury.scorecard.result import Audit
+from tracejury.scorecard.result import Audit, Period
 from tracejury.scorecard.runner import run
 from tracejury.scorecard.timing import timing
 from tracejury.scorecard.trust import trust
@@ -65,6 +65,7 @@ def audit(
         checks=checks,
         faults=fault_results(reader, injected),
         workflows=workflows(reader),
+        ran=_ran(reader, config.policy),
     )
 
 
@@ -78,6 +79,19 @@ def _in_the_run(reader: Reader, injected: tuple[Fault, ...]) -> tuple[Fault, ...
         for fault in injected
         if fault.start_ns <= run["until_ns"] and fault.end_ns >= run["from_ns"]
     )
+
+
+def _ran(reader: Reader, policy: Policy) -> Period | None:
+    [run] = reader.rows("SELECT from_ns, until_ns FROM run_time")
+    if run["from_ns"] is None:
+        return None
+    margin = policy.settle_seconds
+    moments = (run["from_ns"] / 1e9 + margin, run["until_ns"] / 1e9 - margin)
+    first, last = (
+        datetime.fromtimestamp(round(moment), UTC).isoformat(timespec="seconds")
+        for moment in moments
+    )
+    return Period(first, last)
 
 
 def _bounds(policy: Policy) -> dict[str, float]:

@@ -6,7 +6,7 @@ from tracejury.scorecard.harm import NONE, Harm, harm_by_fault
 from tracejury.scorecard.result import FaultResult
 from tracejury.scorecard.suspects import Ranking, rank
 from tracejury.store.reader import Reader
-from tracejury.workflow.faults import Fault
+from tracejury.workflow.faults import Fault, with_own_ids
 
 
 def fault_results(reader: Reader, injected: tuple[Fault, ...]) -> tuple[FaultResult, ...]:
@@ -25,6 +25,34 @@ def outside_of_run(reader: Reader, injected: tuple[Fault, ...]) -> tuple[str, ..
         fault.id
         for fault in injected
         if fault.end_ns < time["from_ns"] or fault.start_ns > time["until_ns"]
+    )
+
+
+def faults_of_run(reader: Reader, injected: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """Of the faults of several runs those whose window touches this one's telemetry.
+
+    Raises `InputError` where two of them have the same id. The store need not be rebuilt.
+    """
+    [heard] = reader.rows("""
+        SELECT min(first_ns) AS first_ns, max(last_ns) AS last_ns
+        FROM (
+            SELECT
+                min(nullif(start_ns, 0)) AS first_ns,
+                max(greatest(start_ns, end_ns)) AS last_ns
+            FROM stored.span
+            UNION ALL
+            SELECT
+                min(nullif(greatest(time_ns, observed_ns), 0)),
+                max(greatest(time_ns, observed_ns))
+            FROM stored.log_record
+        )
+    """)
+    if heard["first_ns"] is None:
+        return ()
+    return with_own_ids(
+        fault
+        for fault in injected
+        if fault.start_ns <= heard["last_ns"] and fault.end_ns >= heard["first_ns"]
     )
 
 

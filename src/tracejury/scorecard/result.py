@@ -279,6 +279,14 @@ class WorkflowSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Period:
+    """From the first to the last moment of which there is telemetry, as RFC 3339."""
+
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """Everything one audit says."""
 
@@ -301,6 +309,7 @@ class Audit:
     checks: tuple[CheckResult, ...]
     faults: tuple[FaultResult, ...]
     workflows: tuple[WorkflowSummary, ...]
+    ran: Period | None = None  # None: no record has a usable time
 
     @property
     def interval(self) -> tuple[float, float] | None:

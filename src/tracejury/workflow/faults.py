@@ -3,7 +3,7 @@
 import difflib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,13 +105,18 @@ def read_faults(path: Path) -> tuple[Fault, ...]:
     if not isinstance(entries, list):
         raise InputError(f'{path} has no list "faults".', next_step=_SEE_SCHEMA)
     faults = tuple(_fault(entry, f"{path}: fault {n}") for n, entry in enumerate(entries, 1))
-    names = [fault.id for fault in faults]
-    for name in names:
-        if names.count(name) > 1:
+    return with_own_ids(faults, where=f"{path}: ")
+
+
+def with_own_ids(faults: Iterable[Fault], *, where: str = "") -> tuple[Fault, ...]:
+    """The faults of one run, of which no two may have the same id. Raises `InputError`."""
+    named: dict[str, Fault] = {}
+    for fault in faults:
+        if named.setdefault(fault.id, fault) is not fault:
             raise InputError(
-                f'{path}: two faults have the id "{name}".', next_step="Give each its own."
+                f'{where}two faults have the id "{fault.id}".', next_step="Give each its own."
             )
-    return faults
+    return tuple(named.values())
 
 
 def as_table(faults: tuple[Fault, ...]) -> pa.Table:
