@@ -59,7 +59,9 @@ _TRIGGERS: Final = """
     -- What asks for work: a request that changes something, and that nothing of this run made.
     WITH asked AS (
         SELECT instance.instance_no, node.trace_no, node.span_no, node.start_ns,
-            field.http_status = '409' AS is_refused
+            coalesce(field.http_route, node.name) AS route,
+            upper(coalesce(field.http_method, split_part(node.name, ' ', 1))) = 'POST' AS is_post,
+            coalesce(field.http_status = '409', false) AS is_refused
         FROM node
         JOIN trace_instance AS instance USING (trace_no)
         LEFT JOIN span_field AS field USING (span_no)
@@ -174,6 +176,14 @@ _TRIGGERS: Final = """
         FROM asked
         JOIN asked_twice USING (instance_no)
         WHERE asked.is_refused
+            -- A conflict of two edits refuses no second run.
+            AND (asked.is_post OR EXISTS (
+                SELECT 1
+                FROM asked AS granted
+                WHERE granted.instance_no = asked.instance_no
+                    AND granted.route = asked.route
+                    AND NOT granted.is_refused
+            ))
         UNION
         SELECT told.instance_no, told.span_no, node.start_ns, node.trace_no
         FROM told
