@@ -142,6 +142,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("audit absent.jsonl", ["absent.jsonl"]),
         ("audit empty.json", ["empty.json", "is empty"]),
         ("audit empty.gz", ["empty.gz", "is empty"]),
+        ("preflight nothing.json", ["nothing.json holds no spans", "serve"]),
         ("audit notes.txt", ["notes.txt", "not OTLP"]),
         ("audit binary", ["binary", "OTLP"]),
         ("audit .", ["directory"]),

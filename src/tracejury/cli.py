@@ -5,7 +5,8 @@ import difflib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
@@ -23,6 +24,7 @@ from tracejury.config import (
 from tracejury.errors import InputError, ReceiverError, TracejuryError, UsageError
 
 if TYPE_CHECKING:
+    from tracejury.checks.evidence import Evidence
     from tracejury.receiver.child import Receiving
     from tracejury.receiver.import_files import Loaded
     from tracejury.scorecard.compare import Run
@@ -93,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_serve,
         _add_live,
         _add_import,
+        _add_preflight,
         _add_audit,
         _add_compare,
         _add_tui,
@@ -294,6 +297,18 @@ def _add_compare(commands: Commands) -> None:
     _judging_options(parser)
     parser.add_argument("--format", default="text", choices=("text", "json"))
     parser.add_argument("--output", type=Path, metavar="PATH", help="write the result there")
+
+
+def _add_preflight(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "preflight",
+        _preflight,
+        "before the chaos: which checks could decide with this telemetry, and what would help",
+        epilog="Example: tracejury preflight --store run.duckdb --baseline clean.duckdb",
+    )
+    _run_options(parser)
+    parser.add_argument("--format", default="text", choices=("text", "json"))
 
 
 def _add_tui(commands: Commands) -> None:
@@ -521,10 +536,15 @@ def _judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]
 
     injected, baseline = _injected(config), _learn(config)
     reader = _open(options, config)
-    inputs = tuple(str(path) for path in options.files) or (str(config.store),)
-    judged = audit(reader, config, injected=injected, baseline=baseline, inputs=inputs)
+    judged = audit(
+        reader, config, injected=injected, baseline=baseline, inputs=_inputs(options, config)
+    )
     _warn_of_outside(reader, injected)
     return judged, reader
+
+
+def _inputs(options: argparse.Namespace, config: Config) -> tuple[str, ...]:
+    return tuple(str(path) for path in options.files) or (str(config.store),)
 
 
 def _warn_of_outside(reader: "Reader", injected: "tuple[Fault, ...]") -> None:
@@ -639,6 +659,38 @@ def _audit_status(judged: "Audit", options: argparse.Namespace) -> int:
             return NOT_GOOD
     good = ("PASS", "PARTIAL") if options.fail_on == "fail" else ("PASS",)
     return DONE if judged.verdict in good else NOT_GOOD
+
+
+def _preflight(options: argparse.Namespace) -> int:
+    from tracejury.report.preflight import render_preflight
+    from tracejury.report.terminal import Terminal
+    from tracejury.scorecard.foresight.preflight import preflight
+
+    config = _config(options)
+    with _evidence(options, config) as evidence:
+        outlook = preflight(evidence)
+    terminal = Terminal.of(sys.stdout, os.environ)
+    inputs = _inputs(options, config)
+    _write(render_preflight(outlook, options.format, inputs=inputs, terminal=terminal), None)
+    return DONE
+
+
+@contextmanager
+def _evidence(options: argparse.Namespace, config: Config) -> "Iterator[Evidence]":
+    """The run that the options name, prepared; refused where there is no telemetry in it."""
+    from tracejury.checks.evidence import Evidence
+    from tracejury.workflow.baseline import Baseline
+    from tracejury.workflow.rebuild import prepare
+
+    injected, baseline = _injected(config), _learn(config) or Baseline.empty()
+    with _open(options, config) as reader:
+        if not reader.value("SELECT count(*) FROM stored.span"):
+            raise InputError(
+                f"{', '.join(_inputs(options, config))} holds no spans.",
+                next_step="Receive a minute of ordinary traffic with `tracejury serve`.",
+            )
+        prepare(reader, config, injected=injected, baseline=baseline)
+        yield Evidence(reader, config, baseline.exists)
 
 
 def _tui(options: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ from tracejury.store.reader import Row
 _SHOWN: Final = 5
 
 # Parameters of a query that say which page is meant.
-_PAGE: Final = (
+PAGE: Final = (
     r"(?i)^(page|page[-_]?(no|num|number|token|offset)|page\[(number|offset|after|cursor)\]|p"
     r"|cursor|next|next[-_]?(page|token|cursor)|offset|skip|start|start[-_]?(at|index|key)|after"
     r"|starting[-_]?after|continuation([-_]?token)?|marker|from)="
@@ -33,7 +33,7 @@ _POLL_NS: Final = 1_000_000_000
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow, service and target that was asked for pages."""
-    rows = evidence.rows(_PAGES, {"page": _PAGE, "poll_ns": _POLL_NS, "shown": _SHOWN})
+    rows = evidence.rows(_PAGES, {"page": PAGE, "poll_ns": _POLL_NS, "shown": _SHOWN})
     return Judgement(
         tuple(
             Unit(_name(row), row["ended"] + row["overrun"] + row["unmoved"], _findings(row))

@@ -27,11 +27,23 @@ _FEWEST: Final = 20
 _UNEVEN: Final = 0.5
 _GROWN: Final = 1.5
 
+MEMORY_METRIC: Final = (
+    r"^(process\.memory\.usage|process\.runtime\..*memory|jvm\.memory\.used|go\.memory\.used"
+    r"|container\.memory\.(usage|working_set)|v8js\.memory\.heap\.used)$"
+)
+
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a queue that was flooded."""
     rows = evidence.rows(
-        _FLOODED, {"shown": _SHOWN, "fewest": _FEWEST, "uneven": _UNEVEN, "grown": _GROWN}
+        _FLOODED,
+        {
+            "shown": _SHOWN,
+            "fewest": _FEWEST,
+            "uneven": _UNEVEN,
+            "grown": _GROWN,
+            "memory": MEMORY_METRIC,
+        },
     )
     return Judgement(
         tuple(
@@ -157,12 +169,7 @@ _FLOODED: Final = """
         JOIN metric_point AS point
             ON point.service = worker.service
             AND point.time_ns BETWEEN flood.start_ns AND flood.end_ns
-        WHERE regexp_matches(
-            point.metric,
-            '^(process\\.memory\\.usage|process\\.runtime\\..*memory|jvm\\.memory\\.used'
-            || '|go\\.memory\\.used|container\\.memory\\.(usage|working_set)'
-            || '|v8js\\.memory\\.heap\\.used)$'
-        )
+        WHERE regexp_matches(point.metric, $memory)
         GROUP BY ALL
     ),
     memory AS (

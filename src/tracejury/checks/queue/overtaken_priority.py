@@ -24,7 +24,7 @@ _SHOWN: Final = 5
 # Assumed: fewer say nothing about a median.
 _FEWEST: Final = 3
 
-_URGENT: Final = (
+URGENT: Final = (
     r"(?i)(^|[^a-z])(urgent|high|priority|critical|express|realtime|interactive)([^a-z]|$)"
 )
 _BULK: Final = r"(?i)(^|[^a-z])(bulk|low|batch|background|slow|nightly|default)([^a-z]|$)"
@@ -37,7 +37,7 @@ def judge(evidence: Evidence) -> Judgement:
         {
             "shown": _SHOWN,
             "fewest": _FEWEST,
-            "urgent": _URGENT,
+            "urgent": URGENT,
             "bulk": _BULK,
             "skew_ns": evidence.policy.skew_seconds * 1e9,
         },

@@ -19,7 +19,7 @@ from tracejury.checks.check import Check, Judgement, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 
-_METRIC: Final = (
+DEPTH_METRIC: Final = (
     r"(?i)(queue|topic|stream|list|subscription)s?[._].*(message|size|depth|length|backlog|lag)"
     r"|consumer[._]?(group)?[._]?lag|queue[._]?(depth|length|size)|messages?visible|num_undelivered"
     r"|redis[._]key[._]size"
@@ -29,7 +29,7 @@ _ALERT: Final = r"(?i)queue|backlog|lag\b|depth|undelivered"
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a queue that was flooded."""
-    rows = evidence.rows(_FLOODED, {"metric": _METRIC, "alert": _ALERT})
+    rows = evidence.rows(_FLOODED, {"metric": DEPTH_METRIC, "alert": _ALERT})
     return Judgement(
         tuple(
             Unit(

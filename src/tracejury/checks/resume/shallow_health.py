@@ -22,13 +22,13 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 
 _SHOWN: Final = 5
-_ROUTE: Final = r"(^|/)(-/)?(health|healthz|ready|readyz|readiness|status)/?$"
+HEALTH_ROUTE: Final = r"(^|/)(-/)?(health|healthz|ready|readyz|readiness|status)/?$"
 _READINESS: Final = r"(^|/)(-/)?(ready|readyz|readiness)/?$"
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service whose route was asked while a dependency of it was down."""
-    rows = evidence.rows(_ASKED, {"shown": _SHOWN, "route": _ROUTE, "readiness": _READINESS})
+    rows = evidence.rows(_ASKED, {"shown": _SHOWN, "route": HEALTH_ROUTE, "readiness": _READINESS})
     return Judgement(
         tuple(Unit(row["service"], row["told"] + row["untold"], _findings(row)) for row in rows)
     )
