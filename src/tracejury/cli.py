@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_live,
         _add_import,
         _add_preflight,
+        _add_plan,
         _add_audit,
         _add_compare,
         _add_tui,
@@ -306,6 +307,18 @@ def _add_preflight(commands: Commands) -> None:
         _preflight,
         "before the chaos: which checks could decide with this telemetry, and what would help",
         epilog="Example: tracejury preflight --store run.duckdb --baseline clean.duckdb",
+    )
+    _run_options(parser)
+    parser.add_argument("--format", default="text", choices=("text", "json"))
+
+
+def _add_plan(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "plan",
+        _plan,
+        "the fewest faults that would decide the open criteria, by risk",
+        epilog="Example: tracejury plan --store run.duckdb --baseline clean.duckdb",
     )
     _run_options(parser)
     parser.add_argument("--format", default="text", choices=("text", "json"))
@@ -672,6 +685,18 @@ def _preflight(options: argparse.Namespace) -> int:
     terminal = Terminal.of(sys.stdout, os.environ)
     inputs = _inputs(options, config)
     _write(render_preflight(outlook, options.format, inputs=inputs, terminal=terminal), None)
+    return DONE
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from tracejury.report.plan import render_plan
+    from tracejury.report.terminal import Terminal
+    from tracejury.scorecard.foresight.plan import plan
+
+    with _evidence(options, _config(options)) as evidence:
+        made = plan(evidence)
+    terminal = Terminal.of(sys.stdout, os.environ)
+    _write(render_plan(made, options.format, terminal=terminal), None)
     return DONE
 
 

@@ -28,6 +28,7 @@ class Outlook:
     """One check: where it stands, and the one line that would change it.
 
     `needs` are the unmet conditions, `faults` what would test it, each with what it could hit.
+    While a condition is unmet, no fault suffices.
     """
 
     result: CheckResult
@@ -75,12 +76,14 @@ def _outlook(
     if settled := _settled(result, prospect):
         return settled
     lacking = tuple(need for need in _needs(result, prospect) if met[need].met is False)
+    possible = tuple((stress, aims[stress.aim]) for stress in prospect.faults if aims[stress.aim])
     if lacking:
-        return Outlook(result, "blocked", _change(met, lacking), needs=lacking)
+        change = _change(met, lacking)
+        return Outlook(result, "blocked", change, needs=lacking, faults=possible)
     if result.outcome == "manual":
         return Outlook(result, "person", result.note)
     if prospect.faults:
-        return _faulted(result, prospect, aims)
+        return _faulted(result, prospect, possible)
     if result.reason == "unsettled":
         return Outlook(result, "later", "Wait until nothing more can come, or stop the server.")
     return Outlook(result, "blocked", _remaining(result))
@@ -112,9 +115,10 @@ def _change(met: dict[Need, Condition], lacking: tuple[Need, ...]) -> str:
 
 
 def _faulted(
-    result: CheckResult, prospect: Prospect, aims: dict[Aim, tuple[Target, ...]]
+    result: CheckResult,
+    prospect: Prospect,
+    possible: tuple[tuple[Stress, tuple[Target, ...]], ...],
 ) -> Outlook:
-    possible = tuple((stress, aims[stress.aim]) for stress in prospect.faults if aims[stress.aim])
     if not possible:
         return Outlook(result, "blocked", _NOBODY[prospect.faults[0].aim])
     besides = f", with {prospect.besides}" if prospect.besides else ""
