@@ -188,7 +188,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("sql --store run.duckdb SELEKT", ["not SQL"]),
         ("sql --store run.duckdb DROP", ["not SQL"]),
         ("sql --store absent.duckdb SELECT", ["absent.duckdb"]),
-        ("diagnose --store run.duckdb", ["No fault window"]),
+        ("diagnose --store absent.duckdb", ["absent.duckdb"]),
         ("explain OBS-99", ["OBS-99", "Did you mean OBS-09"]),
         ("explain nothing", ["nothing", "Choose one of"]),
         ("faults check bad-faults.json", ["fault 1"]),
@@ -522,6 +522,7 @@ def test_commands_without_a_verdict_are_done(folder: Path) -> None:
         ["explain", "obs-03"],
         ["faults", "check", "faults.json"],
         ["diagnose", "run.jsonl", "--faults", "faults.json"],
+        ["diagnose", "run.jsonl"],
     ):
         ran = called(folder, *arguments)
         assert (ran.returncode, ran.stderr) == (0, "")

@@ -329,7 +329,13 @@ def _add_tui(commands: Commands) -> None:
 
 
 def _add_diagnose(commands: Commands) -> None:
-    parser = _command(commands, "diagnose", _diagnose, "rank who is to blame for each fault window")
+    parser = _command(
+        commands,
+        "diagnose",
+        _diagnose,
+        "rank who is to blame for each fault window; without --faults, tell where each failed or "
+        "slow workflow instance failed or lost its time",
+    )
     _run_options(parser)
     parser.add_argument("--format", default="text", choices=("text", "json"))
 
@@ -513,7 +519,7 @@ def _open(options: argparse.Namespace, config: Config) -> "Reader":
         return open_inputs(paths, _tell, progress, keeping=config.keeping)
 
 
-def _learn(config: Config) -> "Baseline | None":
+def _learn(config: Config, *, with_times: bool = False) -> "Baseline | None":
     """What the clean run teaches, or None where none is named."""
     if not config.baseline:
         return None
@@ -527,7 +533,7 @@ def _learn(config: Config) -> "Baseline | None":
         open_inputs(config.baseline, _tell, progress, keeping=config.keeping) as clean,
     ):
         prepare(clean, config)
-        learnt = Baseline.learn(clean)
+        learnt = Baseline.learn(clean, with_times=with_times)
     if not learnt.exists:
         names = ", ".join(map(str, config.baseline))
         raise InputError(
@@ -729,7 +735,8 @@ def _browse(
     from tracejury.tui.app import TracejuryApp
 
     # What cannot be read is said before the screen is taken over.
-    injected, baseline = _injected(config), _learn(config)
+    injected = _injected(config)
+    baseline = _learn(config, with_times=not injected)
     from tracejury.scorecard.audit import audit
 
     inputs = tuple(str(path) for path in options.files) or (str(_store_path(config)),)
@@ -761,18 +768,19 @@ def _live(options: argparse.Namespace) -> int:
 
 
 def _diagnose(options: argparse.Namespace) -> int:
-    from tracejury.report.diagnosis import render_diagnosis
+    from tracejury.report.diagnosis import render_diagnosis, render_instances
     from tracejury.scorecard.fault_results import fault_results
+    from tracejury.scorecard.instances import diagnosed_instances
     from tracejury.workflow.rebuild import prepare
 
     config = _config(options)
     injected = _injected(config)
-    if not injected:
-        raise UsageError(
-            "No fault window is named.", next_step="Use --faults FILE, or [run] faults."
-        )
+    baseline = _learn(config, with_times=not injected)
     with _open(options, config) as reader:
-        prepare(reader, config, injected=injected, baseline=_learn(config))
+        prepare(reader, config, injected=injected, baseline=baseline)
+        if not injected:
+            _write(render_instances(diagnosed_instances(reader), options.format), None)
+            return DONE
         _warn_of_outside(reader, injected)
         _write(render_diagnosis(fault_results(reader, injected), options.format), None)
     return DONE

@@ -15,6 +15,7 @@ from tracejury.scorecard.result import Audit
 from tracejury.store.reader import Reader
 from tracejury.tui.content import safe
 from tracejury.tui.tab_bar import VIEWS
+from tracejury.tui.trace_screen import TraceScreen
 
 NAMES = (
     "GET [/foo]",
@@ -98,6 +99,16 @@ async def test_no_name_becomes_an_action_or_a_style(hostile_run: Load) -> None:
             if segment.style
         ]
         assert not any("@click" in meta for meta in metas)
+
+
+async def test_a_failed_instance_opens_its_trace(hostile_run: Load) -> None:
+    async with browsing(hostile_run, size=WIDE) as person:
+        screen = await person.press("5", "j")
+        assert "1 workflow instance failed, in 1 place" in screen
+        assert "failed, at least" in screen
+        await person.press("enter")
+        assert isinstance(person.app.screen, TraceScreen)
+        assert_clean(person)
 
 
 async def test_every_row_of_details_opens_in_full(hostile_run: Load) -> None:

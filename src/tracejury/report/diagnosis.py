@@ -1,9 +1,13 @@
-"""Write the suspects of each fault window, best first."""
+"""Write the suspects of each fault window, best first; without windows, instances one by one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 from tracejury.report.json import json_text
+from tracejury.report.numbers import counted
+from tracejury.scorecard.instances import Cause, Diagnosed, DiagnosedInstance, DiagnosedInstances
 from tracejury.scorecard.result import FaultResult
+from tracejury.scorecard.suspicion.wording import shortened
 from tracejury.telemetry.safe_text import safe_text
 
 
@@ -39,3 +43,63 @@ def _lines(fault: FaultResult) -> list[str]:
         lines.append(safe_text(f"  {number}. {suspect.service}, {suspect.step}: {suspect.score:g}"))
         lines += [safe_text(f"     {sentence}") for sentence in suspect.evidence]
     return lines
+
+
+def render_instances(found: DiagnosedInstances, format: str) -> str:  # noqa: A002
+    """Failed and slow instances: `json` with the contract's list of faults, which is empty."""
+    if format == "json":
+        return json_text(
+            {
+                "faults": [],
+                "failed": _diagnosed(found.failed),
+                "slow": {
+                    **_diagnosed(found.slow),
+                    "compared": found.compared,
+                    "not_compared": found.not_compared,
+                    "by_baseline": found.by_baseline,
+                },
+            }
+        )
+    lines = (
+        found.about_failed,
+        *_instances(found.failed),
+        "",
+        found.about_slow,
+        *_instances(found.slow),
+        *found.remarks,
+    )
+    return "\n".join(map(safe_text, lines)) + "\n"
+
+
+def _diagnosed(found: Diagnosed) -> dict[str, object]:
+    return {
+        "total": found.total,
+        "places": found.places,
+        "not_shown": found.not_shown,
+        "instances": [
+            {**asdict(one), "causes": [_cause(cause) for cause in one.causes]}
+            for one in found.shown
+        ],
+    }
+
+
+def _cause(cause: Cause) -> dict[str, object]:
+    evidence = [{"trace_id": trace_id, "span_id": span_id} for trace_id, span_id in cause.evidence]
+    return {**asdict(cause), "evidence": evidence}
+
+
+def _instances(found: Diagnosed) -> Iterator[str]:
+    for one in found.shown:
+        yield from _instance(one)
+    if found.not_shown:
+        places = counted(found.places - len(found.shown), "other place")
+        yield f"  and {found.not_shown:,} more, in {places}"
+
+
+def _instance(one: DiagnosedInstance) -> Iterator[str]:
+    alike = f"; {one.alike:,} more alike" if one.alike else ""
+    yield f"  {shortened(one.correlation_id)} ({shortened(one.workflow)}) {one.says}{alike}"
+    for number, cause in enumerate(one.causes, 1):
+        yield f"    {number}. {cause.where}: {cause.says}"
+        for trace_id, span_id in cause.evidence[:1]:
+            yield f"       trace {trace_id} span {span_id}"

@@ -222,8 +222,8 @@ class TracejuryApp(App[None]):
         main = self.screen_stack[0]
         main.query_one(ContentSwitcher).current = name
         view = main.query_one(f"#{name}")
-        lists = view.query(RowList)
-        main.set_focus(lists.first() if lists else view)
+        lists = [one for one in view.query(RowList) if one.display]
+        main.set_focus(lists[0] if lists else view)
         self.tell_state(main)
 
     @on(Tab.Clicked)

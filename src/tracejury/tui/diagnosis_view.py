@@ -1,4 +1,4 @@
-"""Diagnosis: minutes to the root cause and what would save them; faults with their suspects."""
+"""Diagnosis: minutes to the root cause and what would save them; below, who is to blame."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from tracejury.scorecard.result import Audit, Diagnosis, FaultResult, Suspect
 from tracejury.tui.content import Part, bar, fitted, line, stacked
+from tracejury.tui.instance_list import InstanceList
 from tracejury.tui.numbers import counted, date_and_time, decimal, exact_share, short_duration
 from tracejury.tui.row_list import RowList
 from tracejury.tui.tree import Node, nodes
@@ -51,7 +52,7 @@ class DiagnosisView(View):
         super().__init__(id="diagnosis-view")
 
     def compose(self) -> ComposeResult:
-        """Minutes above, faults below."""
+        """Minutes above, faults below, or the instances where none is named."""
         yield Static(id="minutes", markup=False)
         with Container():
             yield TreeList[Lead](
@@ -60,16 +61,14 @@ class DiagnosisView(View):
                 title="Faults and suspects (d)",
                 key=lambda lead: lead.name,
             )
-            yield Static(
-                "No fault was named. Pass --faults FILE to rank suspects for each fault.",
-                id="no-faults",
-                markup=False,
-            )
+            yield InstanceList(self)
 
     def show_audit(self, audit: Audit) -> None:
         """Fill both parts."""
         self.query_one("#minutes", Static).update(stacked(minutes_lines(audit.diagnosis)))
         self.set_class(not audit.faults, "-faultless")
+        if not audit.faults:
+            self.query_one(InstanceList).outdate()
         leads = [entry for fault in audit.faults for entry in _leads(fault)]
         self.query_one("#faults", TreeList).grow(nodes(leads))
 

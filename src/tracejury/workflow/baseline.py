@@ -63,6 +63,32 @@ STEPS: Final = pa.schema(
         ("p95_ms", pa.float64()),
     ]
 )
+INSTANCE_TIME: Final = pa.schema(
+    [
+        ("entry_service", pa.string()),
+        ("entry_name", pa.string()),
+        ("shape", pa.uint64()),  # of shaped_instance; 0: whatever the shape
+        ("instances", pa.int64()),
+        ("lower", pa.float64()),  # quartiles of the logarithm of nanoseconds
+        ("median", pa.float64()),
+        ("upper", pa.float64()),
+    ]
+)
+STEP_TIME: Final = pa.schema(
+    [
+        ("entry_service", pa.string()),
+        ("entry_name", pa.string()),
+        ("shape", pa.uint64()),  # of shaped_instance; 0: whatever the shape
+        *_STEP,
+        ("part", pa.string()),  # of path_time
+        ("held_ns", pa.int64()),  # of the critical path, in the middle instance
+        ("spans", pa.float64()),  # on the critical path, in the mean
+    ]
+)
+
+
+# Times of fewer instances than these have no quartiles worth the name.
+FEWEST_TIMED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +100,31 @@ class Baseline:
     steps: pa.Table
     branches: pa.Table
     families: pa.Table
+    instance_times: pa.Table
+    step_times: pa.Table
 
     @classmethod
     def empty(cls) -> Self:
         """A baseline that teaches nothing."""
-        schemas = (PAIRS, PARENT_STEPS, STEPS, BRANCHES, FAMILIES)
+        schemas = (PAIRS, PARENT_STEPS, STEPS, BRANCHES, FAMILIES, INSTANCE_TIME, STEP_TIME)
         return cls(*(schema.empty_table() for schema in schemas))
 
     @classmethod
-    def learn(cls, reader: Reader) -> Self:
-        """What the rebuilt store of `reader` teaches. Failed instances teach no steps."""
+    def learn(cls, reader: Reader, *, with_times: bool = False) -> Self:
+        """What the rebuilt store of `reader` teaches. Failed instances teach no steps.
+
+        `with_times`: also how long instances and their steps take, which is dear.
+        """
+        empty = INSTANCE_TIME.empty_table(), STEP_TIME.empty_table()
+        fewest = {"fewest": FEWEST_TIMED}
         return cls(
             pairs=reader.arrow("FROM pair").cast(PAIRS),
             parent_steps=reader.arrow(_PARENT_STEPS).cast(PARENT_STEPS),
             steps=reader.arrow(_STEPS).cast(STEPS),
             branches=reader.arrow(_BRANCHES).cast(BRANCHES),
             families=reader.arrow(_FAMILIES).cast(FAMILIES),
+            instance_times=reader.arrow(INSTANCE_TIMES, fewest) if with_times else empty[0],
+            step_times=reader.arrow(STEP_TIMES, fewest) if with_times else empty[1],
         )
 
     @property
@@ -105,6 +140,8 @@ class Baseline:
             "baseline_step": self.steps,
             "baseline_branch": self.branches,
             "baseline_family": self.families,
+            "baseline_instance_time": self.instance_times,
+            "baseline_step_time": self.step_times,
         }
 
 
@@ -204,4 +241,59 @@ _STEPS: Final = """
     JOIN sizes USING (entry_service, entry_name)
     JOIN timed USING (entry_service, entry_name, service, name, kind)
     GROUP BY counted.entry_service, counted.entry_name, counted.service, counted.name, counted.kind
+"""
+
+# Of every workflow, by its entry, and of each shape that is frequent enough: how long the instances
+# took that did not fail.
+INSTANCE_TIMES: Final = """
+    SELECT
+        entry_service,
+        entry_name,
+        coalesce(shape, 0)::UBIGINT AS shape,
+        count(*) AS instances,
+        quantile_cont(ln(1 + took_ns), 0.25) AS lower,
+        quantile_cont(ln(1 + took_ns), 0.5) AS median,
+        quantile_cont(ln(1 + took_ns), 0.75) AS upper
+    FROM shaped_instance
+    WHERE outcome = 'ok'
+    GROUP BY GROUPING SETS ((entry_service, entry_name), (entry_service, entry_name, shape))
+    HAVING count(*) >= $fewest
+"""
+
+# How long each step held the critical path in the middle instance: not at all in one without it.
+STEP_TIMES: Final = """
+    WITH sizes AS (
+        SELECT
+            entry_service,
+            entry_name,
+            coalesce(shape, 0)::UBIGINT AS shape,
+            count(*) AS instances
+        FROM shaped_instance
+        WHERE outcome = 'ok'
+        GROUP BY GROUPING SETS ((entry_service, entry_name), (entry_service, entry_name, shape))
+        HAVING count(*) >= $fewest
+    ),
+    step AS (
+        SELECT
+            clean.entry_service, clean.entry_name, coalesce(clean.shape, 0)::UBIGINT AS shape,
+            path.service, path.name, path.kind, path.part,
+            count(*) AS present,
+            sum(path.spans) AS spans,
+            list(path.held_ns ORDER BY path.held_ns) AS held
+        FROM shaped_instance AS clean
+        JOIN path_time AS path USING (instance_no)
+        WHERE clean.outcome = 'ok'
+        GROUP BY
+            clean.entry_service, clean.entry_name, path.service, path.name, path.kind, path.part,
+            GROUPING SETS ((), (clean.shape))
+    )
+    SELECT
+        step.entry_service, step.entry_name, step.shape,
+        step.service, step.name, step.kind, step.part,
+        coalesce(
+            held[greatest((sizes.instances + 1) // 2 - (sizes.instances - present), 0)], 0
+        ) AS held_ns,
+        step.spans::DOUBLE / sizes.instances AS spans
+    FROM step
+    JOIN sizes USING (entry_service, entry_name, shape)
 """

@@ -25,12 +25,12 @@ def sentence(change: Change) -> str:
 
 def _time(step: Step) -> str:
     what = f"waiting for {step.callee} in" if step.callee else "own time of"
-    return f"{what} `{_short(step.name)}` of {step.service}"
+    return f"{what} `{shortened(step.name)}` of {step.service}"
 
 
 def _shown(step: Step, item: Item) -> str:
-    where = f"`{_short(step.name)}` of {step.service}"
-    text = _short(item.text)
+    where = f"`{shortened(step.name)}` of {step.service}"
+    text = shortened(item.text)
     if item.kind == CALLS:
         whom = f" of {item.callee}" if item.callee else ""
         return f"{where} calls `{text}`{whom}"
@@ -43,7 +43,8 @@ def _shown(step: Step, item: Item) -> str:
     return f"a span `{text}` of {item.callee} never arrived, in traces of {where}"
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
+    """As much of a text as a sentence has room for."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

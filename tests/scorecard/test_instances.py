@@ -1,0 +1,128 @@
+"""Failed and slow workflow instances, told one by one: pages that ask a price and a database."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from tests.workflow.drawn import Record, Span, rebuilt, span_id, stored, trace_id
+
+from tracejury.config import Config
+from tracejury.report.diagnosis import render_instances
+from tracejury.scorecard.instances import DiagnosedInstances, by_place, diagnosed_instances
+from tracejury.store.reader import Reader
+from tracejury.workflow.baseline import Baseline
+from tracejury.workflow.failure_points import FailedInstance
+from tracejury.workflow.rebuild import prepare
+
+SLOW, FAILED, WITH_OTHER_ENTRY = 20, (30, 31), 40
+HTTP = {"http.request.method": "GET", "server.address": "price", "url.path": "/price"}
+DB = {"db.system.name": "mysql", "db.operation.name": "SELECT", "server.address": "db"}
+
+
+def page(
+    trace: int, *, name: str = "GET /page", query_ms: float = 5, fails: bool = False
+) -> list[Record]:
+    """A page takes 20 ms besides its query."""
+    at = trace * 1000.0
+
+    def span(number: int, parent: int, step: str, kind: str, start: float, end: float) -> Span:
+        return Span(
+            number, step, at + start, at + end, trace=trace, parent=parent, service="web", kind=kind
+        )
+
+    query = span(4, 1, "SELECT", "CLIENT", 12, 12 + query_ms)
+    query = replace(query, attributes=DB)
+    top = span(1, 0, name, "SERVER", 0, 20 + query_ms)
+    if fails:
+        top = replace(top, status="ERROR")
+        said = "the index of shard 7 is older than its table"
+        error = {**DB, "error.type": "StaleIndex"}
+        query = replace(query, status="ERROR", message=said, attributes=error)
+    return [
+        top,
+        replace(span(2, 1, "GET", "CLIENT", 2, 10), attributes=HTTP),
+        replace(span(3, 2, "GET /price", "SERVER", 4, 8), service="price"),
+        query,
+    ]
+
+
+def pages(*, query_ms: float = 5) -> list[Record]:
+    return [one for trace in range(1, 13) for one in page(trace, query_ms=query_ms + trace / 100)]
+
+
+ODD = [
+    *page(SLOW, query_ms=500),
+    *(one for trace in FAILED for one in page(trace, fails=True)),
+    *page(WITH_OTHER_ENTRY, name="GET /other"),
+]
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Reader]:
+    with rebuilt(pages(), ODD) as reader:
+        yield reader
+
+
+@pytest.fixture(scope="module")
+def found(run: Reader) -> DiagnosedInstances:
+    return diagnosed_instances(run)
+
+
+def test_a_slow_instance_names_the_step_that_took_the_excess(found: DiagnosedInstances) -> None:
+    assert (found.slow.total, found.compared, found.not_compared) == (1, 13, 1)
+    [one] = found.slow.shown
+    assert (one.trace_id, one.alike) == (trace_id(SLOW), 0)
+    assert one.says == "took 520 ms, usually 25.1 ms (median of 13)"
+    [cause] = one.causes
+    assert (cause.service, cause.step) == ("web", "SELECT")
+    assert cause.says == "waiting for db: 500 ms, usually 5.07 ms"
+    assert cause.evidence == ((trace_id(SLOW), span_id(4)),)
+
+
+def test_failures_at_one_place_are_told_once(found: DiagnosedInstances) -> None:
+    assert (found.failed.total, found.failed.places, found.failed.not_shown) == (2, 1, 0)
+    [one] = found.failed.shown
+    assert (one.trace_id, one.alike) == (trace_id(FAILED[0]), 1)
+    assert "1.0 effective candidate" in one.says
+    assert [(cause.service, cause.step) for cause in one.causes] == [("web", "SELECT")]
+    assert one.causes[0].says.startswith("StaleIndex: the index of shard 7")
+
+
+def test_what_is_usual_in_a_clean_run_decides(run: Reader) -> None:
+    """Where all are slow, none is by the others; all are by the clean run."""
+    clean = Baseline.learn(run, with_times=True)
+    with stored(pages(query_ms=80)) as reader:
+        prepare(reader, Config(), baseline=clean)
+        compared = diagnosed_instances(reader)
+    assert (compared.slow.total, compared.by_baseline) == (12, True)
+    assert compared.slow.shown[0].alike == 11
+    assert not compared.remarks
+
+
+def test_it_is_written_as_text_and_as_json(found: DiagnosedInstances) -> None:
+    text = render_instances(replace(found, failed=replace(found.failed, total=9, places=4)), "text")
+    assert "and 7 more, in 3 other places" in text
+    text = render_instances(found, "text")
+    assert "2 workflow instances failed, in 1 place" in text
+    assert "1. web, SELECT: waiting for db: 500 ms" in text
+    assert "1 could not be compared" in text
+    assert "--baseline" in text
+    document = json.loads(render_instances(found, "json"))
+    assert document["faults"] == []
+    assert document["failed"]["instances"][0]["causes"][0]["step"] == "SELECT"
+    assert document["slow"]["instances"][0]["causes"][0]["evidence"] == [
+        {"trace_id": trace_id(SLOW), "span_id": span_id(4)}
+    ]
+    assert (document["slow"]["compared"], document["slow"]["not_compared"]) == (13, 1)
+
+
+def test_no_more_than_ten_are_told_and_the_rest_is_counted() -> None:
+    """Twelve places: of each the first, and two of the last one, which is told first."""
+    failed = [
+        FailedInstance(number, f"job-{number}", f"GET /{min(number, 12)}", ("", ""), (), 0.0, ())
+        for number in range(1, 14)
+    ]
+    found = by_place(failed)
+    assert (found.total, found.places, len(found.shown), found.not_shown) == (13, 12, 10, 2)
+    assert (found.shown[0].correlation_id, found.shown[0].alike) == ("job-12", 1)
