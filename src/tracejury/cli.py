@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tracejury.store.writer import Store
     from tracejury.workflow.baseline import Baseline
     from tracejury.workflow.faults import Fault
+    from tracejury.workflow.stopwatch import Measurement
 
 Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
@@ -550,13 +552,26 @@ def _injected(config: Config) -> "tuple[Fault, ...]":
     return with_own_ids(fault for path in config.faults for fault in read_faults(path))
 
 
+def _measured(inputs: tuple[str, ...]) -> "tuple[Measurement, ...]":
+    """How long persons took to find roots in this run, by the TUI's stopwatch."""
+    from tracejury.workflow.stopwatch import measurements, stopwatch_file
+
+    return measurements(stopwatch_file(Path(inputs[0])))
+
+
 def _judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]":
     from tracejury.scorecard.audit import audit
 
     injected, baseline = _injected(config), _learn(config)
     reader = _open(options, config)
+    inputs = _inputs(options, config)
     judged = audit(
-        reader, config, injected=injected, baseline=baseline, inputs=_inputs(options, config)
+        reader,
+        config,
+        injected=injected,
+        baseline=baseline,
+        inputs=inputs,
+        measured=_measured(inputs),
     )
     _warn_of_outside(reader, injected)
     return judged, reader
@@ -738,19 +753,30 @@ def _browse(
     injected = _injected(config)
     baseline = _learn(config, with_times=not injected)
     from tracejury.scorecard.audit import audit
+    from tracejury.tui.stopwatch import Stopwatch
+    from tracejury.workflow.stopwatch import stopwatch_file
 
     inputs = tuple(str(path) for path in options.files) or (str(_store_path(config)),)
+    stopwatch = Stopwatch(stopwatch_file(Path(inputs[0])))
 
     def load() -> "tuple[Audit, Reader]":
         reader = _open(options, config)
-        return audit(reader, config, injected=injected, baseline=baseline, inputs=inputs), reader
+        judged = audit(
+            reader,
+            config,
+            injected=injected,
+            baseline=baseline,
+            inputs=inputs,
+            measured=_measured(inputs),
+        )
+        return judged, reader
 
+    app = partial(TracejuryApp, load, title=", ".join(inputs), stopwatch=stopwatch)
     if receiver is None:
         _open(options, config).close()
-        TracejuryApp(load, title=", ".join(inputs)).run()
+        app().run()
     else:
-        announced, trouble = receiver.announced, receiver.trouble
-        TracejuryApp(load, title=", ".join(inputs), announced=announced, trouble=trouble).run()
+        app(announced=receiver.announced, trouble=receiver.trouble).run()
     return DONE
 
 

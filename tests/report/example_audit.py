@@ -25,6 +25,7 @@ from tracejury.scorecard.result import (
     Trust,
     WorkflowSummary,
 )
+from tracejury.workflow.stopwatch import Measurement
 
 CRITICAL, HIGH, MEDIUM, INFO = Severity
 PASS: Outcome = "pass"
@@ -330,6 +331,16 @@ EXAMPLE = Audit(
         breakdown={"find": 1.1, "localise": 2.0, "explain": 3.1},
         savings={"correlating logs": 3.1, "specific messages": 1.4},
         failed_instances=14,
+        measured=(
+            Measurement(
+                "outage-1", "2026-03-03T09:00:00+00:00", 7.5, "web", "POST /jobs", "a" * 32,
+                "b" * 16, is_right=None,
+            ),
+            Measurement(
+                "hang-1", "2026-03-03T10:00:00+00:00", 11.25, "worker", "POST images.example",
+                "c" * 32, "d" * 16, is_right=True,
+            ),
+        ),
     ),
     trust=Trust(1204, 3310, 12, 4, 0, 0, "unknown", 2, 31),
     tests=TESTS,

@@ -32,6 +32,7 @@ class Span:
     attributes: dict[str, str] = field(default_factory=dict)
     links: tuple[tuple[int, int], ...] = ()  # trace and span
     event: str = ""
+    kind: str = "INTERNAL"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _fill(wire: WireSpan, span: Span) -> None:
     wire.trace_id, wire.span_id = bytes.fromhex(trace_id(span.trace)), span.id.to_bytes(8, "big")
     if span.parent:
         wire.parent_span_id = span.parent.to_bytes(8, "big")
-    wire.name, wire.kind = span.name, WireSpan.SPAN_KIND_INTERNAL
+    wire.name, wire.kind = span.name, WireSpan.SpanKind.Value(f"SPAN_KIND_{span.kind}")
     wire.start_time_unix_nano = START_NS + int(span.start * MS)
     if span.end is not None:
         wire.end_time_unix_nano = START_NS + int(span.end * MS)

@@ -19,6 +19,7 @@ from tracejury.scorecard.workflows import workflows
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
 from tracejury.tui.app import TracejuryApp
+from tracejury.tui.stopwatch import Stopwatch
 from tracejury.workflow.rebuild import rebuild
 
 SMALL, WIDE = (80, 24), (120, 40)
@@ -113,9 +114,15 @@ async def browsing(
     size: tuple[int, int] = SMALL,
     announced: str = "",
     trouble: Callable[[], str] = str,
+    stopwatch: Stopwatch | None = None,
 ) -> AsyncIterator[Person]:
     app = TracejuryApp(
-        load, title="test", announced=announced, trouble=trouble, refresh_seconds=3600
+        load,
+        title="test",
+        announced=announced,
+        trouble=trouble,
+        refresh_seconds=3600,
+        stopwatch=stopwatch,
     )
     async with app.run_test(size=size, notifications=True) as pilot:
         person = Person(pilot, app)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from tracejury.checks.check import Severity
 from tracejury.report.numbers import counted, duration, percent, short
+from tracejury.report.stopwatch_rows import measured_sentence
 from tracejury.report.tally import outcomes_counted
 from tracejury.scorecard.result import Audit, Completeness, Diagnosis, ExternalCalls, Timing, Trust
 
@@ -112,14 +113,18 @@ def _external_calls(calls: ExternalCalls | None) -> Headline:
 
 def _diagnosis(diagnosis: Diagnosis | None) -> Headline:
     name = "Diagnosis difficulty"
+    measured = measured_sentence(diagnosis.measured) if diagnosis else ""
     if diagnosis is None or diagnosis.minutes is None:
-        return Headline(name, UNKNOWN, "no failed workflow instance to diagnose")
+        parts = ["no failed workflow instance to diagnose", measured]
+        return Headline(name, UNKNOWN, "; ".join(filter(None, parts)))
     parts = [f"to the root cause, {counted(diagnosis.failed_instances, 'failed instance')}"]
     if diagnosis.candidates is not None:
         parts.append(f"{counted(diagnosis.candidates, 'candidate')} for the failure point")
     if diagnosis.savings:
         fix = max(diagnosis.savings, key=lambda name: diagnosis.savings[name])
         parts.append(f"{fix} would save {short(diagnosis.savings[fix])} min")
+    if measured:
+        parts.append(measured)
     return Headline(name, f"≥ {short(diagnosis.minutes)} min", "; ".join(parts))
 
 

@@ -9,6 +9,7 @@ from tracejury.report.next_steps import next_steps
 from tracejury.report.numbers import clock, duration, percent, short
 from tracejury.report.places import places
 from tracejury.report.service_rows import not_missing, service_rows
+from tracejury.report.stopwatch_rows import HEADER, stopwatch_rows
 from tracejury.report.tally import failing, undecided
 from tracejury.report.words import reason_sentence
 from tracejury.scorecard.result import Audit, CheckResult, ExternalCalls, FaultResult, StepTiming
@@ -50,6 +51,7 @@ def details(audit: Audit) -> Iterator[str]:
     if audit.external_calls and audit.external_calls.targets:
         yield "## External calls\n"
         yield _targets(audit.external_calls)
+    yield from _measured(audit)
     if audit.bounds:
         yield "## Bounds\n\nThe policy that these verdicts used.\n"
         yield table(("Bound", "Value"), [(n, f"{v:g}") for n, v in sorted(audit.bounds.items())])
@@ -133,6 +135,12 @@ def _timing(steps: tuple[StepTiming, ...]) -> str:
             for step in steps
         ],
     )
+
+
+def _measured(audit: Audit) -> Iterator[str]:
+    if audit.diagnosis and audit.diagnosis.measured:
+        yield "## Stopwatch\n\nHow long persons took from the alert to the root.\n"
+        yield table(HEADER, stopwatch_rows(audit.diagnosis.measured))
 
 
 def _targets(calls: ExternalCalls) -> str:

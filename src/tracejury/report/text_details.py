@@ -22,6 +22,7 @@ from tracejury.report.next_steps import next_steps
 from tracejury.report.numbers import duration, percent, points, short
 from tracejury.report.places import place
 from tracejury.report.service_rows import not_missing, service_rows
+from tracejury.report.stopwatch_rows import HEADER, stopwatch_rows
 from tracejury.report.tally import failing, undecided
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS, reason_sentence
 from tracejury.scorecard.result import (
@@ -32,6 +33,7 @@ from tracejury.scorecard.result import (
     StepTiming,
     WorkflowSummary,
 )
+from tracejury.workflow.stopwatch import Measurement
 
 FINDINGS_SHOWN = 3
 UNITS_SHOWN = 4
@@ -50,6 +52,8 @@ def details(audit: Audit) -> Iterator[RenderableType]:
         yield from _workflows(audit.workflows)
     if audit.timing and audit.timing.steps:
         yield from _slowest(audit.timing.steps)
+    if audit.diagnosis and audit.diagnosis.measured:
+        yield from _measured(audit.diagnosis.measured)
     if audit.bounds:
         yield heading("BOUNDS", "the policy that these verdicts used")
         bounds = (f"{name} {bound:g}" for name, bound in sorted(audit.bounds.items()))
@@ -187,6 +191,13 @@ def _slowest(steps: tuple[StepTiming, ...]) -> Iterator[RenderableType]:
     ]
     yield grid([[text(name, "dim") for name in names], *rows], right=range(len(names) - 1))
     yield from _rest(len(steps))
+
+
+def _measured(measured: tuple[Measurement, ...]) -> Iterator[RenderableType]:
+    yield heading("STOPWATCH", "how long persons took from the alert to the root")
+    rows = [[text(cell) for cell in row] for row in stopwatch_rows(measured)[:ROWS_SHOWN]]
+    yield grid([[text(name.lower(), "dim") for name in HEADER], *rows], right=(0,))
+    yield from _rest(len(measured))
 
 
 def _rest(total: int) -> Iterator[RenderableType]:

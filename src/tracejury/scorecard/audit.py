@@ -20,6 +20,7 @@ from tracejury.store.reader import Reader
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.faults import Fault
 from tracejury.workflow.rebuild import prepare
+from tracejury.workflow.stopwatch import Measurement
 
 
 def audit(
@@ -29,11 +30,13 @@ def audit(
     injected: tuple[Fault, ...] = (),
     baseline: Baseline | None = None,
     inputs: tuple[str, ...] = (),
+    measured: tuple[Measurement, ...] = (),
 ) -> Audit:
     """Everything the telemetry of `reader`'s store says, judged by `config`.
 
     `injected` are the faults of the run, `baseline` what a clean run taught, `inputs` the names of
-    what is judged, to be shown. A store without telemetry yields CANNOT_JUDGE.
+    what is judged, to be shown, `measured` how long persons took to find roots. A store without
+    telemetry yields CANNOT_JUDGE.
     """
     taught = baseline or Baseline.empty()
     prepare(reader, config, injected=injected, baseline=taught)
@@ -57,7 +60,7 @@ def audit(
         completeness=completeness(reader, checks, has_baseline=taught.exists),
         timing=timing(reader),
         external_calls=external_calls(reader),
-        diagnosis=diagnosis(reader),
+        diagnosis=diagnosis(reader, measured),
         trust=trusted,
         tests=rollup.tests(checks, _in_the_run(reader, injected)),
         criteria=criteria,

@@ -7,13 +7,14 @@ from tracejury.scorecard.result import Diagnosis
 from tracejury.store.reader import Reader
 from tracejury.workflow.diagnosis_effort import effort, ideal
 from tracejury.workflow.failure_points import failure_points
+from tracejury.workflow.stopwatch import Measurement
 
 
-def diagnosis(reader: Reader) -> Diagnosis:
-    """The mean over the failed workflow instances; no number without a failure."""
+def diagnosis(reader: Reader, measured: tuple[Measurement, ...] = ()) -> Diagnosis:
+    """The mean over the failed workflow instances; no estimate without a failure."""
     failed = failure_points(reader)
     if not failed:
-        return Diagnosis(None, None, {}, {}, 0)
+        return Diagnosis(None, None, {}, {}, 0, measured)
     costs = [effort(instance) for instance in failed]
     causes = {cause: mean(cost[cause] for cost in costs) for cause in costs[0]}
     effective = [instance.effective for instance in failed if instance.candidates]
@@ -23,6 +24,7 @@ def diagnosis(reader: Reader) -> Diagnosis:
         breakdown=causes,
         savings=_savings(causes),
         failed_instances=len(failed),
+        measured=measured,
     )
 
 

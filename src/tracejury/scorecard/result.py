@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tracejury.checks.check import Finding, Severity
+from tracejury.workflow.stopwatch import Measurement
 
 Outcome = Literal["pass", "fail", "not-observed", "not-applicable", "manual", "error"]
 Verdict = Literal["PASS", "FAIL", "PARTIAL", "CANNOT_JUDGE"]
@@ -201,6 +202,7 @@ class Diagnosis:
     breakdown: dict[str, float]  # minutes by cause
     savings: dict[str, float]  # minutes that each fix would save
     failed_instances: int
+    measured: tuple[Measurement, ...] = ()  # with the stopwatch, oldest first
 
 
 @dataclass(frozen=True, slots=True)

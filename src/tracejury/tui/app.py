@@ -13,7 +13,7 @@ from textual.widgets import ContentSwitcher, Footer
 
 from tracejury.checks.check import Reference
 from tracejury.errors import TracejuryError
-from tracejury.scorecard.result import Audit
+from tracejury.scorecard.result import Audit, FaultResult
 from tracejury.store.reader import Reader
 from tracejury.tui.commands import RunCommands
 from tracejury.tui.content import safe
@@ -21,9 +21,11 @@ from tracejury.tui.diagnosis_view import DiagnosisView
 from tracejury.tui.empty_view import EmptyView
 from tracejury.tui.findings_view import FindingsView
 from tracejury.tui.help_screen import HelpScreen
+from tracejury.tui.numbers import counted
 from tracejury.tui.row_list import RowList
 from tracejury.tui.scorecard_view import ScorecardView
 from tracejury.tui.session import Load, Session
+from tracejury.tui.stopwatch import Stopwatch, fault_of
 from tracejury.tui.tab_bar import Tab, TabBar
 from tracejury.tui.text_screen import TextScreen
 from tracejury.tui.theme import DARK
@@ -32,6 +34,7 @@ from tracejury.tui.traces_view import TracesView
 from tracejury.tui.view import View
 from tracejury.tui.workflows_view import WorkflowsView
 from tracejury.workflow import browse
+from tracejury.workflow.browse import GhostSpan, TraceSpan
 from tracejury.workflow.trace_filter import TraceFilter
 
 Answer = TypeVar("Answer")
@@ -46,7 +49,7 @@ class TracejuryApp(App[None]):
     `title` names the run. `announced` is what a receiver of our own said when it began to listen:
     spans arrive, so refresh every `refresh_seconds`, or more rarely where a load takes long. A
     store that a server goes on writing is refreshed too. `trouble` says why that receiver does not
-    receive any more, '' while it does.
+    receive any more, '' while it does. `stopwatch` times whoever searches for a root.
     """
 
     ENABLE_COMMAND_PALETTE = True
@@ -59,6 +62,9 @@ class TracejuryApp(App[None]):
         Binding("5,d", "go_to('diagnosis-view')", "Diagnosis", show=False),
         Binding("escape", "step_back", "Back", key_display="Esc"),
         Binding("r", "refresh_run", "Refresh", show=False),
+        Binding("S", "start_stopwatch", "Stopwatch: start at the alert", show=False),
+        Binding("m", "mark_root", "Stopwatch: mark the root, stop", show=False),
+        Binding("X", "discard_stopwatch", "Stopwatch: discard", show=False),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
@@ -75,10 +81,12 @@ class TracejuryApp(App[None]):
         announced: str = "",
         trouble: Callable[[], str] = str,
         refresh_seconds: float = 2.0,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         super().__init__()
         self.title = safe(f"tracejury {title}".strip())
         self.audited: Audit | None = None
+        self.stopwatch = stopwatch or Stopwatch(None)
         self._session = Session(load)
         self._announced = announced
         self._trouble = trouble
@@ -103,6 +111,7 @@ class TracejuryApp(App[None]):
         """Judge the run."""
         self.register_theme(DARK)
         self.theme = DARK.name
+        self.set_interval(1, self._tick)
         self.action_refresh_run()
 
     async def on_unmount(self) -> None:
@@ -183,7 +192,65 @@ class TracejuryApp(App[None]):
                 is_live=bool(self._announced) or self._session.is_growing,
                 is_loading=self._is_loading,
                 is_deaf=bool(self._trouble()),
+                stopwatch=self.stopwatch.face,
             )
+
+    def _tick(self) -> None:
+        if self.stopwatch.search is not None:
+            self.tell_state(self.screen)
+
+    def action_start_stopwatch(self) -> None:
+        if self.stopwatch.search is not None:
+            self.say(f"The stopwatch runs since {self.stopwatch.face}: m marks, X discards.")
+            return
+        if self.audited is None:
+            return
+        fault = self._fault_here(self.audited.faults)
+        self.stopwatch.start(fault)
+        self._show_stopwatch()
+        self.say(f"Search of {fault.id if fault else 'a root'} began. m on its span ends it.")
+
+    def _fault_here(self, faults: tuple[FaultResult, ...]) -> FaultResult | None:
+        if isinstance(self.screen, TraceScreen):
+            return fault_of(faults, *self.screen.time)
+        if self.current_view == "diagnosis-view":
+            return self.screen.query_one(DiagnosisView).fault
+        return faults[0] if len(faults) == 1 else None
+
+    def _show_stopwatch(self) -> None:
+        self.tell_state(self.screen)
+        self.screen_stack[0].query_one(DiagnosisView).blind(self.stopwatch.search)
+
+    def action_discard_stopwatch(self) -> None:
+        if self.stopwatch.search is not None:
+            self.say(f"The search was discarded after {self.stopwatch.face}.")
+            self.stopwatch.discard()
+            self._show_stopwatch()
+
+    @work(exclusive=True, group="stopwatch")
+    async def action_mark_root(self) -> None:
+        root = self.screen.root if isinstance(self.screen, TraceScreen) else None
+        if self.stopwatch.search is None:
+            self.say("No stopwatch runs: S starts it at the alert.")
+        elif root is None:
+            self.say("Open a trace, go to the span of the root, and press m there.")
+        else:
+            no = root.span_no if isinstance(root, TraceSpan) else None
+            names = (root.service,) if no is None else await self.ask(browse.names_of, no)
+            self._keep(root, names or ())
+
+    def _keep(self, root: TraceSpan | GhostSpan, names: tuple[str, ...]) -> None:
+        try:
+            measured = self.stopwatch.stop(root, names)
+        except TracejuryError as error:
+            self.say(str(error))
+            return
+        if measured is not None:
+            right = {True: "right", False: "not the target", None: "no target is named to compare"}
+            took = counted(measured.minutes, "minute")
+            self.say(f"{took}, {measured.service} {measured.step}: {right[measured.is_right]}.")
+            self._show_stopwatch()
+            self.action_refresh_run()
 
     def action_refresh_run(self) -> None:
         if not self._is_loading:

@@ -39,6 +39,9 @@ class RunCommands(Provider):
         for view, title in VIEWS.items():
             yield f"Go to {title}", partial(self._jury.go_to, view)
         yield "Refresh", self._jury.action_refresh_run
+        yield "Stopwatch: start at the alert", self._jury.action_start_stopwatch
+        yield "Stopwatch: mark the root, and stop", self._jury.action_mark_root
+        yield "Stopwatch: discard", self._jury.action_discard_stopwatch
 
     def _of_run(self) -> Iterator[tuple[str, IgnoreReturnCallbackType]]:
         audit = self._jury.audited

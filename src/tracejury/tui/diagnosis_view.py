@@ -1,5 +1,6 @@
 """Diagnosis: minutes to the root cause and what would save them; below, who is to blame."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,12 +16,15 @@ from tracejury.tui.content import Part, bar, fitted, line, stacked
 from tracejury.tui.instance_list import InstanceList
 from tracejury.tui.numbers import counted, date_and_time, decimal, exact_share, short_duration
 from tracejury.tui.row_list import RowList
+from tracejury.tui.stopwatch import Search
 from tracejury.tui.tree import Node, nodes
 from tracejury.tui.tree_list import TreeList
 from tracejury.tui.view import View
+from tracejury.workflow.stopwatch import Measurement
 from tracejury.workflow.trace_filter import Term, TraceFilter
 
 BAR_WIDTH, FIX_WIDTH = 20, 42
+MEASURED_SHOWN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,18 @@ class DiagnosisView(View):
 
     def __init__(self) -> None:
         super().__init__(id="diagnosis-view")
+        self._search: Search | None = None
+
+    @property
+    def fault(self) -> FaultResult | None:
+        """The fault under the cursor, or whose suspect is."""
+        node = self.query_one("#faults", TreeList).current
+        return node.record.fault if node else None
+
+    def blind(self, search: Search | None) -> None:
+        """Hide the targets while somebody searches for one."""
+        self._search = search
+        self.query_one("#faults", TreeList).refresh()
 
     def compose(self) -> ComposeResult:
         """Minutes above, faults below, or the instances where none is named."""
@@ -74,7 +90,8 @@ class DiagnosisView(View):
 
     def _draw_lead(self, node: Node[Lead], width: int) -> Content:
         sign = self.query_one("#faults", TreeList).sign(node)
-        return lead_line(node.record, f"{'  ' * node.depth}{sign} ")
+        indent = f"{'  ' * node.depth}{sign} "
+        return lead_line(node.record, indent, is_blind=self._search is not None)
 
     @on(RowList.Chosen, "#faults")
     def open(self, chosen: RowList.Chosen) -> None:
@@ -107,8 +124,9 @@ def _leads(fault: FaultResult) -> list[tuple[Lead, int]]:
 
 def minutes_lines(diagnosis: Diagnosis | None) -> list[Content]:
     """Say the minutes with their breakdown, and what each fix would save."""
+    measured = _measured_lines(diagnosis.measured) if diagnosis else []
     if diagnosis is None or diagnosis.minutes is None:
-        return [line(("No failed workflow instance to diagnose.", "$text-muted"))]
+        return [line(("No failed workflow instance to diagnose.", "$text-muted")), *measured]
     said = [(f"≥ {decimal(diagnosis.minutes)} min", "bold"), (" to the root cause", "")]
     if diagnosis.candidates is not None:
         candidates = counted(diagnosis.candidates, "effective candidate")
@@ -116,7 +134,7 @@ def minutes_lines(diagnosis: Diagnosis | None) -> list[Content]:
     said.append(
         (f", mean of {counted(diagnosis.failed_instances, 'failed instance')}", "$text-muted")
     )
-    lines = [line(*said)]
+    lines = [line(*said), *measured]
     for cause, minutes in diagnosis.breakdown.items():
         if minutes > 0:
             lines.append(_bar_line(cause, minutes, diagnosis.minutes, "$secondary"))
@@ -127,6 +145,22 @@ def minutes_lines(diagnosis: Diagnosis | None) -> list[Content]:
     return lines
 
 
+def _measured_lines(measured: Sequence[Measurement]) -> list[Content]:
+    """Say what the stopwatch measured, the newest first."""
+    graded = {True: "right", False: "not the target", None: "no target to compare with"}
+    lines = []
+    for one in measured[: -MEASURED_SHOWN - 1 : -1]:
+        found = f"{one.service} {one.step} {one.fault and f'for {one.fault} '}"
+        lines.append(
+            line(
+                (f"◷ {decimal(one.minutes)} min", "bold"),
+                f" by the stopwatch: {found}",
+                (graded[one.is_right], "$text-warning" if one.is_right is False else "$text-muted"),
+            )
+        )
+    return lines
+
+
 def _bar_line(name: str, minutes: float, whole: float, style: str) -> Content:
     return line(
         f"  {fitted(name, FIX_WIDTH)} {fitted(decimal(minutes), 6, is_right=True)} min ",
@@ -134,15 +168,15 @@ def _bar_line(name: str, minutes: float, whole: float, style: str) -> Content:
     )
 
 
-def lead_line(lead: Lead, indent: str) -> Content:
-    """Draw a fault, a suspect, or what speaks for it."""
+def lead_line(lead: Lead, indent: str, *, is_blind: bool = False) -> Content:
+    """Draw a fault, a suspect, or what speaks for it; `is_blind`: without what the target is."""
     fault, suspect = lead.fault, lead.suspect
     if suspect is None:
-        parts = _fault_parts(fault) if lead.evidence_no < 0 else _course(fault)
+        parts = _fault_parts(fault, is_blind=is_blind) if lead.evidence_no < 0 else _course(fault)
         return line(indent, *parts)
     if lead.evidence_no >= 0:
         return line("  ", indent, (suspect.evidence[lead.evidence_no], "$text-muted"))
-    is_target = fault.rank_of_target == lead.suspect_no + 1
+    is_target = fault.rank_of_target == lead.suspect_no + 1 and not is_blind
     return line(
         indent,
         f"{lead.suspect_no + 1}. ",
@@ -153,9 +187,9 @@ def lead_line(lead: Lead, indent: str) -> Content:
     )
 
 
-def _fault_parts(fault: FaultResult) -> list[Part]:
+def _fault_parts(fault: FaultResult, *, is_blind: bool) -> list[Part]:
     when = f"{date_and_time(fault.start_ns)} for {short_duration(fault.end_ns - fault.start_ns)}"
-    what = " ".join(part for part in (fault.kind, fault.target) if part)
+    what = " ".join(part for part in (fault.kind, "" if is_blind else fault.target) if part)
     stands_out: Part = ("" if fault.stands_out else "  nothing stands out", "$text-warning")
     return [(fault.id, "bold"), f"  {what}  ", (when, "$text-muted"), stands_out]
 

@@ -66,19 +66,36 @@ class TabBar(Horizontal):
         for tab in self.query(Tab):
             tab.set_class(tab.id == f"tab-{view}", "-active")
 
-    def tell(self, audit: Audit | None, *, is_live: bool, is_loading: bool, is_deaf: bool) -> None:
-        """Say what was received, and what is being done; `is_deaf`: nothing arrives any more."""
+    def tell(
+        self, audit: Audit | None, *, is_live: bool, is_loading: bool, is_deaf: bool, stopwatch: str
+    ) -> None:
+        """Say what was received, and what is being done; `is_deaf`: nothing arrives any more.
+
+        `stopwatch` is the time of a search that is under way; in a small terminal it has the place
+        of the counts.
+        """
         state = self.query_one("#state", Static)
         if audit is None:
             state.update(line("judging…"))
             return
         verdict = VERDICTS[audit.verdict]
         spans, logs = _short(audit.trust.spans), _short(audit.trust.logs)
-        counts = f"{spans} {'spans' if self.app.size.width >= 100 else 'sp'} {logs} logs "
+        is_wide = self.app.size.width >= 100
+        counts = f"{spans} {'spans' if is_wide else 'sp'} {logs} logs "
+        watch = f"◷ {stopwatch} " if stopwatch else ""
+        if watch and not is_wide:
+            counts = ""
         live, style = ("↻ " if is_loading else "● ") if is_live else "", "$text-success"
         if is_deaf:
             live, style = "✖ not receiving ", "$text-error"
-        state.update(line((live, style), (counts, "$text-muted"), (verdict.mark, verdict.style)))
+        state.update(
+            line(
+                (watch, "bold $text-warning"),
+                (live, style),
+                (counts, "$text-muted"),
+                (verdict.mark, verdict.style),
+            )
+        )
 
 
 def _short(number: int) -> str:

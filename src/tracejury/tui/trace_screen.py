@@ -63,6 +63,22 @@ class TraceScreen(Screen[None]):
         """The app, by its own type."""
         return cast("TracejuryApp", self.app)
 
+    @property
+    def time(self) -> tuple[int, int]:
+        """When it ran, in nanoseconds since 1970."""
+        return self._scale.start_ns, self._scale.end_ns
+
+    @property
+    def root(self) -> TraceSpan | GhostSpan | None:
+        """The span under the cursor, stored or missing; None where the cursor is on no span."""
+        node = self.query_one("#waterfall", TreeList).current
+        record = node.record if node else None
+        if isinstance(record, LogLine) or (
+            isinstance(record, GhostSpan) and not (record.service or record.name)
+        ):
+            return None
+        return record
+
     def compose(self) -> ComposeResult:
         """The waterfall, and the details below or beside it."""
         yield TabBar()

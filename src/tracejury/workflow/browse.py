@@ -575,6 +575,24 @@ def span_details(reader: Reader, span_no: int) -> SpanDetails | None:
     )
 
 
+def names_of(reader: Reader, span_no: int) -> tuple[str, ...]:
+    """What a fault at a span may be called after: its service, or who it called outside the run."""
+    rows = reader.rows(
+        """
+        SELECT service AS name
+        FROM node
+        WHERE span_no = $span_no
+        UNION
+        SELECT target
+        FROM external_call
+        WHERE span_no = $span_no AND is_external
+        ORDER BY name
+        """,
+        {"span_no": span_no},
+    )
+    return tuple(row["name"] for row in rows)
+
+
 def _attributes(reader: Reader, span_no: int) -> tuple[tuple[str, str], ...]:
     rows = reader.rows(
         """
