@@ -274,6 +274,15 @@ def _add_audit(commands: Commands) -> None:
         help="of the report",
     )
     parser.add_argument("--output", type=Path, metavar="PATH", help="write the report there")
+    said = parser.add_argument_group("what the report says of the audit").add_argument
+    said("--system", metavar="NAME", default="", help="(default: the services that were seen)")
+    said("--auditor", metavar="NAME", default="")
+    said(
+        "--system-type",
+        choices=("media", "saas", "ecommerce"),
+        default="",
+        help="which tasks the report puts first (default: by what was seen)",
+    )
     parser.add_argument(
         "--fail-on",
         choices=("fail", "partial"),
@@ -602,6 +611,8 @@ def _audit(options: argparse.Namespace) -> int:
     config = _config(options)
     judged, reader = _judge(options, config)
     reader.close()
+    named = {name: getattr(options, name) for name in ("system", "auditor", "system_type")}
+    judged = replace(judged, **named)
     to_screen = options.output is None
     terminal = Terminal.of(sys.stdout, os.environ) if to_screen else PLAIN
     _write(render(judged, options.format, terminal=terminal), options.output)

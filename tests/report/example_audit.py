@@ -2,11 +2,13 @@
 
 from tracejury.checks.check import Finding, Reference, Severity
 from tracejury.scorecard.result import (
+    Aftermath,
     Audit,
     CheckResult,
     Clause,
     Completeness,
     Criterion,
+    CutOffs,
     Diagnosis,
     ExternalCalls,
     FaultResult,
@@ -14,6 +16,7 @@ from tracejury.scorecard.result import (
     MissingStep,
     Outcome,
     Period,
+    QueueFacts,
     ServiceShare,
     Share,
     StepTiming,
@@ -25,6 +28,7 @@ from tracejury.scorecard.result import (
     Trust,
     WorkflowSummary,
 )
+from tracejury.workflow.step_risk import StepRisk
 from tracejury.workflow.stopwatch import Measurement
 
 CRITICAL, HIGH, MEDIUM, INFO = Severity
@@ -382,6 +386,24 @@ EXAMPLE = Audit(
         WorkflowSummary("GET /jobs/{id}", "user", 104, 104, 0, 0, 104, 3.25, 9.0, ("web",), ()),
     ),
     ran=Period("2026-03-02T11:58:00+00:00", "2026-03-02T12:10:00+00:00"),
+    step_risks=(
+        StepRisk(
+            "worker", "POST images.example", "CLIENT", ("POST /jobs",), 38, 3, 3, 3,
+            ("external", "changes something", "over 10 s", "in a loop"),
+        ),
+        StepRisk("worker", "run batch", "CONSUMER", ("POST /jobs",), 52, 2, 2, 1, ("in a loop",)),
+        StepRisk("web", "GET /jobs/{id}", "SERVER", ("GET /jobs/{id}",), 104, 1, 1, 1, ()),
+    ),
+    cut_offs=(
+        CutOffs("connect", "Outgoing HTTP", "connect", 5.0, 5.0, 0, 0, None, None, None),
+        CutOffs("read", "Outgoing HTTP", "read", 30.0, 5.0, 50, 9, 4.9, 31.2, 35.2),
+        CutOffs("statement", "Database", "statement", 30.0, 30.0, 90, 2, 1.5, 1.5, 1.5),
+        CutOffs("heartbeat", "Worker", "heartbeat", 30.0, None, 0, 0, None, None, None),
+    ),
+    queue=QueueFacts(("jobs", "jobs.dead"), 52, 1, 54, 3, 2, ("jobs.dead",)),
+    aftermaths=(Aftermath("hang-1", {"failed": 7, "processing": 1, "": 4}, 0.3, 6.2),),
+    system="Image mill",
+    auditor="A. N. Other",
 )  # fmt: skip
 
 EMPTY = Audit(

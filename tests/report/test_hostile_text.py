@@ -77,8 +77,9 @@ def test_telemetry_cannot_change_the_structure_of_markdown(prefix: str) -> None:
 
 
 def test_markdown_leaves_github_nothing_to_link_or_to_mention() -> None:
-    report, commands = render(hostile(), "markdown").split("## Next steps")
-    assert commands  # code spans, which GitHub leaves alone
+    code_spans = r"(?<![\\`])(`+)(?!`).+?(?<!`)\1(?!`)"  # which GitHub leaves alone
+    report, spans = re.subn(code_spans, "", render(hostile(), "markdown"))
+    assert spans
     assert not re.search(r"https?://|www\.|@\w", report)
 
 

@@ -9,9 +9,12 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING
 
 from tracejury import __version__
 from tracejury.checks.check import Finding, Reference
+from tracejury.scorecard.decidable import would_decide
+from tracejury.scorecard.remediation import Remedy, remedies
 from tracejury.scorecard.result import (
     Audit,
     CheckResult,
@@ -22,6 +25,9 @@ from tracejury.scorecard.result import (
 )
 from tracejury.scorecard.trials import Trial, trials
 from tracejury.telemetry.safe_text import UNSAFE
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 SCHEMA = "tracejury.audit/1"
 
@@ -58,6 +64,16 @@ def audit_document(audit: Audit) -> dict[str, object]:
         checks=[_check(check) for check in audit.checks],
         faults=[_fault(fault) for fault in audit.faults],
         workflows=audit.workflows,
+        step_risks=[
+            known(risk=step.risk, rank=step.rank, **_fields(step)) for step in audit.step_risks
+        ],
+        cut_offs=audit.cut_offs,
+        queue=audit.queue,
+        aftermaths=audit.aftermaths,
+        remediation=[_remedy(remedy) for remedy in remedies(audit)],
+        system=audit.system or None,
+        auditor=audit.auditor or None,
+        system_type=audit.system_type or None,
     )
 
 
@@ -117,6 +133,16 @@ def _trial(trial: Trial) -> dict[str, object]:
     )
 
 
+def _remedy(remedy: Remedy) -> dict[str, object]:
+    return known(
+        check=remedy.check.id,
+        when=remedy.when,
+        effort=remedy.effort,
+        why=remedy.why,
+        recovers=remedy.recovers,
+    )
+
+
 def _check(check: CheckResult) -> dict[str, object]:
     return known(
         id=check.id,
@@ -131,6 +157,7 @@ def _check(check: CheckResult) -> dict[str, object]:
         serves=check.serves,
         remedy=check.remedy,
         note=check.note,
+        would_decide=would_decide(check) or None,
         findings=[_finding(finding) for finding in check.findings],
     )
 
@@ -190,10 +217,14 @@ def _plain(value: object) -> object:
     if isinstance(value, float):
         return _number(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return known(**{field.name: getattr(value, field.name) for field in fields(value)})
+        return known(**_fields(value))
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     return [_plain(entry) for entry in value] if isinstance(value, Iterable) else value
+
+
+def _fields(value: "DataclassInstance") -> dict[str, object]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _number(value: float) -> float | int | None:

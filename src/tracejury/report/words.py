@@ -1,5 +1,6 @@
 """The words of reports, and the marks beside them: a mark never stands without its word."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -9,6 +10,18 @@ class Word(NamedTuple):
     mark: str
     text: str
     style: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An outcome in a table: mark and word, which a writer may colour."""
+
+    outcome: str
+    said: str = ""  # in place of the outcome's own word
+
+    def __str__(self) -> str:
+        known = OUTCOMES.get(self.outcome, Word("?", self.outcome.upper(), ""))
+        return f"{known.mark} {self.said or known.text}"
 
 
 OUTCOMES = {

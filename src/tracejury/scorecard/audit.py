@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from tracejury.checks.evidence import Evidence
 from tracejury.config import Config, Policy
 from tracejury.scorecard import rollup
+from tracejury.scorecard.aftermath import aftermaths
 from tracejury.scorecard.completeness import completeness
+from tracejury.scorecard.cut_offs import cut_offs
 from tracejury.scorecard.diagnosis import diagnosis
 from tracejury.scorecard.external_calls import external_calls
 from tracejury.scorecard.fault_results import fault_results
+from tracejury.scorecard.queue_facts import queue_facts
 from tracejury.scorecard.result import Audit, Period
 from tracejury.scorecard.runner import run
 from tracejury.scorecard.timing import timing
@@ -20,6 +23,7 @@ from tracejury.store.reader import Reader
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.faults import Fault
 from tracejury.workflow.rebuild import prepare
+from tracejury.workflow.step_risk import step_risks
 from tracejury.workflow.stopwatch import Measurement
 
 
@@ -69,6 +73,10 @@ def audit(
         faults=fault_results(reader, injected),
         workflows=workflows(reader),
         ran=_ran(reader, config.policy),
+        step_risks=step_risks(reader),
+        cut_offs=cut_offs(reader),
+        queue=queue_facts(reader),
+        aftermaths=aftermaths(reader),
     )
 
 

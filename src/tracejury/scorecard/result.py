@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tracejury.checks.check import Finding, Severity
+from tracejury.workflow.step_risk import StepRisk
 from tracejury.workflow.stopwatch import Measurement
 
 Outcome = Literal["pass", "fail", "not-observed", "not-applicable", "manual", "error"]
@@ -243,6 +244,48 @@ class FaultResult:
 
 
 @dataclass(frozen=True, slots=True)
+class CutOffs:
+    """A row of the audit's timeout table: what should limit a wait, and what was seen to."""
+
+    id: str
+    component: str
+    kind: str
+    default_s: float  # by the audit
+    bound_s: float | None  # of the policy; None: it has none
+    exposures: int  # waits that were seen
+    cut_off: int  # of these, those that a timeout ended
+    shortest_s: float | None  # of those cut off
+    longest_s: float | None
+    longest_wait_s: float | None  # of all that were seen
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """What was seen of the queues and topics of the run."""
+
+    destinations: tuple[str, ...]
+    sent: int  # messages
+    unprocessed: int  # messages that nobody is known to have processed
+    deliveries: int
+    redelivered: int
+    most_deliveries: int  # of one message
+    dead_letters: tuple[str, ...]  # destinations that are named so
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What was left of a fault: the last states of the jobs that it met, and the way to its cause.
+
+    Minutes are lower bounds, the mean over the instances that failed; None where none did.
+    """
+
+    fault: str
+    states: dict[str, int]  # jobs by the last state they said; '' where they said none
+    find_minutes: float | None
+    diagnosis_minutes: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """What the verdict rests on: counts of what came, and what is known to have been lost."""
 
@@ -312,6 +355,14 @@ class Audit:
     faults: tuple[FaultResult, ...]
     workflows: tuple[WorkflowSummary, ...]
     ran: Period | None = None  # None: no record has a usable time
+    step_risks: tuple[StepRisk, ...] = ()  # the highest first
+    cut_offs: tuple[CutOffs, ...] = ()
+    queue: QueueFacts | None = None  # None: no message was seen
+    aftermaths: tuple[Aftermath, ...] = ()
+    # What a person says of the system for the report; '' where nobody did.
+    system: str = ""
+    auditor: str = ""
+    system_type: str = ""  # media, saas or ecommerce
 
     @property
     def interval(self) -> tuple[float, float] | None:
