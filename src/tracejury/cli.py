@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_import,
         _add_preflight,
         _add_plan,
+        _add_inventory,
         _add_audit,
         _add_compare,
         _add_tui,
@@ -333,6 +334,20 @@ def _add_plan(commands: Commands) -> None:
     )
     _run_options(parser)
     parser.add_argument("--format", default="text", choices=("text", "json"))
+
+
+def _add_inventory(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "inventory",
+        _inventory,
+        "every workflow that ran: steps, time, dependencies, failures",
+        epilog="Example: tracejury inventory --store clean.duckdb --emit >> tracejury.toml",
+    )
+    _run_options(parser)
+    parser.add_argument(
+        "--emit", action="store_true", help="write it as declarations for tracejury.toml, to edit"
+    )
 
 
 def _add_tui(commands: Commands) -> None:
@@ -729,6 +744,27 @@ def _plan(options: argparse.Namespace) -> int:
         made = plan(evidence)
     terminal = Terminal.of(sys.stdout, os.environ)
     _write(render_plan(made, options.format, terminal=terminal), None)
+    return DONE
+
+
+def _inventory(options: argparse.Namespace) -> int:
+    from tracejury.report.declaration import render_declaration
+    from tracejury.report.inventory import render_inventory
+    from tracejury.report.terminal import Terminal
+    from tracejury.scorecard.inventory import inventory
+
+    config = _config(options)
+    with _evidence(options, config) as evidence:
+        learnt = inventory(evidence)
+    if not options.emit:
+        _write(render_inventory(learnt, terminal=Terminal.of(sys.stdout, os.environ)), None)
+        return DONE
+    if not any(workflow.ok for workflow in learnt.workflows):
+        raise InputError(
+            f"No workflow instance of {', '.join(_inputs(options, config))} went well.",
+            next_step="Record a run in which nothing fails.",
+        )
+    _write(render_declaration(learnt), None)
     return DONE
 
 

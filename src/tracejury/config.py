@@ -54,7 +54,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredWorkflow:
-    """A workflow as its owners describe it. Steps are named `service: span name` or `span name`."""
+    """A workflow as its owners describe it. Steps are named `service: span name` or `span name`.
+
+    `items` is the attribute that names one item of a job of it.
+    """
 
     name: str
     steps: tuple[str, ...] = ()
@@ -64,6 +67,7 @@ class DeclaredWorkflow:
     items: str = ""
     dependencies: tuple[str, ...] = ()
     step_seconds: tuple[tuple[str, float], ...] = ()
+    step_class: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,8 @@ class Config:
     retention: Retention = field(default_factory=Retention)
     path: Path | None = None
 
+
+STEP_CLASSES: Final = ("compute", "database", "external", "internal", "queue")
 
 _WORKFLOW_KEYS: Final = tuple(f.name for f in fields(DeclaredWorkflow) if f.name != "name")
 _SECTIONS: Final[dict[str, tuple[str, ...]]] = {
@@ -431,4 +437,19 @@ def _workflow(name: str, table: Mapping[str, Any], path: Path) -> DeclaredWorkfl
                 table.get("step_seconds", {}), f"{where}.step_seconds", path
             ).items()
         ),
+        step_class=tuple(
+            (step, _step_class(value, f'{where}.step_class."{step}"', path))
+            for step, value in _table(
+                table.get("step_class", {}), f"{where}.step_class", path
+            ).items()
+        ),
     )
+
+
+def _step_class(value: object, where: str, path: Path) -> str:
+    if value not in STEP_CLASSES:
+        raise UsageError(
+            f"{path}: {where} must be the class of a step, not {value!r}.",
+            next_step=f"Choose one of {', '.join(STEP_CLASSES)}.",
+        )
+    return str(value)

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from tests.workflow.drawn import LOCAL, REMOTE, Log, Record, Span, rebuilt
 
+from tracejury.config import Config, DeclaredWorkflow
+
 JOB = {"job.id": "j-1"}
 
 
@@ -106,3 +108,23 @@ def test_what_is_no_state_or_names_no_unit_is_left_out(attributes: dict[str, str
 
 def test_a_state_without_any_unit_is_left_out() -> None:
     assert states([Span(1, end_ms=9, attributes={"status": "failed"})]) == []
+
+
+def test_a_declared_key_names_the_items_of_its_workflow_alone() -> None:
+    def turns(trace: int, root: str) -> list[Record]:
+        named = {"article": "a-1", "item.id": "i-1"}
+        return [
+            Span(10 * trace, root, 0, 100, trace=trace, kind="SERVER"),
+            Span(10 * trace + 1, "turn", 1, 9, trace=trace, parent=10 * trace, attributes=named),
+            Log("worked", 5, trace=trace, span=10 * trace + 1, attributes={"article": "a-2"}),
+        ]
+
+    config = Config(workflows=(DeclaredWorkflow("POST /orders", items="article"),))
+    with rebuilt(turns(1, "POST /orders") + turns(2, "POST /returns"), config=config) as reader:
+        rows = reader.rows("SELECT item, key FROM record_item ORDER BY item, key")
+    # Of the log record of the other workflow nothing names the item.
+    assert [tuple(row.values()) for row in rows] == [
+        ("a-1", "article"),
+        ("a-2", "article"),
+        ("i-1", "item.id"),
+    ]

@@ -71,7 +71,7 @@ def audit(
         patterns=rollup.patterns(checks),
         checks=checks,
         faults=fault_results(reader, injected),
-        workflows=workflows(reader),
+        workflows=workflows(reader, config.workflows),
         ran=_ran(reader, config.policy),
         step_risks=step_risks(reader),
         cut_offs=cut_offs(reader),

@@ -1,11 +1,15 @@
 """The learnt inventory: every workflow, what became of its instances, and where it leads."""
 
+from tracejury.config import DeclaredWorkflow
 from tracejury.scorecard.result import WorkflowSummary
 from tracejury.store.reader import Reader
 
 
-def workflows(reader: Reader) -> tuple[WorkflowSummary, ...]:
-    """One summary a workflow, by name."""
+def workflows(
+    reader: Reader, declared: tuple[DeclaredWorkflow, ...] = ()
+) -> tuple[WorkflowSummary, ...]:
+    """One summary a workflow, by name. What begins it is what is `declared`, else what was seen."""
+    triggers = {workflow.name: workflow.trigger for workflow in declared if workflow.trigger}
     rows = reader.rows("""
         WITH reached AS (
             SELECT workflow, list_sort(list(DISTINCT service)) AS services
@@ -28,7 +32,7 @@ def workflows(reader: Reader) -> tuple[WorkflowSummary, ...]:
     return tuple(
         WorkflowSummary(
             name=row["workflow"],
-            trigger=row["trigger"],
+            trigger=triggers.get(row["workflow"]) or row["trigger"],
             instances=row["instances"],
             ok=row["ok"],
             failed=row["failed"],

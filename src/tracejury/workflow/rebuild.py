@@ -63,7 +63,7 @@ def _register_inputs(
 ) -> None:
     reader.register("field_key", _field_keys())
     register_correlation_keys(reader, config.correlation_keys)
-    for name, table in _lexicons().items():
+    for name, table in _lexicons(config).items():
         reader.promise(name, partial(reader.register, name, table))
     reader.register("bound", _bounds(config.policy))
     reader.register("fault", faults.as_table(injected))
@@ -81,14 +81,8 @@ def _field_keys() -> pa.Table:
     return pa.Table.from_pylist(rows)
 
 
-def _lexicons() -> dict[str, pa.Table]:
+def _lexicons(config: Config) -> dict[str, pa.Table]:
     """The keys and words that name items, states and errors."""
-    prefixes = ("", semconv.BAGGAGE_PREFIX)
-    items = [
-        {"sent_as": prefix + key, "key": key, "rank": rank}
-        for rank, key in enumerate(semconv.ITEM_KEYS)
-        for prefix in prefixes
-    ]
     keys = [{"key": key, "level": level} for key, level in semconv.STATE_KEYS.items()]
     words = [
         {"word": word, "state": state, "is_final": state in semconv.FINAL_STATES}
@@ -101,9 +95,20 @@ def _lexicons() -> dict[str, pa.Table]:
         {"class": name, "pattern": f"(?i){pattern.pattern}"}
         for name, pattern in lexicon.MESSAGES.items()
     ]
-    named = {"item_key": items, "state_key": keys, "state_word": words}
+    named = {"item_key": _item_keys(config), "state_key": keys, "state_word": words}
     named |= {"error_word": errors, "error_pattern": patterns}
     return {name: pa.Table.from_pylist(rows) for name, rows in named.items()}
+
+
+def _item_keys(config: Config) -> list[dict[str, object]]:
+    """The keys that name items, those first that a workflow declares for its own."""
+    declared = [(flow.items, flow.name) for flow in config.workflows if flow.items]
+    known = [(key, "") for key in semconv.ITEM_KEYS]
+    return [
+        {"sent_as": prefix + key, "key": key, "rank": rank, "workflow": workflow}
+        for rank, (key, workflow) in enumerate([*declared, *known])
+        for prefix in ("", semconv.BAGGAGE_PREFIX)
+    ]
 
 
 def _bounds(policy: Policy) -> pa.Table:

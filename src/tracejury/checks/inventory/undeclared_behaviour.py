@@ -166,31 +166,6 @@ _WORKFLOWS: Final = """
         JOIN trace USING (trace_no)
         GROUP BY timed.workflow
     ),
-    parent AS (
-        SELECT DISTINCT parent_no
-        FROM node
-        WHERE parent_no IS NOT NULL
-    ),
-    step AS (
-        SELECT
-            declared.workflow, node.service, node.name, node.kind,
-            bool_or(item.span_no IS NOT NULL) AS is_per_item,
-            CASE
-                WHEN bool_or(call.protocol = 'db') THEN 'database'
-                WHEN node.kind IN ('PRODUCER', 'CONSUMER') OR bool_or(call.protocol = 'messaging')
-                    THEN 'queue'
-                WHEN node.kind = 'CLIENT' THEN 'external'
-                WHEN node.kind = 'INTERNAL' AND bool_and(parent.parent_no IS NULL) THEN 'compute'
-                ELSE 'internal'
-            END AS class
-        FROM declared
-        JOIN trace_instance USING (instance_no)
-        JOIN node USING (trace_no)
-        LEFT JOIN record_item AS item ON item.span_no = node.span_no
-        LEFT JOIN call ON call.span_no = node.span_no
-        LEFT JOIN parent ON parent.parent_no = node.span_no
-        GROUP BY declared.workflow, node.service, node.name, node.kind
-    ),
     counted AS (
         SELECT
             workflow,
@@ -201,7 +176,8 @@ _WORKFLOWS: Final = """
             count(*) FILTER (class = 'external') AS external,
             count(*) FILTER (class = 'internal') AS internal,
             count(*) FILTER (class = 'queue') AS queue
-        FROM step
+        FROM step_class
+        WHERE list_contains($names, workflow)
         GROUP BY workflow
     ),
     failure AS (

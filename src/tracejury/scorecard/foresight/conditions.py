@@ -188,7 +188,7 @@ def _item_id(evidence: Evidence) -> Condition:
         met=met,
         seen=f"{row['keys'] or 'No key'} names {row['items']} items.",
         change="Put `item.id` on the span of each item"
-        + (f"; `{candidates[0].key}` may be what is meant." if candidates else "."),
+        + (f', or say `items = "{candidates[0].key}"` of its workflow.' if candidates else "."),
         candidates=candidates,
     )
 

@@ -4,14 +4,38 @@
 --   log_no   BIGINT   row number of the log record; NULL for a span
 --   item     VARCHAR  value of the most telling item key that it carries; of a list what is in it, once
 --   key      VARCHAR  that key, without a baggage prefix
-WITH carried AS (
+-- A key that a workflow declares for its items names them there, and nowhere else.
+WITH declared AS (
+    SELECT entry.instance_no, item_key.sent_as, item_key.rank
+    FROM item_key
+    JOIN entry
+        ON item_key.workflow IN
+            (entry.entry_name, entry.entry_name || ' (' || entry.entry_service || ')')
+    WHERE item_key.workflow <> ''
+),
+carried AS (
     SELECT attribute.span_no, NULL::BIGINT AS log_no, attribute.type, attribute.value, item_key.rank
     FROM stored.span_attribute AS attribute
     JOIN item_key ON item_key.sent_as = attribute.key
+    WHERE item_key.workflow = ''
     UNION ALL
     SELECT NULL, attribute.log_no, attribute.type, attribute.value, item_key.rank
     FROM stored.log_attribute AS attribute
     JOIN item_key ON item_key.sent_as = attribute.key
+    WHERE item_key.workflow = ''
+    UNION ALL
+    SELECT attribute.span_no, NULL, attribute.type, attribute.value, declared.rank
+    FROM declared
+    JOIN stored.span_attribute AS attribute ON attribute.key = declared.sent_as
+    JOIN node USING (span_no)
+    JOIN trace_instance AS instance
+        ON instance.trace_no = node.trace_no AND instance.instance_no = declared.instance_no
+    UNION ALL
+    SELECT NULL, attribute.log_no, attribute.type, attribute.value, declared.rank
+    FROM declared
+    JOIN stored.log_attribute AS attribute ON attribute.key = declared.sent_as
+    JOIN log_instance AS instance
+        ON instance.log_no = attribute.log_no AND instance.instance_no = declared.instance_no
 ),
 told AS (
     SELECT
