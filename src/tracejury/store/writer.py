@@ -41,6 +41,10 @@ Mask = NDArray[np.bool_]
 # the commits behind it, and the longer; of 16 to 64 MB the throughput is the same.
 _CHECKPOINT_THRESHOLD: Final = "32MB"
 
+# Of a table's parts, so many may be joined in one go where they are not full: after a pruning, and
+# at the end. At every checkpoint it would compress most of what came since the last one again.
+_JOINED_PARTS: Final = 16
+
 # A log that a reader of a snapshot reads in well under a second.
 _LOG_A_READER_REPLAYS: Final = 32 * 2**20
 
@@ -112,6 +116,7 @@ class Store:
         """Go on with what is stored, over `connection`."""
         self._connection = connection
         connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT_THRESHOLD}'")
+        connection.execute("SET max_vacuum_tasks = 0")
         self._next = {
             column: _next_number(connection, table, column)
             for table, column in (
@@ -222,9 +227,11 @@ class Store:
         return found is not None
 
     def checkpoint(self) -> None:
-        """Move what the log holds into the file itself."""
+        """Move what the log holds into the file itself, and give free what removed rows took."""
         with self._checkpointing, self._lock, self._writing():
+            self._connection.execute(f"SET max_vacuum_tasks = {_JOINED_PARTS}")
             self._connection.execute("CHECKPOINT")
+            self._connection.execute("SET max_vacuum_tasks = 0")
 
     def used_size(self) -> int:
         """The bytes in use: of the file without its free blocks, and of its log."""
@@ -265,9 +272,9 @@ class Store:
         with self._checkpointing, ExitStack() as files:
             with self._lock:
                 log = self.path.with_name(f"{self.path.name}.wal")
-                if _size(log) > _LOG_A_READER_REPLAYS:
-                    self.checkpoint()
                 with self._writing():
+                    if _size(log) > _LOG_A_READER_REPLAYS:
+                        self._connection.execute("CHECKPOINT")
                     self._connection.execute("SET checkpoint_threshold = '1TB'")
                 opening = self._openings
                 size, log_size = os.fstat(self._file).st_size, _size(log)
@@ -299,7 +306,7 @@ class Store:
                         "UPDATE stored.session SET ended_ns = ? WHERE session_no = ?",
                         [time.time_ns(), self._session],
                     )
-                    self._connection.execute("CHECKPOINT")
+                self.checkpoint()
                 is_clean = True
             finally:
                 if self._file is not None:
