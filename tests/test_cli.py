@@ -182,6 +182,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("export --store run.duckdb", ["--output"]),
         ("export --store run.duckdb --output notes.txt", ["notes.txt"]),
         ("export --store absent.duckdb --output out", ["absent.duckdb"]),
+        ("audit run.jsonl --state absent.csv", ["absent.csv", "cannot be read"]),
+        ("audit run.jsonl --state notes.txt", ["notes.txt:1", "unknown column"]),
         ("compare run.jsonl", ["AFTER"]),
         ("compare run.jsonl absent.jsonl", ["absent.jsonl"]),
         ("compare run.jsonl run.jsonl --faults faults.json --faults faults.json", ['id "f"']),

@@ -25,6 +25,8 @@ from tracejury.config import (
 from tracejury.errors import InputError, ReceiverError, TracejuryError, UsageError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tracejury.checks.evidence import Evidence
     from tracejury.receiver.child import Receiving
     from tracejury.receiver.import_files import Loaded
@@ -283,6 +285,12 @@ def _add_audit(commands: Commands) -> None:
         choices=("media", "saas", "ecommerce"),
         default="",
         help="which tasks the report puts first (default: by what was seen)",
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="ROWS.csv",
+        help="what the system's own database says of its jobs: docs/state.md",
     )
     parser.add_argument(
         "--fail-on",
@@ -585,8 +593,10 @@ def _measured(inputs: tuple[str, ...]) -> "tuple[Measurement, ...]":
 
 def _judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]":
     from tracejury.scorecard.audit import audit
+    from tracejury.scorecard.brought import Brought
 
-    injected, baseline = _injected(config), _learn(config)
+    injected, rows = _injected(config), _state_rows(options)
+    baseline = _learn(config)
     reader = _open(options, config)
     inputs = _inputs(options, config)
     judged = audit(
@@ -595,7 +605,7 @@ def _judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]
         injected=injected,
         baseline=baseline,
         inputs=inputs,
-        measured=_measured(inputs),
+        brought=Brought(_measured(inputs), rows),
     )
     _warn_of_outside(reader, injected)
     return judged, reader
@@ -603,6 +613,12 @@ def _judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]
 
 def _inputs(options: argparse.Namespace, config: Config) -> tuple[str, ...]:
     return tuple(str(path) for path in options.files) or (str(config.store),)
+
+
+def _state_rows(options: argparse.Namespace) -> "pa.Table":
+    from tracejury.workflow.state_rows import no_state_rows, read_state_rows
+
+    return read_state_rows(options.state) if options.state else no_state_rows()
 
 
 def _warn_of_outside(reader: "Reader", injected: "tuple[Fault, ...]") -> None:
@@ -800,6 +816,7 @@ def _browse(
     injected = _injected(config)
     baseline = _learn(config, with_times=not injected)
     from tracejury.scorecard.audit import audit
+    from tracejury.scorecard.brought import Brought
     from tracejury.tui.stopwatch import Stopwatch
     from tracejury.workflow.stopwatch import stopwatch_file
 
@@ -814,7 +831,7 @@ def _browse(
             injected=injected,
             baseline=baseline,
             inputs=inputs,
-            measured=_measured(inputs),
+            brought=Brought(_measured(inputs)),
         )
         return judged, reader
 

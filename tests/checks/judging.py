@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
+import pyarrow as pa
 from tests.checks.alerting import alerts
 from tests.checks.counting import counts
 from tests.checks.drawing import BASE_NS, Drawing, draw, nanoseconds
@@ -29,6 +30,7 @@ from tracejury.store.writer import Store
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.faults import Fault, read_faults
 from tracejury.workflow.rebuild import prepare
+from tracejury.workflow.state_rows import read_state_rows
 
 _NOW_NS: Final = BASE_NS + 86_400_000_000_000
 
@@ -62,7 +64,8 @@ def evidence_of(blocks: dict[str, str], folder: Path) -> Evidence:
     reader = _store(drawing, measured, alerts(blocks.get("alerts", "")))
     injected = _faults(blocks["faults"], folder) if "faults" in blocks else ()
     with patch("time.time_ns", return_value=_NOW_NS):
-        prepare(reader, config, injected=injected, baseline=clean)
+        rows = _state_rows(blocks["rows"], folder) if "rows" in blocks else None
+        prepare(reader, config, injected=injected, baseline=clean, state_rows=rows)
     return Evidence(reader, config, has_baseline=clean.exists)
 
 
@@ -85,6 +88,14 @@ def _config(text: str, folder: Path) -> Config:
     path = folder / "tracejury.toml"
     path.write_text(text, encoding="utf-8")
     return load_config(path, start=folder)
+
+
+def _state_rows(text: str, folder: Path) -> pa.Table:
+    """Rows of a database in which `updated_at` may be a time of the drawing, such as `12s`."""
+    path = folder / "rows.csv"
+    timed = re.sub(r"(?<=,)[\d.]+m?s(?=,|$)", lambda m: str(nanoseconds(m[0])), text, flags=re.M)
+    path.write_text(timed, encoding="utf-8")
+    return read_state_rows(path)
 
 
 def _faults(text: str, folder: Path) -> tuple[Fault, ...]:

@@ -9,7 +9,8 @@ from typing import Final
 FOLDER: Final = Path(__file__).parent
 
 _BLOCKS: Final = (
-    "trace", "logs", "counts", "metrics", "alerts", "faults", "config", "baseline", "findings"
+    "trace", "logs", "counts", "metrics", "alerts", "faults", "rows", "config", "baseline",
+    "findings",
 )  # fmt: skip
 _PART: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

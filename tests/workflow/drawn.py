@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pyarrow as pa
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
@@ -116,11 +117,14 @@ def rebuilt(
     config: Config | None = None,
     injected: tuple[Fault, ...] = (),
     clean: Iterable[Record] | None = None,
+    state_rows: pa.Table | None = None,
 ) -> Iterator[Reader]:
     """What happened, rebuilt; `clean` is the run that teaches the baseline."""
     baseline = None if clean is None else learnt(clean)
     with stored(*groups) as reader:
-        prepare(reader, config or Config(), injected=injected, baseline=baseline)
+        prepare(
+            reader, config or Config(), injected=injected, baseline=baseline, state_rows=state_rows
+        )
         yield reader
 
 

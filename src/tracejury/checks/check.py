@@ -32,13 +32,15 @@ class Requirement(StrEnum):
 class Reference:
     """A record that a person can open: a span, or the log record or alert with this number.
 
-    The numbers are `log_no` and `alert_no` of the public views.
+    The numbers are `log_no` and `alert_no` of the public views; `row` is the line of a row in the
+    file of state rows.
     """
 
     trace_id: str = ""
     span_id: str = ""
     log: int | None = None
     alert: int | None = None
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

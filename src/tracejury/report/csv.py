@@ -95,4 +95,6 @@ def _place(reference: Reference) -> str:
         return f"log/{reference.log}"
     if reference.alert is not None:
         return f"alert/{reference.alert}"
+    if reference.row is not None:
+        return f"row/{reference.row}"
     return "/".join(filter(None, (reference.trace_id, reference.span_id)))

@@ -45,6 +45,7 @@ def audit_document(audit: Audit) -> dict[str, object]:
         judged_at=audit.judged_at,
         inputs=audit.inputs,
         ran=audit.ran,
+        state_rows=audit.state_rows or None,
         bounds=_sorted(audit.bounds),
         verdict=audit.verdict,
         score=audit.score,
@@ -178,6 +179,7 @@ def _reference(reference: Reference) -> dict[str, object]:
         span_id=reference.span_id or None,
         log=reference.log,
         alert=reference.alert,
+        row=reference.row,
     )
 
 

@@ -12,6 +12,8 @@ def place(reference: Reference) -> str:
         said.append(f"log record {reference.log}")
     if reference.alert is not None:
         said.append(f"alert {reference.alert}")
+    if reference.row is not None:
+        said.append(f"state row in line {reference.row}")
     return " ".join(said)
 
 

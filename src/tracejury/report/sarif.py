@@ -114,6 +114,8 @@ def _record(reference: Reference) -> Object:
         kind = "alert"
     elif reference.log is not None:
         kind = "log record"
+    elif reference.row is not None:
+        kind = "state row"
     else:
         kind = "span" if reference.span_id else "trace"
     return {"fullyQualifiedName": safe_text(place(reference)), "kind": kind}

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from tracejury.report.next_steps import next_steps
+from tracejury.report.next_steps import Step, next_steps
 from tracejury.report.numbers import clock, duration, percent, short
 from tracejury.report.section import Cell, Section, Table
 from tracejury.report.service_rows import not_missing, service_rows
+from tracejury.report.state_queries import are_asked_for, state_queries
 from tracejury.report.stopwatch_rows import HEADER, stopwatch_rows
 from tracejury.scorecard.result import Audit, FaultResult
 
@@ -111,6 +112,16 @@ def _bounds(audit: Audit) -> Section:
     )
 
 
+def _state_rows(audit: Audit) -> Section:
+    queries = state_queries(audit) if are_asked_for(audit) else ()
+    return Section(
+        "state-rows",
+        "State rows",
+        says=("Your own database may decide which jobs are in a wrong state.",),
+        steps=tuple(Step(query.sql, query.finds) for query in queries),
+    )
+
+
 def _next(audit: Audit) -> Section:
     return Section("next", "Next steps", steps=tuple(next_steps(audit)))
 
@@ -123,5 +134,6 @@ EVIDENCE: tuple[Callable[[Audit], Section], ...] = (
     _targets,
     _measured,
     _bounds,
+    _state_rows,
     _next,
 )

@@ -22,6 +22,7 @@ from tracejury.report.next_steps import next_steps
 from tracejury.report.numbers import duration, percent, points, short
 from tracejury.report.places import place
 from tracejury.report.service_rows import not_missing, service_rows
+from tracejury.report.state_queries import are_asked_for, state_queries
 from tracejury.report.stopwatch_rows import HEADER, stopwatch_rows
 from tracejury.report.tally import failing, undecided
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS, reason_sentence
@@ -58,6 +59,7 @@ def details(audit: Audit) -> Iterator[RenderableType]:
         yield heading("BOUNDS", "the policy that these verdicts used")
         bounds = (f"{name} {bound:g}" for name, bound in sorted(audit.bounds.items()))
         yield indented(text(", ".join(bounds)))
+    yield from _state_rows(audit)
     yield from _next(audit)
 
 
@@ -203,6 +205,13 @@ def _measured(measured: tuple[Measurement, ...]) -> Iterator[RenderableType]:
 def _rest(total: int) -> Iterator[RenderableType]:
     if more := and_more(ROWS_SHOWN, total):
         yield indented(text(f"{more}: --format json has all"))
+
+
+def _state_rows(audit: Audit) -> Iterator[RenderableType]:
+    if are_asked_for(audit):
+        yield heading("STATE ROWS", "your own database may decide which jobs are in a wrong state")
+        for query in state_queries(audit):
+            yield bullet("-", joined(text(f"{query.finds}:"), text(query.sql, "dim")))
 
 
 def _next(audit: Audit) -> Iterator[RenderableType]:

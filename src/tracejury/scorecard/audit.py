@@ -7,6 +7,7 @@ from tracejury.checks.evidence import Evidence
 from tracejury.config import Config, Policy
 from tracejury.scorecard import rollup
 from tracejury.scorecard.aftermath import aftermaths
+from tracejury.scorecard.brought import NOTHING, Brought
 from tracejury.scorecard.completeness import completeness
 from tracejury.scorecard.cut_offs import cut_offs
 from tracejury.scorecard.diagnosis import diagnosis
@@ -24,7 +25,6 @@ from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.faults import Fault
 from tracejury.workflow.rebuild import prepare
 from tracejury.workflow.step_risk import step_risks
-from tracejury.workflow.stopwatch import Measurement
 
 
 def audit(
@@ -34,16 +34,16 @@ def audit(
     injected: tuple[Fault, ...] = (),
     baseline: Baseline | None = None,
     inputs: tuple[str, ...] = (),
-    measured: tuple[Measurement, ...] = (),
+    brought: Brought = NOTHING,
 ) -> Audit:
     """Everything the telemetry of `reader`'s store says, judged by `config`.
 
     `injected` are the faults of the run, `baseline` what a clean run taught, `inputs` the names of
-    what is judged, to be shown, `measured` how long persons took to find roots. A store without
+    what is judged, to be shown, `brought` what people know beside the telemetry. A store without
     telemetry yields CANNOT_JUDGE.
     """
     taught = baseline or Baseline.empty()
-    prepare(reader, config, injected=injected, baseline=taught)
+    prepare(reader, config, injected=injected, baseline=taught, state_rows=brought.state_rows)
     checks = run(Evidence(reader, config, taught.exists))
     judged_at = datetime.now(UTC).isoformat(timespec="seconds")
     bounds = _bounds(config.policy)
@@ -64,7 +64,7 @@ def audit(
         completeness=completeness(reader, checks, has_baseline=taught.exists),
         timing=timing(reader),
         external_calls=external_calls(reader),
-        diagnosis=diagnosis(reader, measured),
+        diagnosis=diagnosis(reader, brought.measured),
         trust=trusted,
         tests=rollup.tests(checks, _in_the_run(reader, injected)),
         criteria=criteria,
@@ -77,6 +77,7 @@ def audit(
         cut_offs=cut_offs(reader),
         queue=queue_facts(reader),
         aftermaths=aftermaths(reader),
+        state_rows=brought.state_rows.num_rows,
     )
 
 

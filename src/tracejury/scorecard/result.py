@@ -363,6 +363,7 @@ class Audit:
     system: str = ""
     auditor: str = ""
     system_type: str = ""  # media, saas or ecommerce
+    state_rows: int = 0  # rows of the system's own database that were judged along
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -318,6 +318,9 @@ class TracejuryApp(App[None]):
         if reference.alert is not None:
             await self._open_alert(reference.alert)
             return
+        if reference.row is not None:
+            self.say("It is in the file of state rows, which is not stored.")
+            return
         if reference.log is None:
             self.open_trace(reference.trace_id, span_id=reference.span_id)
             return

@@ -203,6 +203,8 @@ def _reference(reference: Reference) -> Iterator[str]:
         yield f"log record {reference.log}"
     if reference.alert is not None:
         yield f"alert {reference.alert}"
+    if reference.row is not None:
+        yield f"state row in line {reference.row}"
 
 
 def explained(place: Place) -> Iterator[Content]:

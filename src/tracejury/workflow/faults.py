@@ -5,13 +5,13 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 
 from tracejury.errors import InputError
+from tracejury.workflow.moment import LAST_NS, moment_ns
 
 KINDS: Final = (
     "delay",
@@ -45,9 +45,7 @@ _KEYS: Final = (
     "failure_mode",
 )
 _TEXTS: Final = ("target", "magnitude", "workflow", "item_injected", "test_id", "failure_mode")
-_LAST: Final = 2**63 - 1
 _SEE_SCHEMA: Final = "See docs/faults.schema.json."
-_WRITE_A_TIME: Final = "Write RFC 3339 (2026-01-31T12:00:00Z) or Unix nanoseconds."
 
 SCHEMA: Final = pa.schema(
     [
@@ -138,7 +136,7 @@ def _fault(entry: object, where: str) -> Fault:
     kind = texts.pop("kind")
     if kind:
         _one_of(kind, KINDS, f"{where} has an unknown kind")
-    start, end = _time(entry["start"], f"{where}: start"), _time(entry["end"], f"{where}: end")
+    start, end = (moment_ns(entry[name], f"{where}: {name}") for name in ("start", "end"))
     if end < start:
         raise InputError(f"{where} ends before it starts.", next_step="Exchange its times.")
     return Fault(
@@ -172,31 +170,8 @@ def _one_of(name: str, known: tuple[str, ...], wrong: str) -> None:
 def _count(value: object, where: str) -> int | None:
     if value is None:
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LAST:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LAST_NS:
         return value
     raise InputError(
         f"{where}: items_expected must be a whole number, not {value!r}.", next_step=_SEE_SCHEMA
     )
-
-
-def _time(value: Any, where: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LAST:
-        return value
-    moment = value
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            moment = None
-    if not isinstance(moment, datetime):
-        raise InputError(
-            f"{where} is {value!r}.",
-            next_step=_WRITE_A_TIME,
-        )
-    if moment.tzinfo is None:
-        raise InputError(f"{where} has no time zone.", next_step="Append Z for UTC.")
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    time_ns = (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000
-    if not 0 < time_ns <= _LAST:
-        raise InputError(f"{where} lies outside the years 1970 to 2262.", next_step=_WRITE_A_TIME)
-    return time_ns

@@ -26,6 +26,7 @@ from tracejury.workflow.faults import Fault
 from tracejury.workflow.forest import build_forest, depths, positions_of
 from tracejury.workflow.self_time import self_times
 from tracejury.workflow.span_fields import span_fields
+from tracejury.workflow.state_rows import no_state_rows
 
 
 def prepare(
@@ -34,11 +35,14 @@ def prepare(
     *,
     injected: tuple[Fault, ...] = (),
     baseline: Baseline | None = None,
+    state_rows: pa.Table | None = None,
 ) -> None:
     """Have every view and table of `reader`'s store derived when it is first read from.
 
-    `injected` are the faults of the run, `baseline` what a clean run taught.
+    `injected` are the faults of the run, `baseline` what a clean run taught, `state_rows` what the
+    system's own database says.
     """
+    reader.register("sent_state_row", no_state_rows() if state_rows is None else state_rows)
     _register_inputs(reader, config, injected, baseline or Baseline.empty())
     for name in definitions():
         reader.promise(name, partial(reader.derive, name))

@@ -3,7 +3,7 @@
 What: A job of which some items failed for good and others were completed ends in a state of its own
 (partial, completed with errors), or records how many failed, and both agree with its spans. It
 fails where the job calls itself completed, where all of it is called failed, or where it counts
-wrong. States that are kept in a database alone cannot be seen.
+wrong. States that are kept in a database alone are seen in its rows (`audit --state`).
 
 Why: Called completed, nobody repeats the failed items; called failed, somebody repeats all of them.
 
@@ -103,6 +103,10 @@ _JOBS: Final = """
         JOIN stored.log_record AS log USING (log_no)
         ANTI JOIN record_item ON record_item.log_no = attribute.log_no
         WHERE regexp_matches(attribute.key, $failed_key)
+        UNION ALL
+        SELECT instance_no, items_failed::VARCHAR, updated_ns
+        FROM state_row
+        WHERE instance_no IS NOT NULL AND items_failed IS NOT NULL
     ),
     counted AS (
         SELECT

@@ -3,7 +3,8 @@
 What: After an item's retry succeeded the item says that it is completed, and its batch too once all
 of its items are; after one that failed, it says so and carries the new error. It fails where the
 last word on an item or a batch is still the failure that its retry mended. What was said before the
-retry began says nothing of it, and states that are kept in a database alone cannot be seen.
+retry began says nothing of it; states that are kept in a database alone are seen in its rows
+(`audit --state`).
 
 Why: Who reads the old failure repeats what is done already, or tells the customer that it failed.
 

@@ -2,7 +2,8 @@
 
 What: No job whose last word on itself is completed has an item that failed for good. Jobs of which
 an item failed, and that say something else of themselves, are the proof. How a task ended is no
-state of its job; an item that was completed when it was tried again did not fail.
+state of its job; an item that was completed when it was tried again did not fail. Rows of the
+system's own database (`audit --state`) count failed items, too.
 
 Why: It is the impossible state that costs most: nobody looks at a completed job again.
 
@@ -11,6 +12,7 @@ Fix: Compute the state of a job from its items when it ends, in the same transac
 Source: the audit's test that there are no impossible states.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
@@ -34,6 +36,16 @@ def judge(evidence: Evidence) -> Judgement:
             WHERE failed
             GROUP BY instance_no
         ),
+        counted AS (
+            SELECT instance_no, items_failed
+            FROM state_row
+            WHERE is_last AND items_failed > 0 AND instance_no IS NOT NULL
+        ),
+        bad AS (
+            SELECT instance_no, coalesce(failed.items, counted.items_failed) AS items
+            FROM failed
+            FULL JOIN counted USING (instance_no)
+        ),
         ended AS (
             SELECT
                 instance_no,
@@ -41,7 +53,8 @@ def judge(evidence: Evidence) -> Judgement:
                 arg_max(
                     {'trace_id': coalesce(lower(hex(trace.trace_id)), ''),
                      'span_id': coalesce(format('{:016x}', node.span_id), ''),
-                     'log': CASE WHEN node.span_no IS NULL THEN state_record.log_no END},
+                     'log': CASE WHEN node.span_no IS NULL THEN state_record.log_no END,
+                     'row': state_record.row_no},
                     time_ns
                 ) AS evidence
             FROM state_record
@@ -56,14 +69,14 @@ def judge(evidence: Evidence) -> Judgement:
             count(*) FILTER (ended.state = 'completed') AS wrong,
             coalesce(min(instance.correlation_id) FILTER (ended.state = 'completed'), '')
                 AS instance,
-            arg_min(failed.items, instance.correlation_id) FILTER (ended.state = 'completed')
+            arg_min(bad.items, instance.correlation_id) FILTER (ended.state = 'completed')
                 AS items,
             coalesce(
                 list(ended.evidence ORDER BY instance.correlation_id)
                     FILTER (ended.state = 'completed')[:$shown],
                 []
             ) AS evidence
-        FROM failed
+        FROM bad
         JOIN ended USING (instance_no)
         JOIN workflow_instance AS instance USING (instance_no)
         GROUP BY instance.workflow
@@ -71,7 +84,34 @@ def judge(evidence: Evidence) -> Judgement:
         """,
         {"shown": _SHOWN},
     )
-    return Judgement(tuple(Unit(row["workflow"], row["jobs"], _findings(row)) for row in rows))
+    units = tuple(Unit(row["workflow"], row["jobs"], _findings(row)) for row in rows)
+    return Judgement(units + tuple(_of_rows(evidence)))
+
+
+def _of_rows(evidence: Evidence) -> Iterator[Unit]:
+    """A unit of the jobs with failed items of which the database alone knows."""
+    [row] = evidence.rows(
+        """
+        SELECT
+            count(*) AS jobs,
+            count(*) FILTER (state = 'completed') AS wrong,
+            min(unit) FILTER (state = 'completed') AS instance,
+            arg_min(items_failed, unit) FILTER (state = 'completed') AS items,
+            list(row_no ORDER BY unit) FILTER (state = 'completed')[:$shown] AS lines
+        FROM state_row
+        WHERE is_last AND is_final AND items_failed > 0 AND instance_no IS NULL
+        """,
+        {"shown": _SHOWN},
+    )
+    finding = Finding(
+        f"The database calls {row['wrong']} jobs completed with failed items of which no telemetry"
+        f" came; `{row['instance']}` has {row['items']}.",
+        subject="state rows",
+        instance=row["instance"] or "",
+        evidence=tuple(Reference(row=line) for line in row["lines"] or ()),
+    )
+    if row["jobs"]:
+        yield Unit("state rows", row["jobs"], (finding,) if row["wrong"] else ())
 
 
 def _findings(row: Row) -> tuple[Finding, ...]:

@@ -101,7 +101,8 @@ _JOBS: Final = """
             arg_min(before, time_ns) FILTER (is_wrong) AS before,
             arg_min(state, time_ns) FILTER (is_wrong) AS state,
             arg_min(span_no, time_ns) FILTER (is_wrong AND span_no IS NOT NULL) AS span_no,
-            arg_min(log_no, time_ns) FILTER (is_wrong AND log_no IS NOT NULL) AS log_no
+            arg_min(log_no, time_ns) FILTER (is_wrong AND log_no IS NOT NULL) AS log_no,
+            arg_min(row_no, time_ns) FILTER (is_wrong AND row_no IS NOT NULL) AS row_no
         FROM judged
         GROUP BY instance_no
         HAVING count(DISTINCT state) > 1 AND bool_or(is_final)
@@ -117,7 +118,8 @@ _JOBS: Final = """
             list(
                 {'trace_id': coalesce(lower(hex(trace.trace_id)), ''),
                  'span_id': coalesce(format('{:016x}', node.span_id), ''),
-                 'log': CASE WHEN node.span_no IS NULL THEN job.log_no END}
+                 'log': CASE WHEN node.span_no IS NULL THEN job.log_no END,
+                 'row': CASE WHEN node.span_no IS NULL AND job.log_no IS NULL THEN job.row_no END}
                 ORDER BY instance.correlation_id
             ) FILTER (job.is_wrong)[:$shown],
             []

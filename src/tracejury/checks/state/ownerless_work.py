@@ -4,6 +4,8 @@ What: After a crash, every job that has not ended belongs to a process that was 
 last five minutes (policy) of the run. It fails where a job is open, its process has been silent for
 longer, another process of the same service goes on, and the run went on for longer than a message
 may wait. A worker without work is silent, too, so only processes that have an open job are judged.
+Where rows of the system's own database (`audit --state`) name the worker, it is the process whose
+instance ID, or process ID, that is.
 
 Why: Nobody is at work on such a job, and nobody knows.
 
@@ -60,7 +62,19 @@ _JOBS: Final = """
         SELECT max(time_ns) AS last_ns
         FROM crash
     ),
-    owner AS (
+    spoken_owner AS (
+        SELECT state_row.instance_no, life.service, life.instance_id AS process
+        FROM state_row
+        JOIN instance_life AS life
+            ON life.instance_id = state_row.worker
+            OR ends_with(life.instance_id, ':' || state_row.worker)
+            OR life.instance_id = 'pid ' || state_row.worker
+        JOIN worker ON worker.service = life.service
+        WHERE state_row.is_last AND state_row.worker <> '' AND state_row.instance_no IS NOT NULL
+        -- Two hosts may have used one process ID.
+        QUALIFY count(DISTINCT life.instance_id) OVER (PARTITION BY state_row.instance_no) = 1
+    ),
+    seen_owner AS (
         SELECT
             job.instance_no,
             arg_max(node.service, (coalesce(node.end_ns, node.start_ns), node.span_id)) AS service,
@@ -73,6 +87,15 @@ _JOBS: Final = """
         JOIN node ON node.trace_no = trace_instance.trace_no AND node.service = worker.service
         WHERE NOT job.is_ended AND node.start_ns IS NOT NULL AND node.instance_id IS NOT NULL
         GROUP BY job.instance_no
+    ),
+    owner AS (
+        SELECT
+            seen.instance_no,
+            coalesce(spoken.service, seen.service) AS service,
+            coalesce(spoken.process, seen.process) AS process,
+            seen.span_no
+        FROM seen_owner AS seen
+        LEFT JOIN (SELECT DISTINCT * FROM spoken_owner) AS spoken USING (instance_no)
     ),
     judged AS (
         SELECT

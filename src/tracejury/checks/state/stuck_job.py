@@ -4,6 +4,8 @@ What: Every job that began reached an end, and of each type at least one did so 
 hang or a time limit hit it. It fails where a job did not end while the run went on for longer than
 a job may stay without a word (the longest of the stuck bound, the job bound and ten times the 99th
 percentile). A lost span is no stuck job: a later record, a final state or another delivery counts.
+Rows of the system's own database (`audit --state`) have the last word, also on jobs that sent
+nothing: one that is open for as long before the newest row is stuck.
 
 Why: A stuck job is work that somebody waits for and nobody does, found by the customer.
 
@@ -12,6 +14,7 @@ Fix: Give every job a deadline, and let a reaper end or requeue what is past it.
 Source: the audit's pattern 14, stuck jobs undetected.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
@@ -53,11 +56,40 @@ def judge(evidence: Evidence) -> Judgement:
     )
     is_waiting = any(row["waiting"] for row in rows)
     return Judgement(
-        tuple(
-            Unit(row["workflow"], row["survived"] + row["stuck"], _findings(row)) for row in rows
-        ),
+        tuple(Unit(row["workflow"], row["survived"] + row["stuck"], _findings(row)) for row in rows)
+        + tuple(_of_rows(evidence)),
         reason="unsettled" if is_waiting else "",
     )
+
+
+def _of_rows(evidence: Evidence) -> Iterator[Unit]:
+    """A unit of the jobs that the database has open, and of which no telemetry came."""
+    bound_s = max(evidence.policy.stuck_seconds, evidence.policy.job_seconds)
+    [row] = evidence.rows(
+        """
+        SELECT
+            count(*) AS stuck,
+            min(unit) AS unit,
+            arg_min(state, unit) AS state,
+            max(read_ns - updated_ns) / 1e9 AS longest_s,
+            list(row_no ORDER BY unit)[:$shown] AS lines
+        FROM state_row
+        WHERE is_last
+            AND instance_no IS NULL
+            AND state IN ('queued', 'processing', 'retrying')
+            AND read_ns - updated_ns > $bound_ns
+        """,
+        {"bound_ns": int(bound_s * 1e9), "shown": _SHOWN},
+    )
+    if row["stuck"]:
+        finding = Finding(
+            f"The database has {row['stuck']} jobs open of which no telemetry came, `{row['unit']}`"
+            f" for one, in state {row['state']}; the longest for {row['longest_s']:.0f} s.",
+            subject="state rows",
+            instance=row["unit"],
+            evidence=tuple(Reference(row=line) for line in row["lines"]),
+        )
+        yield Unit("state rows", row["stuck"], (finding,))
 
 
 def _findings(row: Row) -> tuple[Finding, ...]:

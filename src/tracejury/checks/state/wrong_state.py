@@ -194,7 +194,8 @@ _FAULTS: Final = """
             instance_no,
             arg_max(state, (time_ns, is_final, state)) AS state,
             arg_max(span_no, time_ns) FILTER (span_no IS NOT NULL) AS span_no,
-            arg_max(log_no, time_ns) FILTER (log_no IS NOT NULL) AS log_no
+            arg_max(log_no, time_ns) FILTER (log_no IS NOT NULL) AS log_no,
+            arg_max(row_no, time_ns) FILTER (row_no IS NOT NULL) AS row_no
         FROM state_record
         WHERE level = 'job'
         GROUP BY instance_no
@@ -216,6 +217,7 @@ _FAULTS: Final = """
             said.state,
             said.span_no,
             said.log_no,
+            said.row_no,
             job.is_overdue,
             CASE alone.mode
                 WHEN 'partial batch' THEN said.state = 'partial'
@@ -261,7 +263,9 @@ _FAULTS: Final = """
                 AS is_waiting,
             {'trace_id': coalesce(lower(hex(trace.trace_id)), ''),
              'span_id': coalesce(format('{:016x}', node.span_id), ''),
-             'log': CASE WHEN node.span_no IS NULL THEN judged.log_no END} AS evidence
+             'log': CASE WHEN node.span_no IS NULL THEN judged.log_no END,
+             'row': CASE WHEN node.span_no IS NULL AND judged.log_no IS NULL THEN judged.row_no END}
+                AS evidence
         FROM judged
         JOIN workflow_instance AS instance USING (instance_no)
         LEFT JOIN node ON node.span_no = judged.span_no

@@ -8,9 +8,10 @@
 --   said         VARCHAR  the word as it was sent
 --   key          VARCHAR  the attribute or the word of the body that said it
 --   time_ns      BIGINT   when: of a log record its time, of a span its end
---   service      VARCHAR  who said it
+--   service      VARCHAR  who said it; '' for the database
 --   span_no      BIGINT   the span that says it; NULL for a log record
 --   log_no       BIGINT   the log record that says it; NULL for a span
+--   row_no       BIGINT   the row of the system's own database that says it; NULL for telemetry
 WITH by_span AS (
     SELECT
         instance.instance_no, instance.correlation_key, instance.correlation_id,
@@ -88,7 +89,8 @@ SELECT
     levelled.time_ns::BIGINT AS time_ns,
     levelled.service,
     levelled.span_no,
-    levelled.log_no
+    levelled.log_no,
+    NULL::BIGINT AS row_no
 FROM levelled
 JOIN state_word
     ON state_word.word = regexp_replace(
@@ -104,3 +106,8 @@ JOIN state_word
 WHERE levelled.spoken_of IS NOT NULL
     AND (levelled.spoken_of = 'job' OR levelled.item IS NOT NULL)
     AND levelled.time_ns <= 9223372036854775807
+UNION ALL
+SELECT
+    instance_no, 'job', unit, state, is_final, said, 'status', updated_ns, '', NULL, NULL, row_no
+FROM state_row
+WHERE instance_no IS NOT NULL

@@ -6,15 +6,29 @@
 --   state        VARCHAR  the last state that records say of it; NULL where none does
 --   is_ended     BOOLEAN  that state is a final one; where none is said, the span that processed it ended
 --   hit_by       VARCHAR  what it had to survive: crash, limit or hang; '' where nothing did
---   open_ns      BIGINT   how long the run went on after its latest record
+--   open_ns      BIGINT   how long the run went on after its latest record, or the database after its row
 --   is_overdue   BOOLEAN  that is longer than any job of its workflow may stay without a word
 WITH said AS (
     SELECT
         instance_no,
         arg_max(state, (time_ns, is_final, state)) AS state,
         arg_max(is_final, (time_ns, is_final)) AS is_final
-    FROM state_record
-    WHERE level = 'job'
+    FROM (
+        SELECT instance_no, state, is_final, time_ns
+        FROM state_record
+        WHERE level = 'job'
+        UNION ALL
+        -- What the database said last was still so when it was asked.
+        SELECT instance_no, state, is_final, read_ns
+        FROM state_row
+        WHERE is_last AND instance_no IS NOT NULL
+    )
+    GROUP BY instance_no
+),
+waits AS (
+    SELECT instance_no, max(read_ns - updated_ns) AS open_ns
+    FROM state_row
+    WHERE is_last AND NOT is_final AND instance_no IS NOT NULL
     GROUP BY instance_no
 ),
 processed AS (
@@ -91,14 +105,15 @@ SELECT
         WHEN hung.instance_no IS NOT NULL THEN 'hang'
         ELSE ''
     END AS hit_by,
-    settling.run_end_ns - settling.last_ns AS open_ns,
-    settling.run_end_ns - settling.last_ns > greatest(
+    greatest(settling.run_end_ns - settling.last_ns, waits.open_ns) AS open_ns,
+    greatest(settling.run_end_ns - settling.last_ns, waits.open_ns) > greatest(
         settling.bound_ns,
         (SELECT 1e9 * value FROM bound WHERE name = 'stuck_seconds')
     ) AS is_overdue
 FROM workflow_instance AS instance
 JOIN settling USING (instance_no)
 LEFT JOIN said USING (instance_no)
+LEFT JOIN waits USING (instance_no)
 LEFT JOIN processed USING (instance_no)
 LEFT JOIN sent USING (instance_no)
 LEFT JOIN crash_hit AS crashed USING (instance_no)
