@@ -11,11 +11,13 @@ from tracejury.scorecard.result import (
     CutOffs,
     Diagnosis,
     ExternalCalls,
+    FaultCourse,
     FaultResult,
     Hurt,
     MissingStep,
     Outcome,
     Period,
+    Phases,
     QueueFacts,
     ServiceShare,
     Share,
@@ -370,6 +372,17 @@ EXAMPLE = Audit(
                 Hurt("GET /jobs/{id}", 20, 0, 0, 3.25, 3.5),
             ),
             hurt_for_s=71.5, recovered_after_s=11.5,
+            first_error_after_s=1.25,
+            workflows=(
+                FaultCourse(
+                    "POST /jobs", Phases(20, 12, 20), Phases(1.0, 0.417, 0.95),
+                    Phases(1900.0, 62000.0, 2100.0), "recovered", 11.5,
+                ),
+                FaultCourse(
+                    "GET /jobs/{id}", Phases(20, 20, 0), Phases(1.0, None, None),
+                    Phases(3.25, 3.5, None), "early", None,
+                ),
+            ),
         ),
         FaultResult(
             id="outage-1", kind="error", target="images.example",

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.report.example_audit import EXAMPLE
 
-from tracejury.scorecard.result import Audit
+from tracejury.scorecard.result import Audit, Phases
 
 HOSTILE = (
     '=HYPERLINK("http://evil.example")|\'@SUM(1) [red]x[/red] [@click=app.quit]q[/] '
@@ -19,7 +19,18 @@ HOSTILE = (
 
 # What the program itself writes, in words that the contract lists.
 _OWN = frozenset(
-    ("verdict", "outcome", "tier", "severity", "basis", "sampled", "reason", "trace_id", "span_id")
+    (
+        "verdict",
+        "outcome",
+        "recovery",
+        "tier",
+        "severity",
+        "basis",
+        "sampled",
+        "reason",
+        "trace_id",
+        "span_id",
+    )
 )
 
 
@@ -36,6 +47,8 @@ def _poisoned(value: Any, text: str) -> Any:
         names = [field.name for field in dataclasses.fields(value) if field.name not in _OWN]
         changes = {name: _poisoned(getattr(value, name), text) for name in names}
         return dataclasses.replace(value, **changes)
+    if isinstance(value, Phases):
+        return value
     if isinstance(value, Mapping):
         return {_poisoned(key, text): _poisoned(entry, text) for key, entry in value.items()}
     if isinstance(value, Iterable):

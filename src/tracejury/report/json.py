@@ -19,6 +19,7 @@ from tracejury.scorecard.result import (
     Audit,
     CheckResult,
     Completeness,
+    FaultCourse,
     FaultResult,
     ServiceShare,
     Share,
@@ -183,6 +184,17 @@ def _reference(reference: Reference) -> dict[str, object]:
     )
 
 
+def _course(course: FaultCourse) -> dict[str, object]:
+    return known(
+        workflow=course.workflow,
+        instances=course.instances._asdict(),
+        success=known(**course.success._asdict()),
+        p95_ms=known(**course.p95_ms._asdict()),
+        recovery=course.recovery,
+        recovered_after_s=course.recovered_after_s,
+    )
+
+
 def _fault(fault: FaultResult) -> dict[str, object]:
     return known(
         id=fault.id,
@@ -191,12 +203,14 @@ def _fault(fault: FaultResult) -> dict[str, object]:
         start_ns=fault.start_ns,
         end_ns=fault.end_ns,
         detected_after_s=fault.detected_after_s,
+        first_error_after_s=fault.first_error_after_s,
         recovered_after_s=fault.recovered_after_s,
         hurt_for_s=fault.hurt_for_s,
         hurt=fault.hurt,
         success=known(
             before=fault.success_before, during=fault.success_during, after=fault.success_after
         ),
+        workflows=[_course(course) for course in fault.workflows],
         stands_out=fault.stands_out,
         suspects=fault.suspects,
         rank_of_target=fault.rank_of_target,

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from tracejury.report.course_rows import HEADER as COURSE_HEADER
+from tracejury.report.course_rows import course_rows, noticed
 from tracejury.report.next_steps import Step, next_steps
 from tracejury.report.numbers import clock, duration, percent, short
 from tracejury.report.section import Cell, Section, Table
@@ -12,7 +14,7 @@ from tracejury.scorecard.result import Audit, FaultResult
 
 
 def _faults(audit: Audit) -> Section:
-    header = ("Fault", "What", "When (UTC)", "Alert after", "Suspects", "Rank of the target")
+    header = ("Fault", "What", "When (UTC)", "Noticed", "Suspects", "Rank of the target")
     return Section(
         "suspects",
         "Suspects by fault",
@@ -23,15 +25,23 @@ def _faults(audit: Audit) -> Section:
 
 
 def _suspects(fault: FaultResult) -> tuple[str | int, ...]:
-    detected = fault.detected_after_s
     names = [f"{suspect.service} {suspect.step}" for suspect in fault.suspects[:3]]
     return (
         fault.id,
         f"{fault.kind} {fault.target}",
         f"{clock(fault.start_ns)}, {duration((fault.end_ns - fault.start_ns) / 1e6)}",
-        "no alert seen" if detected is None else duration(1000 * detected),
+        noticed(fault),
         ", ".join(names) if fault.stands_out else "nothing stands out",
         "" if fault.rank_of_target is None else fault.rank_of_target,
+    )
+
+
+def _courses(audit: Audit) -> Section:
+    return Section(
+        "courses",
+        "Around each fault",
+        says=("Of the instances of each workflow, before → during → after the fault.",),
+        tables=(Table("Recovery", COURSE_HEADER, tuple(course_rows(audit.faults))),),
     )
 
 
@@ -128,6 +138,7 @@ def _next(audit: Audit) -> Section:
 
 EVIDENCE: tuple[Callable[[Audit], Section], ...] = (
     _faults,
+    _courses,
     _services,
     _missing,
     _timing,

@@ -1,11 +1,13 @@
 """What stands behind the scorecard: findings and evidence, what was not seen, what to do next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from tracejury.checks.check import Finding
+from tracejury.report.course_rows import HEADER as COURSE_HEADER
+from tracejury.report.course_rows import course_rows
 from tracejury.report.drawing import (
     Cell,
     and_more,
@@ -51,6 +53,8 @@ def details(audit: Audit) -> Iterator[RenderableType]:
         yield from _missing(audit.completeness.missing)
     if audit.workflows:
         yield from _workflows(audit.workflows)
+    if courses := list(course_rows(audit.faults)):
+        yield from _courses(courses)
     if audit.timing and audit.timing.steps:
         yield from _slowest(audit.timing.steps)
     if audit.diagnosis and audit.diagnosis.measured:
@@ -173,6 +177,13 @@ def _workflows(workflows: tuple[WorkflowSummary, ...]) -> Iterator[RenderableTyp
     ]
     yield grid([header, *rows], right=range(6))
     yield from _rest(len(workflows))
+
+
+def _courses(courses: Sequence[tuple[str, ...]]) -> Iterator[RenderableType]:
+    yield heading("AROUND EACH FAULT", "of workflow instances: before → during → after")
+    rows = [[text(cell) for cell in row] for row in courses[:ROWS_SHOWN]]
+    yield grid([[text(name.lower(), "dim") for name in COURSE_HEADER], *rows])
+    yield from _rest(len(courses))
 
 
 def _slowest(steps: tuple[StepTiming, ...]) -> Iterator[RenderableType]:

@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from tracejury import __version__
+from tracejury.report.course_rows import noticed
 from tracejury.report.drawing import (
     Cell,
     bullet,
@@ -171,11 +172,7 @@ def _faults(faults: tuple[FaultResult, ...]) -> Iterator[RenderableType]:
                 separator="  ",
             )
         )
-        detected = fault.detected_after_s
-        noticed = (
-            "no alert seen" if detected is None else f"alert after {duration(1000 * detected)}"
-        )
-        yield indented(text(f"success {harm.success}; {noticed}"), 4)
+        yield indented(text(f"success {harm.success}; {noticed(fault)}"), 4)
         yield bullet("hurt", joined(harm.who, text(harm.how_long, "dim"), separator="; "), 4)
         yield bullet("suspects", _suspects(fault), 4)
 

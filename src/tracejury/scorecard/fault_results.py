@@ -1,19 +1,22 @@
 """What happened around each injected fault: who failed, for how long, and who looks guilty."""
 
-from functools import partial
+from dataclasses import replace
 
 from tracejury.scorecard.harm import NONE, Harm, harm_by_fault
-from tracejury.scorecard.result import FaultResult
+from tracejury.scorecard.result import FaultCourse, FaultResult, Phases
 from tracejury.scorecard.suspects import Ranking, rank
-from tracejury.store.reader import Reader
+from tracejury.store.reader import Reader, Row
 from tracejury.workflow.faults import Fault, with_own_ids
 
 
 def fault_results(reader: Reader, injected: tuple[Fault, ...]) -> tuple[FaultResult, ...]:
     """One result a fault, in the order of the fault file."""
     rankings = rank(reader, [(fault.start_ns, fault.end_ns) for fault in injected])
-    harm = harm_by_fault(reader)
-    return tuple(map(partial(_result, reader, harm), injected, rankings))
+    harm, courses = harm_by_fault(reader), _courses(reader)
+    return tuple(
+        replace(_result(reader, harm, fault, ranking), workflows=courses.get(fault.id, ()))
+        for fault, ranking in zip(injected, rankings, strict=True)
+    )
 
 
 def outside_of_run(reader: Reader, injected: tuple[Fault, ...]) -> tuple[str, ...]:
@@ -86,6 +89,7 @@ def _result(reader: Reader, harms: dict[str, Harm], fault: Fault, ranking: Ranki
         success_during=success.get("during"),
         success_after=success.get("after"),
         detected_after_s=_detected_after_s(reader, fault),
+        first_error_after_s=_first_error_after_s(reader, fault),
         stands_out=ranking.stands_out,
         suspects=ranking.suspects,
         rank_of_target=services.index(fault.target) + 1 if fault.target in services else None,
@@ -95,10 +99,47 @@ def _result(reader: Reader, harms: dict[str, Harm], fault: Fault, ranking: Ranki
     )
 
 
+def _courses(reader: Reader) -> dict[str, tuple[FaultCourse, ...]]:
+    """How each workflow fared around each fault, the one that lost most first."""
+    found: dict[str, list[FaultCourse]] = {}
+    for row in reader.rows("""
+        FROM fault_course
+        ORDER BY success_before - success_during DESC NULLS LAST, workflow
+    """):
+        found.setdefault(row["fault_id"], []).append(_course(row))
+    return {fault: tuple(courses) for fault, courses in found.items()}
+
+
+def _course(row: Row) -> FaultCourse:
+    return FaultCourse(
+        workflow=row["workflow"],
+        instances=Phases(row["befores"], row["durings"], row["afters"]),
+        success=Phases(row["success_before"], row["success_during"], row["success_after"]),
+        p95_ms=Phases(row["before_ms"], row["during_ms"], row["after_ms"]),
+        recovery=row["fate"] if row["is_alone"] else "ambiguous",
+        recovered_after_s=row["recovered_s"] if row["is_alone"] else None,
+    )
+
+
 def _detected_after_s(reader: Reader, fault: Fault) -> float | None:
-    """Seconds from the fault's start to the first alert in its window; None without an alert."""
+    """Seconds from the fault's start to the first alert that it raised; None without an alert."""
+    first = reader.value("SELECT min(starts_ns) FROM fault_alert WHERE fault_id = ?", [fault.id])
+    return None if first is None else (first - fault.start_ns) / 1e9
+
+
+def _first_error_after_s(reader: Reader, fault: Fault) -> float | None:
+    """Seconds from the fault's start to the end of the first span that failed while it lasted."""
     first = reader.value(
-        "SELECT min(starts_ns) FROM alert WHERE status = 'firing' AND starts_ns BETWEEN ? AND ?",
-        [fault.start_ns, fault.end_ns],
+        """
+        SELECT min(node.end_ns)
+        FROM span_error
+        JOIN node USING (span_no)
+        JOIN trace_instance USING (trace_no)
+        JOIN workflow_instance AS instance USING (instance_no)
+        WHERE NOT instance.background
+            AND node.start_ns <= $end
+            AND node.end_ns >= $start
+        """,
+        {"start": fault.start_ns, "end": fault.end_ns},
     )
     return None if first is None else (first - fault.start_ns) / 1e9

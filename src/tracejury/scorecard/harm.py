@@ -59,6 +59,11 @@ _HURT: Final = """
         JOIN workflow_instance AS instance ON instance.end_ns < fault.start_ns
         WHERE NOT instance.background
         GROUP BY fault.id, instance.workflow
+    ),
+    near AS (
+        SELECT *, phase = 'during' AS is_during
+        FROM fault_phase
+        WHERE phase <> 'before'
     )
     SELECT
         near.fault_id,
@@ -69,7 +74,7 @@ _HURT: Final = """
         max(usual.p95_ms) AS p95_before_ms,
         quantile_cont((near.end_ns - near.start_ns) / 1e6, 0.95) FILTER (near.is_during)
             AS p95_during_ms
-    FROM fault_instance AS near
+    FROM near
     LEFT JOIN usual ON usual.fault_id = near.fault_id AND usual.workflow = near.workflow
     GROUP BY near.fault_id, near.workflow
     HAVING count(*) FILTER (near.is_during OR near.outcome = 'failed') > 0
@@ -84,9 +89,9 @@ _LASTED: Final = """
             min(greatest(near.start_ns, fault.start_ns)) AS first_ns,
             max(near.start_ns) AS last_began_ns,
             max(near.end_ns) AS last_ns
-        FROM fault_instance AS near
+        FROM fault_phase AS near
         JOIN fault ON fault.id = near.fault_id
-        WHERE near.outcome = 'failed'
+        WHERE near.outcome = 'failed' AND near.phase <> 'before'
         GROUP BY near.fault_id
     )
     SELECT

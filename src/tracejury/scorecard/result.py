@@ -4,11 +4,13 @@ A number that could not be computed is None, and its key is left out of the JSON
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 from tracejury.checks.check import Finding, Severity
 from tracejury.workflow.step_risk import StepRisk
 from tracejury.workflow.stopwatch import Measurement
+
+Number = TypeVar("Number")
 
 Outcome = Literal["pass", "fail", "not-observed", "not-applicable", "manual", "error"]
 Verdict = Literal["PASS", "FAIL", "PARTIAL", "CANNOT_JUDGE"]
@@ -218,6 +220,50 @@ class Hurt:
     p95_during_ms: float | None
 
 
+class Phases(NamedTuple, Generic[Number]):
+    """The same figure before, during and after a fault; None where nothing ran."""
+
+    before: Number
+    during: Number
+    after: Number
+
+
+Recovery = Literal[
+    "unharmed", "recovered", "damaged", "early", "unknown", "helped", "unclear", "ambiguous"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCourse:
+    """How one workflow fared around a fault, and what became of it since."""
+
+    workflow: str
+    instances: Phases[int]
+    success: Phases[float | None]
+    p95_ms: Phases[float | None]
+    recovery: Recovery
+    recovered_after_s: float | None  # from the fault's end; only of one that recovered
+
+    @property
+    def became(self) -> str:
+        """Say what became of it since."""
+        if self.recovered_after_s is not None:
+            return f"recovered within {self.recovered_after_s:.3g} s"
+        return _BECAME[self.recovery]
+
+
+_BECAME: Final[dict[Recovery, str]] = {
+    "unharmed": "unharmed",
+    "recovered": "recovered",
+    "damaged": "not recovered",
+    "early": "too little ran since",
+    "unknown": "too little ran before",
+    "helped": "an operator stepped in",
+    "unclear": "too much is missing",
+    "ambiguous": "another fault lasted, too",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class FaultResult:
     """What happened around one injected fault. Shares are between 0 and 1."""
@@ -230,10 +276,12 @@ class FaultResult:
     success_before: float | None
     success_during: float | None
     success_after: float | None
-    detected_after_s: float | None
+    detected_after_s: float | None  # from its start to the first alert
     stands_out: bool
     suspects: tuple[Suspect, ...]
     rank_of_target: int | None
+    first_error_after_s: float | None = None  # from its start to the end of the first failed span
+    workflows: tuple[FaultCourse, ...] = ()  # that ran while it lasted
     hurt: tuple[
         Hurt, ...
     ] = ()  # the workflows that ran meanwhile, the one with most failures first

@@ -11,10 +11,18 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
-from tracejury.scorecard.result import Audit, Diagnosis, FaultResult, Suspect
+from tracejury.scorecard.result import Audit, Diagnosis, FaultCourse, FaultResult, Suspect
 from tracejury.tui.content import Part, bar, fitted, line, stacked
 from tracejury.tui.instance_list import InstanceList
-from tracejury.tui.numbers import counted, date_and_time, decimal, exact_share, short_duration
+from tracejury.tui.numbers import (
+    counted,
+    date_and_time,
+    decimal,
+    exact_share,
+    share,
+    short_duration,
+    short_ms,
+)
 from tracejury.tui.row_list import RowList
 from tracejury.tui.stopwatch import Search
 from tracejury.tui.tree import Node, nodes
@@ -115,7 +123,8 @@ class DiagnosisView(View):
 
 
 def _leads(fault: FaultResult) -> list[tuple[Lead, int]]:
-    found = [(Lead(fault), 0), (Lead(fault, -1, 0), 1)]
+    courses = range(len(fault.workflows) + 1)  # of all workflows, and of each
+    found = [(Lead(fault), 0), *((Lead(fault, -1, number), 1) for number in courses)]
     for number, suspect in enumerate(fault.suspects):
         found.append((Lead(fault, number), 1))
         found.extend((Lead(fault, number, index), 2) for index in range(len(suspect.evidence)))
@@ -172,7 +181,10 @@ def lead_line(lead: Lead, indent: str, *, is_blind: bool = False) -> Content:
     """Draw a fault, a suspect, or what speaks for it; `is_blind`: without what the target is."""
     fault, suspect = lead.fault, lead.suspect
     if suspect is None:
-        parts = _fault_parts(fault, is_blind=is_blind) if lead.evidence_no < 0 else _course(fault)
+        if lead.evidence_no < 0:
+            return line(indent, *_fault_parts(fault, is_blind=is_blind))
+        told = lead.evidence_no
+        parts = _course_of(fault.workflows[told - 1]) if told else _course(fault)
         return line(indent, *parts)
     if lead.evidence_no >= 0:
         return line("  ", indent, (suspect.evidence[lead.evidence_no], "$text-muted"))
@@ -201,4 +213,14 @@ def _course(fault: FaultResult) -> list[Part]:
     )
     detected = fault.detected_after_s
     alert = "no alert seen" if detected is None else f"alert after {decimal(detected)} s"
-    return [f"  success before, during, after: {success}", (f"   {alert}", "$text-warning")]
+    if fault.first_error_after_s is not None:
+        alert += f", first error {decimal(fault.first_error_after_s)} s"
+    return [f"  success {success}", (f"   {alert}", "$text-warning")]
+
+
+def _course_of(course: FaultCourse) -> list[Part]:
+    """Say how one workflow fared before, during and after the fault."""
+    success = " → ".join("-" if part is None else share(part) for part in course.success)
+    p95 = " → ".join(map(short_ms, course.p95_ms))
+    style = "$text-warning" if course.recovery == "damaged" else "$text-muted"
+    return [f"  {success}  p95 {p95}  ", (course.workflow, "bold"), (f"  {course.became}", style)]

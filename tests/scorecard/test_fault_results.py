@@ -1,0 +1,110 @@
+"""How workflows fared around a fault, how soon it was noticed, and how soon they recovered."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from tests.workflow.drawn import RECEIVED_NS, START_NS, Record, Span, deliver
+
+from tracejury.config import Config
+from tracejury.otlp.alert_webhook import alerts_of
+from tracejury.scorecard.fault_results import fault_results
+from tracejury.scorecard.result import FaultCourse, FaultResult, Phases
+from tracejury.store.reader import Reader
+from tracejury.store.writer import Store
+from tracejury.workflow.faults import Fault
+from tracejury.workflow.rebuild import prepare
+
+SECOND = 10**9
+
+
+def fault(name: str, from_s: int, until_s: int) -> Fault:
+    return Fault(name, START_NS + from_s * SECOND, START_NS + until_s * SECOND, "error", "stock")
+
+
+FAULTS = (fault("outage", 100, 120), fault("one", 1000, 1020), fault("other", 1010, 1030))
+
+
+def requests(path: str, seconds: range, *, took_s: float = 1, fails: bool = False) -> list[Record]:
+    return [
+        Span(
+            10_000 * len(path) + at, f"GET {path}", at * 1000, (at + took_s) * 1000,
+            trace=10_000 * len(path) + at, kind="SERVER", service="web",
+            status="ERROR" if fails else "UNSET", attributes={"http.route": path},
+        )
+        for at in seconds
+    ]  # fmt: skip
+
+
+RUN = [
+    *requests("/orders", range(10, 20)),
+    *requests("/orders", range(105, 113), fails=True),
+    *requests("/orders", range(121, 126), took_s=9),
+    *requests("/orders", range(140, 160)),
+    *requests("/stay", range(10, 30)),
+    *requests("/stay", range(100, 110)),
+    *requests("/stay", range(130, 150)),
+    *requests("/stay", range(1012, 1018), fails=True),
+]
+
+
+def webhook(at_s: int) -> bytes:
+    began = f"2023-11-14T22:{13 + (20 + at_s) // 60:02}:{(20 + at_s) % 60:02}Z"
+    alert = {
+        "status": "firing",
+        "labels": {"alertname": "ManyErrors"},
+        "annotations": {},
+        "startsAt": began,
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "",
+        "fingerprint": "ab",
+    }
+    return json.dumps(
+        {"version": "4", "groupKey": "{}", "receiver": "us", "alerts": [alert]}
+    ).encode()
+
+
+@pytest.fixture(scope="module")
+def results() -> Iterator[tuple[FaultResult, ...]]:
+    store = Store.in_memory()
+    deliver(store, RUN)
+    store.commit([alerts_of([webhook(112)])], received_ns=RECEIVED_NS, source="drawn")
+    store.close()
+    with Reader.of(store) as reader:
+        prepare(reader, Config(), injected=FAULTS)
+        yield fault_results(reader, FAULTS)
+
+
+def test_each_workflow_has_its_course(results: tuple[FaultResult, ...]) -> None:
+    assert results[0].workflows == (
+        FaultCourse(
+            "GET /orders",
+            Phases(10, 8, 25),
+            Phases(1.0, 0.0, 1.0),
+            Phases(1000.0, 1000.0, 9000.0),
+            "recovered",
+            5.0,
+        ),
+        FaultCourse(
+            "GET /stay",
+            Phases(20, 10, 20),
+            Phases(1.0, 1.0, 1.0),
+            Phases(1000.0, 1000.0, 1000.0),
+            "unharmed",
+            None,
+        ),
+    )
+
+
+def test_it_is_noticed_by_the_alert_and_by_the_first_error(
+    results: tuple[FaultResult, ...],
+) -> None:
+    noticed = [(result.detected_after_s, result.first_error_after_s) for result in results]
+    assert noticed == [(12.0, 6.0), (None, 13.0), (None, 3.0)]
+
+
+def test_what_two_faults_did_at_once_is_laid_to_neither(results: tuple[FaultResult, ...]) -> None:
+    assert [course.recovery for result in results[1:] for course in result.workflows] == [
+        "ambiguous",
+        "ambiguous",
+    ]
