@@ -398,9 +398,9 @@ def _add_export(commands: Commands) -> None:
 
 
 def _add_faults(commands: Commands) -> None:
-    parser = commands.add_parser("faults", help="check a fault file")
+    parser = commands.add_parser("faults", help="check a fault file, line by line")
     actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=_Parser)
-    check = _command(actions, "check", _check_faults, "check a fault file, entry by entry")
+    check = _command(actions, "check", _check_faults, "check a fault file, line by line")
     check.add_argument("file", type=Path, metavar="FILE")
 
 
@@ -921,11 +921,21 @@ def _export(options: argparse.Namespace) -> int:
 
 def _check_faults(options: argparse.Namespace) -> int:
     from tracejury.telemetry.safe_text import safe_text
-    from tracejury.workflow.faults import read_faults
+    from tracejury.workflow.faults import check_faults
 
-    for fault in read_faults(options.file):
+    faults, problems = check_faults(options.file)
+    for problem in problems:
+        said = f"{options.file}:{problem.line}: {problem.message} {problem.next_step}"
+        print(safe_text(f"tracejury: {said}"), file=sys.stderr)
+    if problems:
+        return NOT_DONE
+    for fault in faults:
         seconds = (fault.end_ns - fault.start_ns) / 1e9
-        print(safe_text(f"{fault.id}: {fault.kind or 'kind not said'}, {seconds:g} s"))
+        target = f" of {fault.target}" if fault.target else ""
+        test = f", for {fault.test_id}" if fault.test_id else ""
+        print(
+            safe_text(f"{fault.id}: {fault.kind or 'kind not said'}{target}, {seconds:g} s{test}")
+        )
     return DONE
 
 

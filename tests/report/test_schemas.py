@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from tests.report.example_audit import EMPTY, EXAMPLE
 
+from tracejury.errors import InputError
 from tracejury.report.json import audit_document
 from tracejury.report.render import render
 from tracejury.scorecard.result import Audit
@@ -89,8 +90,14 @@ def test_a_fault_file_is_accepted_by_schema_and_reader(
         {"id": "f", "start": 1.5, "end": END},
         {"id": "f", "start": START, "end": END, "kind": "meteor"},
         {"id": "f", "start": START, "end": END, "taget": "worker"},
+        {"id": "f", "start": START, "end": END, "test_id": "T01"},
+        {"id": "f", "start": START, "end": 2**63 - 1},
     ],
 )
-def test_a_fault_that_cannot_be_read_is_refused(fault: dict[str, object]) -> None:
+def test_a_fault_that_cannot_be_read_is_refused(fault: dict[str, object], tmp_path: Path) -> None:
+    file = tmp_path / "faults.json"
+    file.write_text(json.dumps({"faults": [fault]}))
+    with pytest.raises(InputError):
+        read_faults(file)
     with pytest.raises(ValidationError):
         Draft202012Validator(FAULTS).validate({"faults": [fault]})
