@@ -184,6 +184,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("export --store absent.duckdb --output out", ["absent.duckdb"]),
         ("audit run.jsonl --state absent.csv", ["absent.csv", "cannot be read"]),
         ("audit run.jsonl --state notes.txt", ["notes.txt:1", "unknown column"]),
+        ("audit run.jsonl --answers misspelt.toml", ["misspelt.toml", '"answers"?']),
         ("compare run.jsonl", ["AFTER"]),
         ("compare run.jsonl absent.jsonl", ["absent.jsonl"]),
         ("compare run.jsonl run.jsonl --faults faults.json --faults faults.json", ['id "f"']),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tracejury.receiver.child import Receiving
     from tracejury.receiver.import_files import Loaded
     from tracejury.scorecard.compare import Run
-    from tracejury.scorecard.result import Audit
+    from tracejury.scorecard.result import Answer, Audit
     from tracejury.store.reader import Reader
     from tracejury.store.writer import Store
     from tracejury.workflow.baseline import Baseline
@@ -291,6 +291,12 @@ def _add_audit(commands: Commands) -> None:
         type=Path,
         metavar="ROWS.csv",
         help="what the system's own database says of its jobs: docs/state.md",
+    )
+    parser.add_argument(
+        "--answers",
+        type=Path,
+        metavar="FILE",
+        help="what persons answer where telemetry cannot tell, as TOML: docs/answers.md",
     )
     parser.add_argument(
         "--fail-on",
@@ -596,6 +602,7 @@ def _judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]
     from tracejury.scorecard.brought import Brought
 
     injected, rows = _injected(config), _state_rows(options)
+    answers = _answers(options)
     baseline = _learn(config)
     reader = _open(options, config)
     inputs = _inputs(options, config)
@@ -605,9 +612,10 @@ def _judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]
         injected=injected,
         baseline=baseline,
         inputs=inputs,
-        brought=Brought(_measured(inputs), rows),
+        brought=Brought(_measured(inputs), rows, answers),
     )
     _warn_of_outside(reader, injected)
+    _warn_of_unused_answers(answers, judged)
     return judged, reader
 
 
@@ -619,6 +627,23 @@ def _state_rows(options: argparse.Namespace) -> "pa.Table":
     from tracejury.workflow.state_rows import no_state_rows, read_state_rows
 
     return read_state_rows(options.state) if options.state else no_state_rows()
+
+
+def _answers(options: argparse.Namespace) -> "tuple[Answer, ...]":
+    if options.answers is None:
+        return ()
+    from tracejury.scorecard.answers import read_answers
+
+    return read_answers(options.answers)
+
+
+def _warn_of_unused_answers(answers: "tuple[Answer, ...]", judged: "Audit") -> None:
+    from tracejury.scorecard.answers import unused
+    from tracejury.telemetry.safe_text import safe_text
+
+    for answer, outcome in unused(answers, judged):
+        said = f"The answer to {answer.id} is not used: without it the outcome is {outcome}."
+        print(safe_text(f"tracejury: {said}"), file=sys.stderr)
 
 
 def _warn_of_outside(reader: "Reader", injected: "tuple[Fault, ...]") -> None:

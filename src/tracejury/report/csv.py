@@ -10,6 +10,7 @@ from itertools import chain
 from numbers import Number
 
 from tracejury.checks.check import Finding, Reference
+from tracejury.report.answered import answered_in_full
 from tracejury.report.headlines import verdict_sentence
 from tracejury.report.words import VERDICTS
 from tracejury.scorecard.result import Audit, CheckResult
@@ -43,7 +44,20 @@ def render_csv(audit: Audit) -> str:
     """Write every finding of the audit, and what became of every check."""
     blank = [""] * (len(HEADER) - 5)
     verdict = ("VERDICT", verdict_sentence(audit), "", "", VERDICTS[audit.verdict].text, *blank)
-    return csv_table(HEADER, chain([verdict], *map(_rows, audit.checks)))
+    answers = [
+        (
+            item.id,
+            item.title,
+            item.tier.value,
+            "",
+            item.outcome,
+            *blank[:-1],
+            answered_in_full(item.answer),
+        )
+        for item in audit.criteria
+        if item.answer
+    ]
+    return csv_table(HEADER, chain([verdict], answers, *map(_rows, audit.checks)))
 
 
 def csv_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -85,7 +99,7 @@ def _rows(check: CheckResult) -> Iterable[tuple[object, ...]]:
             finding.fault,
             " ".join(_place(reference) for reference in finding.evidence),
             check.remedy,
-            check.note,
+            " ".join(filter(None, (check.note, answered_in_full(check.answer)))),
         )
 
 

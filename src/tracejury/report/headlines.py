@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from tracejury.checks.check import Severity
+from tracejury.report.answered import answers_of
 from tracejury.report.numbers import counted, duration, percent, short
 from tracejury.report.stopwatch_rows import measured_sentence
 from tracejury.report.tally import outcomes_counted
@@ -36,12 +37,14 @@ def verdict_sentence(audit: Audit) -> str:
     """Say what the verdict rests on."""
     if audit.verdict == "CANNOT_JUDGE":
         return "There is no telemetry to judge: nothing passed and nothing failed."
-    if audit.verdict == "PASS":
-        return "Every CRITICAL and every HIGH criterion passes."
     said = [
         f"{tier.name}: {outcomes_counted(audit.criteria, tier)}."
         for tier in (Severity.CRITICAL, Severity.HIGH)
     ]
+    if audit.verdict == "PASS":
+        said = ["Every CRITICAL and every HIGH criterion passes."]
+    if answers := answers_of(audit):
+        said.append(f"{counted(len(answers), 'answer')} of persons decided what telemetry did not.")
     if any(check.id == _WINDOW and check.reason == "unsettled" for check in audit.checks):
         said.append("Spans may still arrive: nothing passes before the run has settled.")
     return " ".join(said)

@@ -161,6 +161,7 @@ def _check(check: CheckResult) -> dict[str, object]:
         note=check.note,
         would_decide=would_decide(check) or None,
         findings=[_finding(finding) for finding in check.findings],
+        answer=check.answer,
     )
 
 

@@ -6,6 +6,7 @@ library, so that no text can end an element; characters that XML lacks stand as 
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from tracejury.report.answered import answered_in_full, answers_of
 from tracejury.report.headlines import verdict_sentence
 from tracejury.report.places import places
 from tracejury.report.tally import UNDECIDED, tasks, undecided_reason
@@ -43,10 +44,11 @@ def _suite(root: Element, name: str, audit: Audit) -> Element:
     said = {
         "verdict": VERDICTS[audit.verdict].text,
         "inputs": ", ".join(audit.inputs),
+        **{f"answer to {answer.id}": answered_in_full(answer) for answer in answers_of(audit)},
     }
     properties = SubElement(suite, "properties")
     for property_name, value in said.items():
-        SubElement(properties, "property", name=property_name, value=safe_text(value))
+        SubElement(properties, "property", name=safe_text(property_name), value=safe_text(value))
     return suite
 
 

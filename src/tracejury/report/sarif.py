@@ -9,6 +9,7 @@ import re
 from tracejury import __version__
 from tracejury.checks.check import Finding, Reference, Severity
 from tracejury.checks.explanation import Explanation, all_explanations
+from tracejury.report.answered import answered_in_full, answers_of
 from tracejury.report.headlines import verdict_sentence
 from tracejury.report.json import json_text
 from tracejury.report.places import place
@@ -55,10 +56,15 @@ def render_sarif(audit: Audit) -> str:
 
 def _properties(audit: Audit) -> Object:
     numbers = {"score": audit.score, "coverage": audit.coverage}
+    answers = [
+        safe_text(f"{answer.id} {answer.outcome}, {answered_in_full(answer)}")
+        for answer in answers_of(audit)
+    ]
     return {
         "verdict": VERDICTS[audit.verdict].text,
         "judgedAt": safe_text(audit.judged_at),
         "inputs": [safe_text(name) for name in audit.inputs],
+        **({"answers": answers} if answers else {}),
         **{name: number for name, number in numbers.items() if number is not None},
     }
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from tracejury.report.answered import answered, answers_of
 from tracejury.report.headlines import headlines, trust_parts
 from tracejury.report.mitigations import MITIGATIONS, NO_MITIGATION
 from tracejury.report.numbers import duration, percent, points
@@ -176,9 +177,23 @@ def _clauses(audit: Audit) -> Section:
 
 
 def _criteria(audit: Audit) -> Section:
-    rows = tuple((c.id, Mark(c.outcome), c.title, ", ".join(c.checks)) for c in audit.criteria)
+    rows = tuple(
+        (c.id, Mark(c.outcome), c.title, answered(c.answer) or ", ".join(c.checks))
+        for c in audit.criteria
+    )
     header = ("Criterion", "Outcome", "It holds that", "Decided by")
     return Section("criteria", "Pass criteria", tables=(Table("The criteria", header, rows),))
+
+
+def _answers(audit: Audit) -> Section:
+    rows = tuple((a.id, Mark(a.outcome), a.who, a.when, a.why) for a in answers_of(audit))
+    header = ("Criterion or check", "Outcome", "Who", "When", "Why")
+    return Section(
+        "answers",
+        "Answers",
+        says=("What persons answered, where telemetry cannot tell.",),
+        tables=(Table("Answers of persons", header, rows),),
+    )
 
 
 def _patterns(audit: Audit) -> Section:
@@ -215,4 +230,4 @@ RESULTS: tuple[Callable[[Audit], Section], ...] = (
     _tasks,
     _clauses,
 )
-CRITERIA: tuple[Callable[[Audit], Section], ...] = (_criteria, _patterns)
+CRITERIA: tuple[Callable[[Audit], Section], ...] = (_criteria, _answers, _patterns)

@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from tracejury import __version__
+from tracejury.report.answered import answered, answers_of
 from tracejury.report.course_rows import noticed
 from tracejury.report.drawing import (
     Cell,
@@ -24,7 +25,7 @@ from tracejury.report.tally import outcomes_counted, tasks
 from tracejury.report.terminal import Terminal
 from tracejury.report.trial_rows import decided_by, harm_row, under
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS
-from tracejury.scorecard.result import Audit, Criterion, FaultResult, Suspect
+from tracejury.scorecard.result import Answer, Audit, Criterion, FaultResult, Suspect
 from tracejury.scorecard.trials import Trial, trials
 
 INPUTS_SHOWN = 3
@@ -46,6 +47,8 @@ def scorecard(audit: Audit, terminal: Terminal) -> Iterator[RenderableType]:
         yield from _tasks(audit)
     if audit.criteria:
         yield from _criteria(audit.criteria)
+    if answers := answers_of(audit):
+        yield from _answers(answers)
 
 
 def _verdict(audit: Audit, width: int) -> Iterator[RenderableType]:
@@ -122,9 +125,25 @@ def _criteria(criteria: tuple[Criterion, ...]) -> Iterator[RenderableType]:
             [
                 word(criterion.outcome),
                 text(criterion.id, SEVERITY_STYLES[criterion.tier]),
-                joined(criterion.title, text(" ".join(criterion.checks), "dim"), separator="  "),
+                joined(
+                    criterion.title,
+                    text(" ".join(criterion.checks), "dim"),
+                    answered(criterion.answer),
+                    separator="  ",
+                ),
             ]
             for criterion in criteria
+        ],
+        widths=(WIDEST_OUTCOME,),
+    )
+
+
+def _answers(answers: tuple[Answer, ...]) -> Iterator[RenderableType]:
+    yield heading("ANSWERS", "of persons, where telemetry cannot tell")
+    yield grid(
+        [
+            [word(answer.outcome), answer.id, joined(f"{answer.who}, {answer.when}:", answer.why)]
+            for answer in answers
         ],
         widths=(WIDEST_OUTCOME,),
     )

@@ -7,6 +7,7 @@ from tracejury.checks.evidence import Evidence
 from tracejury.config import Config, Policy
 from tracejury.scorecard import rollup
 from tracejury.scorecard.aftermath import aftermaths
+from tracejury.scorecard.answers import answer_checks, answer_criteria
 from tracejury.scorecard.brought import NOTHING, Brought
 from tracejury.scorecard.completeness import completeness
 from tracejury.scorecard.cut_offs import cut_offs
@@ -44,14 +45,14 @@ def audit(
     """
     taught = baseline or Baseline.empty()
     prepare(reader, config, injected=injected, baseline=taught, state_rows=brought.state_rows)
-    checks = run(Evidence(reader, config, taught.exists))
+    checks = answer_checks(run(Evidence(reader, config, taught.exists)), brought.answers)
     judged_at = datetime.now(UTC).isoformat(timespec="seconds")
     bounds = _bounds(config.policy)
     trusted = trust(reader, checks)
     if not trusted.spans and not trusted.logs:
         return _nothing(judged_at, inputs, bounds, reader)
     shares = score(checks)
-    criteria = rollup.criteria(checks)
+    criteria = answer_criteria(rollup.criteria(checks), brought.answers)
     return Audit(
         judged_at=judged_at,
         inputs=inputs,

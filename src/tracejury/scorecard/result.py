@@ -19,6 +19,17 @@ Basis = Literal["counted", "estimated", "upper-bound"]
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person says of a criterion or a check that telemetry leaves open."""
+
+    id: str
+    outcome: Literal["pass", "fail", "not-applicable"]
+    why: str
+    who: str
+    when: str  # a date, or RFC 3339
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """One check of the catalogue, decided. `reason` says why it is not observed, in one code."""
 
@@ -36,6 +47,7 @@ class CheckResult:
     remedy: str
     note: str
     findings: tuple[Finding, ...]
+    answer: Answer | None = None  # who decided it, where it was no telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,7 @@ class Criterion:
     outcome: Outcome
     checks: tuple[str, ...]
     category: str = ""  # of a risk pattern
+    answer: Answer | None = None  # who decided it, where it was no telemetry
 
 
 @dataclass(frozen=True, slots=True)
