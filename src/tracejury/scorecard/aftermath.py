@@ -35,8 +35,8 @@ def _mean(numbers: list[float]) -> float | None:
 
 _FAILED: Final = """
     SELECT instance_no, list(fault_id ORDER BY fault_id) AS fault_ids
-    FROM fault_instance
-    WHERE outcome = 'failed'
+    FROM fault_phase
+    WHERE outcome = 'failed' AND phase IN ('during', 'after')
     GROUP BY instance_no
 """
 
@@ -48,10 +48,10 @@ _STATES: Final = """
         GROUP BY instance_no
     )
     SELECT near.fault_id, coalesce(said.state, '') AS state, count(*) AS jobs
-    FROM fault_instance AS near
+    FROM fault_phase AS near
     JOIN fault ON fault.id = near.fault_id
     LEFT JOIN said USING (instance_no)
-    WHERE near.is_during
+    WHERE near.phase = 'during'
     GROUP BY near.fault_id, said.state
     ORDER BY min(fault.start_ns), near.fault_id, jobs DESC, state
 """
