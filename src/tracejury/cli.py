@@ -273,7 +273,7 @@ def _add_audit(commands: Commands) -> None:
     parser.add_argument(
         "--format",
         default="text",
-        choices=("text", "json", "markdown", "csv", "junit", "sarif"),
+        choices=("text", "json", "markdown", "html", "csv", "junit", "sarif"),
         help="of the report",
     )
     parser.add_argument("--output", type=Path, metavar="PATH", help="write the report there")

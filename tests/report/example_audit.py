@@ -4,6 +4,7 @@ from tracejury.checks.check import Finding, Reference, Severity
 from tracejury.scorecard.result import (
     Aftermath,
     Audit,
+    CallEdge,
     CheckResult,
     Clause,
     Completeness,
@@ -28,6 +29,8 @@ from tracejury.scorecard.result import (
     TestResult,
     Timing,
     Trust,
+    Waterfall,
+    WaterfallSpan,
     WorkflowSummary,
 )
 from tracejury.workflow.step_risk import StepRisk
@@ -415,6 +418,21 @@ EXAMPLE = Audit(
     ),
     queue=QueueFacts(("jobs", "jobs.dead"), 52, 1, 54, 3, 2, ("jobs.dead",)),
     aftermaths=(Aftermath("hang-1", {"failed": 7, "processing": 1, "": 4}, 0.3, 6.2),),
+    call_edges=(
+        CallEdge("POST /jobs", "web", "worker", False, True, 52, 0),
+        CallEdge("POST /jobs", "worker", "images.example", True, False, 38, 14),
+        CallEdge("POST /jobs", "worker", "storage.example", True, False, 12, 0),
+        CallEdge("POST /jobs", "worker", "web", False, False, 7, 0),
+    ),
+    worst_evidence=Waterfall(
+        "TIM-01", stuck_call(1).message, TRACE, 4,
+        (
+            WaterfallSpan("web", "POST /jobs", "SERVER", 0, 0.0, 31400.0, True, False),
+            WaterfallSpan("worker", "run batch", "CONSUMER", 1, 12.0, 31300.0, False, False),
+            WaterfallSpan("worker", "POST images.example", "CLIENT", 2, 90.0, 31200.0, True, True),
+            WaterfallSpan("worker", "write row", "CLIENT", 2, 31301.0, None, False, False),
+        ),
+    ),
     system="Image mill",
     auditor="A. N. Other",
 )  # fmt: skip

@@ -20,6 +20,7 @@ SUFFIX = {
     "text": "txt",
     "json": "json",
     "markdown": "md",
+    "html": "html",
     "csv": "csv",
     "junit": "junit.xml",
     "sarif": "sarif.json",
@@ -46,7 +47,7 @@ def test_a_wide_terminal_is_used(golden: Golden) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_telemetry_is_never_a_pass(name: str) -> None:
-    report = render(EMPTY, name)
+    report = re.sub("<style>.*</style>", "", render(EMPTY, name), flags=re.DOTALL)
     assert "CANNOT JUDGE" in report.replace("_", " ")
     assert "PASS" not in report
     assert "100" not in report
@@ -81,5 +82,7 @@ def test_what_was_not_computed_is_absent_from_json() -> None:
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="Choose one of text, json, markdown, csv, junit, sarif"):
+    with pytest.raises(
+        UsageError, match="Choose one of text, json, markdown, html, csv, junit, sarif"
+    ):
         render(EXAMPLE, "pdf")

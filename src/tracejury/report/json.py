@@ -72,6 +72,7 @@ def audit_document(audit: Audit) -> dict[str, object]:
         cut_offs=audit.cut_offs,
         queue=audit.queue,
         aftermaths=audit.aftermaths,
+        call_edges=audit.call_edges,
         remediation=[_remedy(remedy) for remedy in remedies(audit)],
         system=audit.system or None,
         auditor=audit.auditor or None,

@@ -36,7 +36,9 @@ def _evidence(audit: Audit) -> list[Step]:
     steps.append(
         Step(f"tracejury tui{_inputs(audit)}", "every finding, down to its spans and log records")
     )
-    steps.append(Step("tracejury audit ... --format markdown", "the whole report (also json, csv)"))
+    steps.append(
+        Step("tracejury audit ... --format html --output audit.html", "the whole report, to show")
+    )
     return steps
 
 

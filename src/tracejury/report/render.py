@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tracejury.errors import UsageError
 from tracejury.report.csv import render_csv
+from tracejury.report.html import render_html
 from tracejury.report.json import render_json
 from tracejury.report.junit import render_junit
 from tracejury.report.markdown import render_markdown
@@ -15,6 +16,7 @@ from tracejury.scorecard.result import Audit
 _WRITERS: dict[str, Callable[[Audit], str]] = {
     "json": render_json,
     "markdown": render_markdown,
+    "html": render_html,
     "csv": render_csv,
     "junit": render_junit,
     "sarif": render_sarif,

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from tracejury.report.next_steps import Step
 from tracejury.report.numbers import duration
 from tracejury.report.section import Section, Table
-from tracejury.report.trial_rows import under
 from tracejury.report.words import task_title
 from tracejury.scorecard.next_faults import Planned, Retest, fault_plan, retests
 from tracejury.scorecard.priorities import SYSTEM_TYPES, first_tasks, questions
@@ -110,14 +109,14 @@ def _plan(audit: Audit) -> Section:
 def _planned_row(number: int, planned: Planned) -> tuple[str | int, ...]:
     kinds = " or ".join(planned.kinds)
     trial = planned.trial
-    fault = kinds or ("any" if trial.outcome == "not-run" else f"none: {under(trial)}")
+    fault = kinds or ("any" if trial.outcome == "not-run" else "none needed")
     return (
         number,
         f"{trial.test} {trial.title}",
         planned.tier.upper() if planned.tier else "",
         ", ".join(planned.criteria),
         fault,
-        planned.target or "not observed",
+        (planned.target or "not observed") if fault != "none needed" else "",
         planned.risk or "not observed",
         HOW.get(planned.kinds[0], "") if planned.kinds else "",
     )

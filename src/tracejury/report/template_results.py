@@ -20,10 +20,10 @@ STEPS_SHOWN = 30
 
 def _trials(audit: Audit) -> Section:
     rows = tuple(
-        (trial.test, trial.title, under(trial), Mark(trial.outcome), decided_by(trial))
+        (trial.test, Mark(trial.outcome), under(trial), decided_by(trial), trial.title)
         for trial in trials(audit)
     )
-    header = ("Test", "Asks", "Fault", "Outcome", "Decided by")
+    header = ("Test", "Outcome", "Fault", "Decided by", "Asks")
     return Section(
         "tests",
         "Tests under faults",

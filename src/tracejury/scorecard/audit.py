@@ -14,6 +14,7 @@ from tracejury.scorecard.cut_offs import cut_offs
 from tracejury.scorecard.diagnosis import diagnosis
 from tracejury.scorecard.external_calls import external_calls
 from tracejury.scorecard.fault_results import fault_results
+from tracejury.scorecard.pictures import call_edges, worst_evidence
 from tracejury.scorecard.queue_facts import queue_facts
 from tracejury.scorecard.result import Audit, Period
 from tracejury.scorecard.runner import run
@@ -79,6 +80,8 @@ def audit(
         queue=queue_facts(reader),
         aftermaths=aftermaths(reader),
         state_rows=brought.state_rows.num_rows,
+        call_edges=call_edges(reader),
+        worst_evidence=worst_evidence(reader, checks),
     )
 
 

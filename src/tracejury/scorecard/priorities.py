@@ -98,5 +98,5 @@ def _queue(audit: Audit) -> Question:
     asks = "Is it queue-based?"
     if audit.queue is None:
         return Question(asks, "not observed", "no message was seen", (8,))
-    seen = f"{audit.queue.deliveries:,} deliveries from {len(audit.queue.destinations):,} queues"
+    seen = f"deliveries: {audit.queue.deliveries:,}, queues: {len(audit.queue.destinations):,}"
     return Question(asks, "yes", seen, (8,))

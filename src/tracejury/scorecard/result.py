@@ -347,6 +347,44 @@ class Aftermath:
 
 
 @dataclass(frozen=True, slots=True)
+class CallEdge:
+    """Who calls whom in a workflow, or sends it messages."""
+
+    workflow: str
+    service: str
+    target: str
+    is_external: bool  # nothing of the target is stored
+    is_message: bool
+    calls: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaterfallSpan:
+    """One span of a drawn trace. Times are milliseconds since its first span began."""
+
+    service: str
+    name: str
+    kind: str
+    depth: int
+    start_ms: float
+    duration_ms: float | None  # None: no usable end was received
+    is_error: bool
+    is_cited: bool  # by the finding
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """A trace that a finding names, in the order in which it is drawn."""
+
+    check: str
+    message: str
+    trace_id: str
+    total: int  # spans of the trace; the longest and the cited ones are here
+    spans: tuple[WaterfallSpan, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """What the verdict rests on: counts of what came, and what is known to have been lost."""
 
@@ -420,6 +458,8 @@ class Audit:
     cut_offs: tuple[CutOffs, ...] = ()
     queue: QueueFacts | None = None  # None: no message was seen
     aftermaths: tuple[Aftermath, ...] = ()
+    call_edges: tuple[CallEdge, ...] = ()
+    worst_evidence: Waterfall | None = None  # None: nothing failed that names a span
     # What a person says of the system for the report; '' where nobody did.
     system: str = ""
     auditor: str = ""
