@@ -140,9 +140,20 @@ def _files_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="OTLP files to read")
 
 
-def _run_options(parser: argparse.ArgumentParser) -> None:
+def _run_options(parser: argparse.ArgumentParser, *, several_stores: bool = False) -> None:
     _files_argument(parser)
-    _store_option(parser)
+    if several_stores:
+        parser.add_argument(
+            "--store",
+            dest="stores",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="FILE",
+            help="the store (a DuckDB file); several are one campaign, judged run by run",
+        )
+    else:
+        _store_option(parser)
     _judging_options(parser)
 
 
@@ -269,7 +280,7 @@ def _add_import(commands: Commands) -> None:
 
 def _add_audit(commands: Commands) -> None:
     parser = _command(commands, "audit", _audit, "judge a store, or OTLP files directly")
-    _run_options(parser)
+    _run_options(parser, several_stores=True)
     parser.add_argument(
         "--format",
         default="text",
@@ -664,9 +675,13 @@ def _audit(options: argparse.Namespace) -> int:
     from tracejury.report.render import render
     from tracejury.report.terminal import PLAIN, Terminal
 
+    options.store = next(iter(options.stores), None)
     config = _config(options)
-    judged, reader = _judge(options, config)
-    reader.close()
+    if len(options.stores) > 1:
+        judged = _judge_campaign(options, config)
+    else:
+        judged, reader = _judge(options, config)
+        reader.close()
     named = {name: getattr(options, name) for name in ("system", "auditor", "system_type")}
     judged = replace(judged, **named)
     to_screen = options.output is None
@@ -682,19 +697,42 @@ def _compare(options: argparse.Namespace) -> int:
     from tracejury.scorecard.compare import compare
 
     config = _config(options)
-    runs = {path: run_files(path) for path in (options.before, options.after)}
-    injected, baseline = _all_injected(config), _learn(config)
-    before, after = (
-        _judge_run(path, runs[path], config, injected, baseline)
-        for path in (options.before, options.after)
-    )
+    runs = [(path, run_files(path)) for path in (options.before, options.after)]
+    before, after = _judge_runs(runs, config)
     compared = compare(before, after)
-    _warn_of_unused(injected, before.audit, after.audit)
     terminal = PLAIN if options.output else Terminal.of(sys.stdout, os.environ)
     _write(render_comparison(compared, options.format, terminal), options.output)
     if not compared.can_judge:
         return NOT_DONE
     return NOT_GOOD if compared.regressions else DONE
+
+
+def _judge_campaign(options: argparse.Namespace, config: Config) -> "Audit":
+    """Judge several stores, each on its own, and let of everything the newest evidence count."""
+    from tracejury.scorecard.campaign import campaign
+
+    if options.files:
+        raise UsageError("Both files and --store are named.", next_step="Choose one of them.")
+    if options.state:
+        raise UsageError(
+            "Rows of a database are of one run, and several stores are named.",
+            next_step="Leave --state out, or name one --store.",
+        )
+    answers = _answers(options)
+    runs = _judge_runs([(path, (path,)) for path in options.stores], config)
+    judged = campaign(
+        [run.audit for run in runs], stale_days=config.policy.stale_days, answers=answers
+    )
+    _warn_of_unused_answers(answers, judged)
+    return judged
+
+
+def _judge_runs(runs: Sequence[tuple[Path, Sequence[Path]]], config: Config) -> "tuple[Run, ...]":
+    """Judge each of several runs, by its name and files, for the faults of its own time."""
+    injected, baseline = _all_injected(config), _learn(config)
+    judged = tuple(_judge_run(name, files, config, injected, baseline) for name, files in runs)
+    _warn_of_unused(injected, *(run.audit for run in judged))
+    return judged
 
 
 def _warn_of_unused(injected: "tuple[Fault, ...]", *judged: "Audit") -> None:
@@ -720,6 +758,7 @@ def _judge_run(
     from tracejury.receiver.inputs import open_inputs
     from tracejury.report.progress import reading
     from tracejury.scorecard.audit import audit
+    from tracejury.scorecard.brought import Brought
     from tracejury.scorecard.compare import Run
     from tracejury.scorecard.fault_results import faults_of_run
     from tracejury.scorecard.step_durations import step_durations
@@ -728,8 +767,15 @@ def _judge_run(
         reading() as progress,
         open_inputs(files, _tell, progress, keeping=config.keeping) as reader,
     ):
-        own = faults_of_run(reader, injected)
-        judged = audit(reader, config, injected=own, baseline=baseline, inputs=(str(name),))
+        inputs = (str(name),)
+        judged = audit(
+            reader,
+            config,
+            injected=faults_of_run(reader, injected),
+            baseline=baseline,
+            inputs=inputs,
+            brought=Brought(_measured(inputs)),
+        )
         return Run(judged, step_durations(reader))
 
 
@@ -750,7 +796,7 @@ def _audit_status(judged: "Audit", options: argparse.Namespace) -> int:
     if judged.verdict == "CANNOT_JUDGE":
         return NOT_DONE
     if options.min_completeness is not None:
-        ratio = judged.completeness.total.ratio if judged.completeness else None
+        ratio = judged.lowest_completeness
         if ratio is None or ratio < options.min_completeness:
             seen = "unknown" if ratio is None else f"{ratio:.3f}"
             print(

@@ -50,6 +50,7 @@ class Policy:
     timed_share: float = 0.80
     candidates: float = 1.5
     minimum_logs: float = 20.0
+    stale_days: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

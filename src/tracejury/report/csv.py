@@ -11,6 +11,7 @@ from numbers import Number
 
 from tracejury.checks.check import Finding, Reference
 from tracejury.report.answered import answered_in_full
+from tracejury.report.campaign_rows import seen_in_words
 from tracejury.report.headlines import verdict_sentence
 from tracejury.report.words import VERDICTS
 from tracejury.scorecard.result import Audit, CheckResult
@@ -99,8 +100,13 @@ def _rows(check: CheckResult) -> Iterable[tuple[object, ...]]:
             finding.fault,
             " ".join(_place(reference) for reference in finding.evidence),
             check.remedy,
-            " ".join(filter(None, (check.note, answered_in_full(check.answer)))),
+            _notes(check),
         )
+
+
+def _notes(check: CheckResult) -> str:
+    said = (check.note, answered_in_full(check.answer), seen_in_words(check.seen))
+    return " ".join(filter(None, said))
 
 
 def _place(reference: Reference) -> str:

@@ -47,6 +47,7 @@ def audit_document(audit: Audit) -> dict[str, object]:
         inputs=audit.inputs,
         ran=audit.ran,
         state_rows=audit.state_rows or None,
+        runs=audit.runs or None,
         bounds=_sorted(audit.bounds),
         verdict=audit.verdict,
         score=audit.score,
@@ -163,6 +164,7 @@ def _check(check: CheckResult) -> dict[str, object]:
         would_decide=would_decide(check) or None,
         findings=[_finding(finding) for finding in check.findings],
         answer=check.answer,
+        seen=check.seen,
     )
 
 

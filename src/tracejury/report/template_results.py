@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from tracejury.report.answered import answered, answers_of
+from tracejury.report.campaign_rows import EVIDENCE, RUNS, evidence_rows, run_rows
 from tracejury.report.headlines import headlines, trust_parts
 from tracejury.report.mitigations import MITIGATIONS, NO_MITIGATION
 from tracejury.report.numbers import duration, percent, points
@@ -16,6 +17,22 @@ from tracejury.scorecard.trials import trials
 from tracejury.workflow.step_risk import FORMULA, StepRisk, workflow_ranks
 
 STEPS_SHOWN = 30
+
+
+def _campaign(audit: Audit) -> Section:
+    evidence = tuple(
+        (name, asks, Mark(outcome), when, run)
+        for name, asks, outcome, when, run in evidence_rows(audit)
+    )
+    return Section(
+        "campaign",
+        "Campaign",
+        says=("Each run was judged on its own; of each test and criterion the newest counts.",),
+        tables=(
+            Table("The runs, the newest first", RUNS, tuple(run_rows(audit))),
+            Table("Which run decided what", EVIDENCE, evidence),
+        ),
+    )
 
 
 def _trials(audit: Audit) -> Section:
@@ -222,6 +239,7 @@ def _patterns(audit: Audit) -> Section:
 
 
 RESULTS: tuple[Callable[[Audit], Section], ...] = (
+    _campaign,
     _trials,
     _harm,
     _scores,

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from tracejury import __version__
 from tracejury.report.answered import answered, answers_of
+from tracejury.report.campaign_rows import RUNS, evidence_rows, run_rows
 from tracejury.report.course_rows import noticed
 from tracejury.report.drawing import (
     Cell,
@@ -38,6 +39,8 @@ def scorecard(audit: Audit, terminal: Terminal) -> Iterator[RenderableType]:
     inputs = listed(audit.inputs, INPUTS_SHOWN)
     yield joined(text(f"tracejury {__version__}", "bold"), audit.judged_at, inputs, separator="  ")
     yield from _verdict(audit, terminal.width)
+    if audit.runs:
+        yield from _campaign(audit)
     if audit.tests:
         yield from _trials(trials(audit))
     if audit.faults:
@@ -49,6 +52,10 @@ def scorecard(audit: Audit, terminal: Terminal) -> Iterator[RenderableType]:
         yield from _criteria(audit.criteria)
     if answers := answers_of(audit):
         yield from _answers(answers)
+    if evidence := list(evidence_rows(audit)):
+        yield heading("EVIDENCE", "of each test and criterion the newest run that decided it")
+        rows = [(word(row[2]), row[0], row[3], row[4]) for row in evidence]
+        yield grid(rows, widths=(WIDEST_OUTCOME,))
 
 
 def _verdict(audit: Audit, width: int) -> Iterator[RenderableType]:
@@ -65,6 +72,14 @@ def _verdict(audit: Audit, width: int) -> Iterator[RenderableType]:
         passed = audit.interval[0] / 100
         yield from _bar((passed, audit.failed_share, audit.unobserved_share), width - 4)
     yield indented(text(verdict_sentence(audit)))
+
+
+def _campaign(audit: Audit) -> Iterator[RenderableType]:
+    yield heading("CAMPAIGN", "of several runs, each judged on its own; the newest evidence counts")
+    for until, run, verdict, *numbers, faults in run_rows(audit):
+        yield bullet(until, joined(text(verdict, "bold"), text(run), separator="  "))
+        said = (f"{name.lower()} {value}" for name, value in zip(RUNS[3:-1], numbers, strict=True))
+        yield indented(text(f"{', '.join(said)}; faults: {faults}", "dim"), 4)
 
 
 def indented_text(content: Text) -> Text:

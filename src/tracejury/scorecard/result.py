@@ -30,6 +30,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """In which run of a campaign something was decided, and when that run ended."""
+
+    run: str
+    when: str  # RFC 3339; '' where it is not known
+    is_stale: bool  # older than the policy's bound before the newest run
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """One check of the catalogue, decided. `reason` says why it is not observed, in one code."""
 
@@ -48,6 +57,7 @@ class CheckResult:
     note: str
     findings: tuple[Finding, ...]
     answer: Answer | None = None  # who decided it, where it was no telemetry
+    seen: Seen | None = None  # of a campaign: the run that decided it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,7 @@ class Criterion:
     checks: tuple[str, ...]
     category: str = ""  # of a risk pattern
     answer: Answer | None = None  # who decided it, where it was no telemetry
+    seen: Seen | None = None  # of a campaign: the oldest run that it rests on
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,7 @@ class TestResult:
     faults: tuple[str, ...]
     outcome: TestOutcome
     clauses: tuple[Clause, ...]
+    seen: Seen | None = None  # of a campaign: the newest run in which it ran
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,6 +443,20 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignRun:
+    """One of several runs that were judged together, as it was judged on its own."""
+
+    inputs: tuple[str, ...]
+    ran: Period | None
+    verdict: Verdict
+    score: float | None
+    coverage: float | None
+    completeness: float | None
+    faults: tuple[str, ...]
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """Everything one audit says."""
 
@@ -464,7 +490,16 @@ class Audit:
     system: str = ""
     auditor: str = ""
     system_type: str = ""  # media, saas or ecommerce
+    runs: tuple[CampaignRun, ...] = ()  # of a campaign, the newest first; else empty
     state_rows: int = 0  # rows of the system's own database that were judged along
+
+    @property
+    def lowest_completeness(self) -> float | None:
+        """Of the run; of a campaign the lowest of all. None: of one it is not known."""
+        if not self.runs:
+            return self.completeness.total.ratio if self.completeness else None
+        ratios = [run.completeness for run in self.runs if run.completeness is not None]
+        return min(ratios) if len(ratios) == len(self.runs) else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
