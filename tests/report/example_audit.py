@@ -299,7 +299,9 @@ TIMING = Timing(
         StepTiming(
             "POST /jobs", "worker", "POST images.example", "CLIENT", 212, 14,
             p50_ms=812.5, p95_ms=31200.0, p99_ms=35100.0, self_ms=812.5, critical_share=0.71,
-            baseline_p95_ms=940.0,
+            baseline_p95_ms=940.0, baseline_p50_ms=800.0, baseline_p99_ms=1020.0,
+            budget_ms=5000.0, over_budget=14, halved_saves_ms=2400.0, removed_saves_ms=4100.0,
+            removed_saves_share=0.64,
         ),
         StepTiming(
             "POST /jobs", "worker", "process_item", "CONSUMER", 204, 3,

@@ -25,6 +25,7 @@ from tracejury.report.numbers import duration, percent, points, short
 from tracejury.report.places import place
 from tracejury.report.service_rows import not_missing, service_rows
 from tracejury.report.state_queries import are_asked_for, state_queries
+from tracejury.report.step_rows import BUDGET_HEADER, WHAT_IF_HEADER, budget_rows, what_if_rows
 from tracejury.report.stopwatch_rows import HEADER, stopwatch_rows
 from tracejury.report.tally import failing, undecided
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS, reason_sentence
@@ -36,7 +37,6 @@ from tracejury.scorecard.result import (
     StepTiming,
     WorkflowSummary,
 )
-from tracejury.workflow.stopwatch import Measurement
 
 FINDINGS_SHOWN = 3
 UNITS_SHOWN = 4
@@ -53,12 +53,9 @@ def details(audit: Audit) -> Iterator[RenderableType]:
         yield from _missing(audit.completeness.missing)
     if audit.workflows:
         yield from _workflows(audit.workflows)
-    if courses := list(course_rows(audit.faults)):
-        yield from _courses(courses)
     if audit.timing and audit.timing.steps:
         yield from _slowest(audit.timing.steps)
-    if audit.diagnosis and audit.diagnosis.measured:
-        yield from _measured(audit.diagnosis.measured)
+    yield from _tables(audit)
     if audit.bounds:
         yield heading("BOUNDS", "the policy that these verdicts used")
         bounds = (f"{name} {bound:g}" for name, bound in sorted(audit.bounds.items()))
@@ -179,13 +176,6 @@ def _workflows(workflows: tuple[WorkflowSummary, ...]) -> Iterator[RenderableTyp
     yield from _rest(len(workflows))
 
 
-def _courses(courses: Sequence[tuple[str, ...]]) -> Iterator[RenderableType]:
-    yield heading("AROUND EACH FAULT", "of workflow instances: before → during → after")
-    rows = [[text(cell) for cell in row] for row in courses[:ROWS_SHOWN]]
-    yield grid([[text(name.lower(), "dim") for name in COURSE_HEADER], *rows])
-    yield from _rest(len(courses))
-
-
 def _slowest(steps: tuple[StepTiming, ...]) -> Iterator[RenderableType]:
     yield heading("WHERE THE TIME GOES", "steps by their share of the critical path")
     slowest = sorted(steps, key=lambda step: -(step.critical_share or 0))[:ROWS_SHOWN]
@@ -206,11 +196,30 @@ def _slowest(steps: tuple[StepTiming, ...]) -> Iterator[RenderableType]:
     yield from _rest(len(steps))
 
 
-def _measured(measured: tuple[Measurement, ...]) -> Iterator[RenderableType]:
-    yield heading("STOPWATCH", "how long persons took from the alert to the root")
-    rows = [[text(cell) for cell in row] for row in stopwatch_rows(measured)[:ROWS_SHOWN]]
-    yield grid([[text(name.lower(), "dim") for name in HEADER], *rows], right=(0,))
-    yield from _rest(len(measured))
+def _tables(audit: Audit) -> Iterator[RenderableType]:
+    steps = audit.timing.steps if audit.timing else ()
+    measured = audit.diagnosis.measured if audit.diagnosis else ()
+    saving = "how much sooner a workflow would end, on average and at most"
+    courses = list(course_rows(audit.faults))
+    yield from _table("WHAT IF", saving, WHAT_IF_HEADER, what_if_rows(steps), right=3)
+    yield from _table(
+        "BUDGETS", "declared in step_seconds", BUDGET_HEADER, budget_rows(steps), right=4
+    )
+    yield from _table(
+        "AROUND EACH FAULT", "before → during → after", COURSE_HEADER, courses, right=0
+    )
+    yield from _table("STOPWATCH", "minutes to the root", HEADER, stopwatch_rows(measured), right=1)
+
+
+def _table(
+    title: str, about: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, right: int
+) -> Iterator[RenderableType]:
+    """Give a table, the first columns of which are numbers; nothing where it has no rows."""
+    if rows:
+        yield heading(title, about)
+        shown = [[text(cell) for cell in row] for row in rows[:ROWS_SHOWN]]
+        yield grid([[text(name.lower(), "dim") for name in header], *shown], right=range(right))
+        yield from _rest(len(rows))
 
 
 def _rest(total: int) -> Iterator[RenderableType]:

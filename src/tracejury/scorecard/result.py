@@ -174,6 +174,15 @@ class StepTiming:
     self_ms: float | None  # median self time
     critical_share: float | None
     baseline_p95_ms: float | None
+    baseline_p50_ms: float | None = None
+    baseline_p99_ms: float | None = None
+    budget_ms: float | None = None  # declared in step_seconds
+    over_budget: int | None = None  # spans that took longer than that
+    # How much sooner an instance would end on average, at most, if the step took half of its own
+    # time, and none; the share is of the instance's time.
+    halved_saves_ms: float | None = None
+    removed_saves_ms: float | None = None
+    removed_saves_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,36 +8,20 @@ def timing(reader: Reader) -> Timing:
     """Every step of every workflow, the largest share of the critical path first."""
     rows = reader.rows("""
         SELECT
-            step.workflow, step.service, step.name, step.kind, step.spans, step.errors,
-            step.p50_ms, step.p95_ms, step.p99_ms, step.self_p50_ms, step.critical_share,
-            clean.p95_ms AS baseline_p95_ms
-        FROM workflow_step AS step
-        LEFT JOIN (
-            SELECT service, name, kind, max(p95_ms) AS p95_ms
-            FROM baseline_step
-            GROUP BY ALL
-        ) AS clean USING (service, name, kind)
-        ORDER BY step.critical_share DESC NULLS LAST, step.workflow, step.service, step.name,
-            step.kind, step.place
+            workflow, service, name, kind, spans AS count, errors, p50_ms, p95_ms, p99_ms,
+            self_p50_ms AS self_ms, critical_share,
+            clean_p50_ms AS baseline_p50_ms,
+            clean_p95_ms AS baseline_p95_ms,
+            clean_p99_ms AS baseline_p99_ms,
+            budget_ms, over_budget,
+            halved_ms AS halved_saves_ms,
+            removed_ms AS removed_saves_ms,
+            removed_share AS removed_saves_share
+        FROM workflow_step
+        ORDER BY critical_share DESC NULLS LAST, workflow, service, name, kind, place
     """)
     return Timing(
-        steps=tuple(
-            StepTiming(
-                workflow=row["workflow"],
-                service=row["service"],
-                name=row["name"],
-                kind=row["kind"],
-                count=row["spans"],
-                errors=row["errors"],
-                p50_ms=row["p50_ms"],
-                p95_ms=row["p95_ms"],
-                p99_ms=row["p99_ms"],
-                self_ms=row["self_p50_ms"],
-                critical_share=row["critical_share"],
-                baseline_p95_ms=row["baseline_p95_ms"],
-            )
-            for row in rows
-        ),
+        steps=tuple(StepTiming(**row) for row in rows),
         explained=_explained(reader),
         gaps=reader.value("""
             SELECT count(*)

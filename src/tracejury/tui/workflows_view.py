@@ -1,5 +1,7 @@
 """Workflows, and below each its steps: how often, how long, what failed, what is missing."""
 
+from collections.abc import Mapping
+
 from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
@@ -16,6 +18,7 @@ from tracejury.workflow.browse import Step
 from tracejury.workflow.trace_filter import Term, TraceFilter
 
 DEEPEST_INDENT = 12
+_WIDE = 100
 
 
 class WorkflowsView(View):
@@ -88,13 +91,18 @@ class WorkflowsView(View):
             (f"  {step.cause}: {step.evidence}" if step.cause else "", "$text-warning"),
         )
         numbers = _numbers(
-            f"{step.spans:,}",
-            f"{step.errors:,}" if step.errors else "·",
-            f"{step.missing:,}" if step.missing else "·",
-            short_ms(step.p50_ms),
-            short_ms(step.p95_ms),
-            short_ms(step.p99_ms),
-            share(step.critical_share),
+            width,
+            {
+                "count": f"{step.spans:,}",
+                "err": f"{step.errors:,}" if step.errors else "·",
+                "gone": f"{step.missing:,}" if step.missing else "·",
+                "p50": short_ms(step.p50_ms),
+                "p95": short_ms(step.p95_ms),
+                "p99": short_ms(step.p99_ms),
+                "clean95": short_ms(step.clean_p95_ms),
+                "path": share(step.critical_share),
+                "½saves": short_ms(step.halved_ms or None),
+            },
         )
         room = max(width - len(numbers), 10)
         return line(name.truncate(room, ellipsis=True, pad=True), numbers)
@@ -112,15 +120,18 @@ def _step_name(step: Step) -> tuple[str, int, str, str, str, int, float | None]:
     )
 
 
-def _numbers(*cells: str) -> str:
-    widths = (7, 5, 5, 7, 7, 7, 6)
-    return "".join(
-        fitted(cell, width, is_right=True) for cell, width in zip(cells, widths, strict=True)
-    )
+_STEP_WIDTHS = {"count": 7, "err": 5, "gone": 5, "p50": 7, "p95": 7, "p99": 7}
+_STEP_WIDTHS |= {"clean95": 8, "path": 6, "½saves": 8}
+_WIDE_ONLY = ("p99", "clean95")  # a name needs its place, too
+
+
+def _numbers(width: int, cells: Mapping[str, str]) -> str:
+    shown = [name for name in _STEP_WIDTHS if width >= _WIDE or name not in _WIDE_ONLY]
+    return "".join(fitted(cells[name], _STEP_WIDTHS[name], is_right=True) for name in shown)
 
 
 def _step_header(width: int) -> Content:
-    numbers = _numbers("count", "err", "gone", "p50", "p95", "p99", "path")
+    numbers = _numbers(width, {name: name for name in _STEP_WIDTHS})
     return line(fitted("  step", max(width - len(numbers), 10)), numbers)
 
 

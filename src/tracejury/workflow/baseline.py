@@ -61,6 +61,8 @@ STEPS: Final = pa.schema(
         ("most", pa.int64()),
         ("mean", pa.float64()),
         ("p95_ms", pa.float64()),
+        ("p50_ms", pa.float64()),
+        ("p99_ms", pa.float64()),
     ]
 )
 INSTANCE_TIME: Final = pa.schema(
@@ -216,7 +218,7 @@ _STEPS: Final = """
     timed AS (
         SELECT
             clean.entry_service, clean.entry_name, node.service, node.name, node.kind,
-            quantile_cont(node.duration_ns, 0.95) / 1e6 AS p95_ms
+            quantile_cont(node.duration_ns, [0.5, 0.95, 0.99]) AS durations_ns
         FROM clean
         JOIN trace_instance USING (instance_no)
         JOIN node USING (trace_no)
@@ -236,7 +238,9 @@ _STEPS: Final = """
             AS fewest,
         max(counted.spans) AS most,
         sum(counted.spans)::DOUBLE / any_value(sizes.instances) AS mean,
-        any_value(timed.p95_ms) AS p95_ms
+        any_value(timed.durations_ns[2]) / 1e6 AS p95_ms,
+        any_value(timed.durations_ns[1]) / 1e6 AS p50_ms,
+        any_value(timed.durations_ns[3]) / 1e6 AS p99_ms
     FROM counted
     JOIN sizes USING (entry_service, entry_name)
     JOIN timed USING (entry_service, entry_name, service, name, kind)

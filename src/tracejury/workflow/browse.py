@@ -43,6 +43,8 @@ class Step:
     p95_ms: float | None
     p99_ms: float | None
     critical_share: float | None
+    halved_ms: float | None  # how much sooner an instance would end, had it half of its own time
+    clean_p95_ms: float | None
     cause: str
     evidence: str
 
@@ -312,6 +314,8 @@ def _step(place: Row, missing: Row | None) -> Step:
         p95_ms=place["p95_ms"],
         p99_ms=place["p99_ms"],
         critical_share=place["critical_share"],
+        halved_ms=place["halved_ms"],
+        clean_p95_ms=place["clean_p95_ms"],
         cause=missing["cause"] if missing else "",
         evidence=missing["evidence"] if missing else "",
     )
@@ -327,6 +331,8 @@ def _absent_step(row: Row) -> Step:
         p95_ms=None,
         p99_ms=None,
         critical_share=None,
+        halved_ms=None,
+        clean_p95_ms=None,
     )
 
 

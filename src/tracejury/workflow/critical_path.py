@@ -33,12 +33,14 @@ class Stretches:
     """Pieces of critical path: whose own time each is, from when to when, and of which instance.
 
     `holder` is the position of a span, or -1 - the instance's number where nothing was running.
+    `on_path` has one entry a span: whether it is waited for, and what is above it.
     """
 
     instance: Ints
     holder: Ints
     start_ns: Ints
     end_ns: Ints
+    on_path: Bools
 
 
 def lay_out(
@@ -71,7 +73,7 @@ def critical_path(layout: Layout, instance: Ints) -> Stretches:
     """The stretches of every instance's critical path."""
     if not len(instance):
         nothing = np.empty(0, dtype=np.int64)
-        return Stretches(nothing, nothing, nothing, nothing)
+        return Stretches(nothing, nothing, nothing, nothing, np.empty(0, dtype=bool))
     on_path = _under_path(_chained(layout), layout.above)
     return _stretches(on_path, layout, instance)
 
@@ -138,4 +140,4 @@ def _stretches(on_path: Bools, layout: Layout, instance: Ints) -> Stretches:
     kept = ends > begins
     by_number = np.argsort(holders, kind="stable")
     at = by_number[np.searchsorted(holders[by_number], of[kept])]
-    return Stretches(holder_instance[at], of[kept], begins[kept], ends[kept])
+    return Stretches(holder_instance[at], of[kept], begins[kept], ends[kept], on_path)

@@ -27,6 +27,7 @@ from tracejury.workflow.forest import build_forest, depths, positions_of
 from tracejury.workflow.self_time import self_times
 from tracejury.workflow.span_fields import span_fields
 from tracejury.workflow.state_rows import no_state_rows
+from tracejury.workflow.what_if import what_if
 
 
 def prepare(
@@ -70,6 +71,7 @@ def _register_inputs(
     for name, table in _lexicons(config).items():
         reader.promise(name, partial(reader.register, name, table))
     reader.register("bound", _bounds(config.policy))
+    reader.register("declared_budget", _budgets(config))
     reader.register("fault", faults.as_table(injected))
     reader.register("settled_before", _settled_before(reader, config.policy))
     for name, table in baseline.tables().items():
@@ -119,6 +121,19 @@ def _bounds(policy: Policy) -> pa.Table:
     return pa.Table.from_pylist(
         [{"name": bound.name, "value": getattr(policy, bound.name)} for bound in fields(policy)]
     )
+
+
+def _budgets(config: Config) -> pa.Table:
+    """How long steps may take, by the names they were declared under."""
+    schema = pa.schema(
+        [("workflow", pa.string()), ("step", pa.string()), ("budget_ms", pa.float64())]
+    )
+    rows = [
+        {"workflow": workflow.name, "step": step, "budget_ms": 1000 * seconds}
+        for workflow in config.workflows
+        for step, seconds in workflow.step_seconds
+    ]
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _settled_before(reader: Reader, policy: Policy) -> pa.Table:
@@ -217,6 +232,7 @@ def _paths(reader: Reader) -> None:
         SELECT
             node.span_no,
             coalesce(forest.parent_no, -1) AS parent_no,
+            forest.place,
             instance.instance_no,
             node.start_ns,
             node.end_ns,
@@ -249,6 +265,19 @@ def _paths(reader: Reader) -> None:
         ),
     )
     stretches = critical_path(layout, instance)
+    places, step = np.unique(table["place"].to_numpy(), return_inverse=True)
+    saved = what_if(layout, instance, stretches, end_ns, step)
+    reader.register(
+        "saving",
+        pa.table(
+            {
+                "instance_no": saved.instance,
+                "place": places[saved.step],
+                "halved_ns": saved.halved_ns,
+                "removed_ns": saved.removed_ns,
+            }
+        ),
+    )
     reader.register(
         "critical",
         pa.table(
@@ -277,5 +306,6 @@ _COMPUTED: Final[dict[str, Callable[[Reader], None]]] = {
     "trace_component": register_components,
     "self_time": _paths,
     "critical": _paths,
+    "saving": _paths,
     "terminal_error": find_terminal_errors,
 }

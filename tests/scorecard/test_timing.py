@@ -1,0 +1,41 @@
+"""Steps stand against the clean run and their budget, and say what shortening them would save."""
+
+from tests.workflow.drawn import Record, Span, rebuilt
+
+from tracejury.config import Config, DeclaredWorkflow
+from tracejury.scorecard.timing import timing
+
+
+def order(number: int, stock_ms: float, mail_ms: float) -> list[Record]:
+    """A request that asks for stock, and beside it sends mail."""
+    span = {"trace": number, "service": "web"}
+    return [
+        Span(1, "POST /orders", 0, max(stock_ms, mail_ms), kind="SERVER", **span),  # type: ignore[arg-type]
+        Span(2, "stock", 0, stock_ms, parent=1, **span),  # type: ignore[arg-type]
+        Span(3, "mail", 0, mail_ms, parent=1, **span),  # type: ignore[arg-type]
+    ]
+
+
+CONFIG = Config(
+    workflows=(
+        DeclaredWorkflow("POST /orders", step_seconds=(("stock", 9.0), ("web: stock", 0.15))),
+    )
+)
+
+
+def test_a_step_has_its_clean_times_its_budget_and_what_it_would_save() -> None:
+    run = order(1, 100, 80) + order(2, 300, 80)
+    clean = [span for number in (1, 2, 3) for span in order(number, 50, 40)]
+    with rebuilt(run, clean=clean, config=CONFIG) as reader:
+        stock, *others = timing(reader).steps
+    assert (stock.name, stock.critical_share) == ("stock", 1.0)
+    assert (stock.p50_ms, stock.self_ms) == (200.0, 200.0)
+    assert stock.baseline_p50_ms == stock.baseline_p95_ms == stock.baseline_p99_ms == 50.0
+    # The name that names the service wins.
+    assert (stock.budget_ms, stock.over_budget) == (150.0, 1)
+    # Half of 100 is more than the 20 until the mail is waited for; half of 300 is not.
+    assert stock.halved_saves_ms == (20 + 150) / 2
+    assert stock.removed_saves_ms == (20 + 220) / 2
+    assert stock.removed_saves_share == (20 + 220) / 400
+    assert {step.name for step in others} == {"POST /orders", "mail"}
+    assert not any(step.removed_saves_ms or step.budget_ms for step in others)
