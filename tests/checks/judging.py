@@ -4,12 +4,16 @@ import importlib
 import json
 import re
 import tomllib
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
+import duckdb
 import pyarrow as pa
 from tests.checks.alerting import alerts
 from tests.checks.counting import counts
@@ -26,13 +30,16 @@ from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.scorecard.result import CheckResult
 from tracejury.scorecard.runner import Runner
 from tracejury.store.reader import Reader
-from tracejury.store.writer import Store
+from tracejury.store.writer import Store, create
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.faults import Fault, read_faults
 from tracejury.workflow.rebuild import prepare
 from tracejury.workflow.state_rows import read_state_rows
 
 _NOW_NS: Final = BASE_NS + 86_400_000_000_000
+
+_DUCKDB: Final = duckdb.connect(":memory:")
+_NUMBERS: Final = count()
 
 
 def judge(example: Example, folder: Path) -> CheckResult:
@@ -70,7 +77,8 @@ def evidence_of(blocks: dict[str, str], folder: Path) -> Evidence:
 
 
 def _store(drawing: Drawing, measured: Sequence[bytes] = (), told: Sequence[bytes] = ()) -> Reader:
-    store = Store.in_memory()
+    connection, forget = _database()
+    store = Store(connection, None, "import")
     received_ns = _NOW_NS - round((drawing.seconds_ago or 0) * 1e9)
     requests = drawing.requests() + [(Signal.METRICS, body) for body in measured]
     for signal in (Signal.TRACES, Signal.LOGS, Signal.METRICS):
@@ -81,7 +89,19 @@ def _store(drawing: Drawing, measured: Sequence[bytes] = (), told: Sequence[byte
         store.commit([alerts_of(told)], received_ns=received_ns, source="drawing")
     if drawing.seconds_ago is None:
         store.close()
-    return Reader.of(store)
+    reader = Reader(connection)
+    weakref.finalize(reader, forget)
+    return reader
+
+
+def _database() -> tuple[duckdb.DuckDBPyConnection, Callable[[], object]]:
+    """An empty store in memory, and what forgets it: one more at a DuckDB that has started."""
+    connection = _DUCKDB.cursor()
+    name = f"store_{next(_NUMBERS)}"
+    connection.execute(f"ATTACH ':memory:' AS {name}")
+    connection.execute(f"USE {name}")
+    create(connection)
+    return connection, partial(_DUCKDB.execute, f"DETACH {name}")
 
 
 def _config(text: str, folder: Path) -> Config:

@@ -158,7 +158,7 @@ class Store:
         connection = connect(path, read_only=False)
         try:
             if _is_empty(connection):
-                _create(connection)
+                create(connection)
             else:
                 migrate(connection, path)
             return cls(connection, path, kind, keeping)
@@ -170,7 +170,7 @@ class Store:
     def in_memory(cls, *, keeping: Keeping | None = None) -> Self:
         """A store that lives as long as this object."""
         connection = duckdb.connect(":memory:")
-        _create(connection)
+        create(connection)
         return cls(connection, None, "import", keeping)
 
     def commit(self, batches: Sequence[Batch], *, received_ns: int, source: str) -> list[Committed]:
@@ -593,7 +593,8 @@ def _is_empty(connection: duckdb.DuckDBPyConnection) -> bool:
     return no_schema and bool(connection.execute(query).fetchall()[0][0])
 
 
-def _create(connection: duckdb.DuckDBPyConnection) -> None:
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Lay an empty store out in the database that `connection` is at."""
     connection.execute("BEGIN")
     connection.execute(files("tracejury.store").joinpath("schema.sql").read_text())
     connection.execute(
