@@ -46,6 +46,8 @@ def test_a_workflow_is_told_with_its_steps_time_dependencies_and_items() -> None
     assert steps["web: LPUSH"].is_required
     assert not steps["web: PING"].is_required  # of the first request alone
     assert len(jobs.dependencies) == 3
+    assert jobs.riskiest is not None
+    assert (jobs.riskiest.rank, jobs.riskiest.risk) == ("MEDIUM", 6)
     against = {item.text: item.against for item in learnt().checklist}
     assert against["Every way to begin a workflow was looked for"] == "cron, webhook, admin, queue"
     assert against["Every workflow is declared"] == "POST /exports, POST /jobs"
@@ -124,6 +126,9 @@ def test_what_is_declared_beats_what_was_learnt() -> None:
     assert (pack.step_class, pack.declared_class, pack.declared_s) == ("internal", "compute", 1.5)
     assert (nightly.instances, nightly.trigger) == (0, "cron")
     assert "internal, declared compute" in render_inventory(found)
+    # Whom it calls on its own machine has another port tomorrow.
+    assert "127.0.0.1" not in render_declaration(learnt())
+    assert 'dependencies = [\n    "mail",\n]' in render_declaration(found)
 
 
 @given(st.text(), st.lists(st.text(max_size=5), max_size=3))

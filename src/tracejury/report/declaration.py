@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tracejury.report.toml import toml_list, toml_number, toml_text
-from tracejury.scorecard.inventory import Inventory, Step, Workflow
+from tracejury.scorecard.inventory import Inventory, Step, Workflow, is_own_machine
 
 # Assumed: what is usual may take this many times the longest that was seen.
 _ROOM: Final = 2
@@ -43,7 +43,7 @@ def _workflow(workflow: Workflow) -> Iterator[str]:
     optional = [name for name in steps if name not in required]
     if optional:
         yield f"optional = {toml_list(optional)}"
-    named = [target for target in workflow.dependencies if target != "?"]
+    named = [name for name in workflow.dependencies if name != "?" and not is_own_machine(name)]
     if named:
         yield f"dependencies = {toml_list(named)}"
     yield from ("", f"[{name}.step_class]")

@@ -65,6 +65,9 @@ def _facts(workflow: Workflow) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "never seen", listed(workflow.unseen, _LISTED)
+    if step := workflow.riskiest:
+        why = f" ({', '.join(step.flags)})" if step.flags else ""
+        yield "risk", f"{step.rank} {step.risk}, for {step.service}: {step.name}{why}"
 
 
 def _step(step: Step) -> tuple[str, str, str, str, str]:

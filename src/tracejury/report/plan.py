@@ -42,7 +42,7 @@ def _entry(injection: Injection) -> dict[str, object]:
         "target": injection.target,
         "magnitude": injection.magnitude,
         "by_hand": injection.by_hand,
-        "commands": list(injection.commands),
+        "command": injection.command,
         "tier": injection.tier.value,
         "criteria": list(injection.criteria),
         "checks": list(injection.checks),
@@ -90,9 +90,9 @@ def _injection(number: int, injection: Injection) -> Iterator[RenderableType]:
         lacking = "; ".join(f"{need} for {listed(names, 4)}" for need, names in injection.needs)
         rows.append(("first", f"{lacking} (`tracejury preflight` says how)"))
     yield grid(rows)
-    if injection.commands:
+    if injection.command:
         yield indented(text("in the example:"))
-        yield indented(text(" && ".join(injection.commands)), 4)
+        yield indented(text(injection.command), 4)
 
 
 def _left(remainders: tuple[Remainder, ...]) -> Iterator[tuple[str, str]]:

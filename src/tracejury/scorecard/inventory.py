@@ -3,12 +3,14 @@
 What is declared beats what was learnt, and stands beside it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tracejury.checks.evidence import Evidence
 from tracejury.config import DeclaredWorkflow
 from tracejury.store.reader import Row
+from tracejury.telemetry import lexicon
+from tracejury.workflow.step_risk import StepRisk, step_risks, workflow_ranks
 
 # Ways a workflow can begin; an audit looks for each of them.
 TRIGGERS: Final = ("user", "cron", "webhook", "admin", "queue")
@@ -76,6 +78,7 @@ class Workflow:
     undeclared: tuple[str, ...]  # of the dependencies, where any are declared
     failures: tuple[Failure, ...]
     unseen: tuple[str, ...]
+    riskiest: StepRisk | None  # its step with the highest risk; None: it did not run
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +103,25 @@ def inventory(evidence: Evidence) -> Inventory:
     rows = evidence.rows(_WORKFLOWS)
     steps = _by_workflow(evidence.rows(_STEPS))
     failures = _by_workflow(evidence.rows(_FAILED, {"shown": _FAILURES}))
+    risks = workflow_ranks(step_risks(evidence.reader))
     learnt = [
-        _workflow(row, steps.get(row["workflow"], []), failures.get(row["workflow"], []), declared)
+        replace(
+            _workflow(
+                row, steps.get(row["workflow"], []), failures.get(row["workflow"], []), declared
+            ),
+            riskiest=risks.get(row["workflow"]),
+        )
         for row in rows
     ]
     names = {workflow.name for workflow in learnt}
     unseen = [_unseen(workflow) for name, workflow in declared.items() if name not in names]
     workflows = tuple(sorted([*learnt, *unseen], key=lambda workflow: workflow.name))
     return Inventory(workflows, _checklist(workflows))
+
+
+def is_own_machine(target: str) -> bool:
+    """Whether it is an address that names a proxy or a stub, and may be another one tomorrow."""
+    return bool(lexicon.OWN_MACHINE.match(target))
 
 
 def _by_workflow(rows: list[Row]) -> dict[str, list[Row]]:
@@ -123,6 +137,7 @@ def _workflow(
     said = declared.get(row["workflow"])
     known = said or DeclaredWorkflow(row["workflow"])
     names = {name for step in steps for name in (step["name"], _full(step))}
+    targets = tuple(row["targets"])
     allowed = {target.lower() for target in known.dependencies}
     return Workflow(
         name=row["workflow"],
@@ -138,10 +153,15 @@ def _workflow(
         expected_s=known.expected_seconds,
         items=known.items or row["items"],
         steps=tuple(_step(step, known) for step in steps),
-        dependencies=tuple(row["targets"]),
-        undeclared=tuple(t for t in row["targets"] if allowed and t.lower() not in allowed),
+        dependencies=targets,
+        undeclared=tuple(
+            target
+            for target in targets
+            if allowed and target.lower() not in allowed and not is_own_machine(target)
+        ),
         failures=tuple(Failure(f["name"], f["error"], f["times"]) for f in failures),
         unseen=tuple(step for step in known.steps if step not in names),
+        riskiest=None,
     )
 
 
@@ -187,6 +207,7 @@ def _unseen(declared: DeclaredWorkflow) -> Workflow:
         undeclared=(),
         failures=(),
         unseen=declared.steps,
+        riskiest=None,
     )
 
 

@@ -312,6 +312,9 @@ DEAD_LETTER_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 
+# An address of one's own machine: a proxy, a sidecar or a stub, and nobody to depend on.
+OWN_MACHINE: Final = re.compile(r"^(localhost|127(\.\d+){3}|\[?::1\]?|0\.0\.0\.0)(:\d+)?$")
+
 # The words and the messages of each class of errors, by the name of the class.
 TYPES: Final[dict[str, frozenset[str]]] = {
     "timeout": TIMEOUT_TYPES,

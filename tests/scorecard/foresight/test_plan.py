@@ -46,7 +46,7 @@ def test_the_sample_needs_one_fault_for_each_thing_that_only_it_tests() -> None:
     assert {"CRITICAL-1", "CRITICAL-2", "CRITICAL-4", "HIGH-2"} <= set(first.criteria)
     assert "longer than 5 s (call_seconds)" in first.magnitude
     assert "longer than 30 s (job_seconds)" in first.magnitude
-    assert first.commands[1].endswith("--fault provider-hang --output provider-hang")
+    assert first.command.endswith("--fault provider-hang --output provider-hang")
 
 
 def test_no_fewer_faults_test_as_much() -> None:

@@ -1,10 +1,10 @@
 """Workflows that run otherwise than their owners say.
 
 What: Every declared workflow ran within its declared duration at the 95th percentile, so did each
-step that has one, and it called no external dependency that is not declared. Its first run, which
-is slower, and runs during a fault are left out of the durations. What can be compared with nothing
-decides nothing. Beside it stand the steps by class, how many there are for each item, whom it
-calls and where it failed.
+step that has one, and it called no external dependency that is not declared; an address of its own
+machine is none. Its first run, which is slower, and runs during a fault are left out of the
+durations. What can be compared with nothing decides nothing. Beside it stand the steps by class,
+how many there are for each item, whom it calls and where it failed.
 
 Why: A plan that names other dependencies and other durations than the system has tests another
 system.
@@ -29,6 +29,7 @@ from tracejury.checks.check import (
 from tracejury.checks.evidence import Evidence
 from tracejury.config import DeclaredWorkflow
 from tracejury.store.reader import Row
+from tracejury.telemetry import lexicon
 
 _SHOWN: Final = 5
 
@@ -37,7 +38,15 @@ def judge(evidence: Evidence) -> Judgement:
     """One unit a declared workflow: its instances that could be compared."""
     names = [workflow.name for workflow in evidence.config.workflows]
     seen = {
-        row["workflow"]: row for row in evidence.rows(_WORKFLOWS, {"names": names, "shown": _SHOWN})
+        row["workflow"]: row
+        for row in evidence.rows(
+            _WORKFLOWS,
+            {
+                "names": names,
+                "shown": _SHOWN,
+                "own_machine": lexicon.OWN_MACHINE.pattern,
+            },
+        )
     }
     units, notes = [], []
     for workflow in evidence.config.workflows:
@@ -242,7 +251,9 @@ _WORKFLOWS: Final = """
             )[:$shown] AS shown
         FROM declared
         JOIN external_call AS call USING (instance_no)
-        WHERE call.is_external AND call.target <> '?'
+        WHERE call.is_external
+            AND call.target <> '?'
+            AND NOT regexp_matches(call.target, $own_machine)
         GROUP BY declared.workflow, call.target
     ),
     dependencies AS (

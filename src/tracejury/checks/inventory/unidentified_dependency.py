@@ -16,10 +16,10 @@ Source: semantic conventions for HTTP, database, RPC and messaging spans.
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry import lexicon
 
 _SHOWN = 5
 
-_OWN_MACHINE = r"^(localhost|127(\.\d+){3}|\[?::1\]?|0\.0\.0\.0)(:\d+)?$"
 _ADDRESS_ONLY = r"^(\d+(\.\d+){3}|\[?[0-9a-fA-F]*:[0-9a-fA-F:]+\]?)(:\d+)?$"
 
 
@@ -64,7 +64,7 @@ def judge(evidence: Evidence) -> Judgement:
         GROUP BY service, reached, nameless
         ORDER BY service, reached, nameless
         """,
-        {"shown": _SHOWN, "own_machine": _OWN_MACHINE},
+        {"shown": _SHOWN, "own_machine": lexicon.OWN_MACHINE.pattern},
     )
     units = tuple(
         Unit(

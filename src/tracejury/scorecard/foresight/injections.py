@@ -37,15 +37,13 @@ EXAMPLE: Final = {
 }
 
 
-def commands(kind: str, target: str) -> tuple[str, ...]:
-    """What to type in examples/media-pipeline, while `serve` listens; () where it has no such."""
+def command(kind: str, target: str) -> str:
+    """What to type at the root of the repository, while `serve` listens; '' if it has no such."""
     fault = EXAMPLE.get((kind, target))
     if fault is None:
-        return ()
-    return (
-        "cd examples/media-pipeline",
-        f"./run --endpoint http://127.0.0.1:4317 --fault {fault} --output {fault}",
-    )
+        return ""
+    run = "examples/media-pipeline/run --endpoint http://127.0.0.1:4317"
+    return f"{run} --fault {fault} --output {fault}"
 
 
 def magnitude(kind: str, target: Target, checks: frozenset[str], policy: Policy) -> str:

@@ -9,7 +9,7 @@ from tracejury.checks.evidence import Evidence
 from tracejury.config import Policy
 from tracejury.scorecard import rollup
 from tracejury.scorecard.foresight.cover import smallest_cover
-from tracejury.scorecard.foresight.injections import BY_HAND, commands, magnitude
+from tracejury.scorecard.foresight.injections import BY_HAND, command, magnitude
 from tracejury.scorecard.foresight.needs import Need
 from tracejury.scorecard.foresight.preflight import Outlook, Preflight, preflight
 from tracejury.scorecard.foresight.targets import Target
@@ -29,7 +29,7 @@ class Injection:
     target: str
     magnitude: str
     by_hand: str
-    commands: tuple[str, ...]  # in examples/media-pipeline; () where it has no such fault
+    command: str  # of examples/media-pipeline; '' where it has no such fault
     tier: Severity  # of the highest criterion that it helps to decide
     criteria: tuple[str, ...]
     checks: tuple[str, ...]
@@ -149,7 +149,7 @@ def _injection(
         target=choice.target.name,
         magnitude=magnitude(choice.kind, choice.target, names, policy),
         by_hand=BY_HAND[choice.kind],
-        commands=commands(choice.kind, choice.target.name),
+        command=command(choice.kind, choice.target.name),
         tier=served[0].tier,
         criteria=tuple(criterion.id for criterion in served),
         checks=tuple(sorted(names)),
