@@ -156,9 +156,8 @@ _WORKFLOWS: Final = """
             AND NOT EXISTS (
                 SELECT 1
                 FROM fault
-                WHERE fault.workflow IN ('', numbered.workflow)
-                    AND fault.start_ns <= numbered.end_ns
-                    AND fault.end_ns >= numbered.start_ns
+                -- Whichever workflow it was meant for: they share workers and queues.
+                WHERE fault.start_ns <= numbered.end_ns AND fault.end_ns >= numbered.start_ns
             )
     ),
     usual AS (
