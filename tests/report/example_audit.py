@@ -11,6 +11,7 @@ from tracejury.scorecard.result import (
     Criterion,
     CutOffs,
     Diagnosis,
+    Difficulty,
     ExternalCalls,
     FaultCourse,
     FaultResult,
@@ -342,6 +343,15 @@ EXAMPLE = Audit(
         breakdown={"find": 1.1, "localise": 2.0, "explain": 3.1},
         savings={"correlating logs": 3.1, "specific messages": 1.4},
         failed_instances=14,
+        by_workflow={
+            "POST /jobs": Difficulty(
+                "errors", 2.4, 6.9, {"find": 1.2, "localise": 2.1, "explain": 3.6},
+                {"specific error types and messages": 2.9}, ("unexplained",), 11,
+            ),
+            "GET /jobs/{id}": Difficulty(
+                "errors", 1.0, 1.5, {"find": 0.4, "explain": 1.1}, {}, (), 3
+            ),
+        },
         measured=(
             Measurement(
                 "outage-1", "2026-03-03T09:00:00+00:00", 7.5, "web", "POST /jobs", "a" * 32,
@@ -372,6 +382,10 @@ EXAMPLE = Audit(
                 Suspect("worker", "process_item", 0.14, ()),
             ),
             rank_of_target=1,
+            difficulty=Difficulty(
+                "errors", 2.4, 6.2, {"find": 1.1, "localise": 2.0, "explain": 3.1},
+                {"log records that name their trace": 1.5}, ("dark-boundary",), 7,
+            ),
             hurt=(
                 Hurt("POST /jobs", 12, 7, 1, 1900.0, 62000.0),
                 Hurt("GET /jobs/{id}", 20, 0, 0, 3.25, 3.5),
@@ -394,6 +408,9 @@ EXAMPLE = Audit(
             start_ns=1772453100000000000, end_ns=1772453220000000000,
             success_before=0.9996, success_during=None, success_after=None,
             detected_after_s=12.0, stands_out=False, suspects=(), rank_of_target=None,
+            difficulty=Difficulty(
+                "suspects", 8.1, 10.4, {"find": 0.4, "localise": 2.9, "explain": 7.1}, {}, (), 0
+            ),
         ),
     ),
     workflows=(

@@ -1,6 +1,7 @@
 """Failed and slow workflow instances, told one by one: pages that ask a price and a database."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from tracejury.report.diagnosis import render_instances
 from tracejury.scorecard.instances import DiagnosedInstances, by_place, diagnosed_instances
 from tracejury.store.reader import Reader
 from tracejury.workflow.baseline import Baseline
+from tracejury.workflow.diagnosis_effort import Around
 from tracejury.workflow.failure_points import FailedInstance
 from tracejury.workflow.rebuild import prepare
 
@@ -123,6 +125,6 @@ def test_no_more_than_ten_are_told_and_the_rest_is_counted() -> None:
         FailedInstance(number, f"job-{number}", f"GET /{min(number, 12)}", ("", ""), (), 0.0, ())
         for number in range(1, 14)
     ]
-    found = by_place(failed)
+    found = by_place(failed, Around(0, False, 1.0, 0.0, Counter()))
     assert (found.total, found.places, len(found.shown), found.not_shown) == (13, 12, 10, 2)
     assert (found.shown[0].correlation_id, found.shown[0].alike) == ("job-12", 1)

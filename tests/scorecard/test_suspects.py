@@ -186,6 +186,7 @@ def test_the_service_with_the_fault_is_first(
 ) -> None:
     ranking = judged(fault)
     assert ranking.stands_out
+    assert ranking.candidates < 3
     first = ranking.suspects[0]
     assert (first.service, first.step) == (service, step)
     assert any(said in sentence for sentence in first.evidence), first.evidence
@@ -293,6 +294,7 @@ def test_logs_that_were_recorded_in_the_window_alone_say_nothing() -> None:
 def test_nothing_stands_out_where_there_is_nothing_to_compare_with() -> None:
     ranking = judged(slow_network_of_api, pages=range(FIRST, LAST + 1))
     assert not ranking.stands_out
+    assert ranking.candidates == pytest.approx(4)  # with the database
     assert {suspect.service for suspect in ranking.suspects} == {"api", "stock", "web"}
     assert "no time outside to compare it with" in ranking.suspects[0].evidence[0]
 

@@ -1,14 +1,19 @@
 """Write the suspects of each fault window, best first; without windows, instances one by one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import Final
 
 from tracejury.report.json import json_text
-from tracejury.report.numbers import counted
+from tracejury.report.numbers import counted, short
+from tracejury.scorecard.difficulty import BLOCKERS, CAUSES
 from tracejury.scorecard.instances import Cause, Diagnosed, DiagnosedInstance, DiagnosedInstances
-from tracejury.scorecard.result import FaultResult
+from tracejury.scorecard.result import Difficulty, FaultResult
 from tracejury.scorecard.suspicion.wording import shortened
 from tracejury.telemetry.safe_text import safe_text
+
+_FIXES: Final = 3
+_SHOWN_MINUTES: Final = 0.05
 
 
 def render_diagnosis(faults: Sequence[FaultResult], format: str) -> str:  # noqa: A002
@@ -31,6 +36,8 @@ def _entry(fault: FaultResult) -> dict[str, object]:
             }
             for suspect in fault.suspects
         ],
+        **({"rank_of_target": fault.rank_of_target} if fault.rank_of_target else {}),
+        **({"difficulty": asdict(fault.difficulty)} if fault.difficulty else {}),
     }
 
 
@@ -42,7 +49,29 @@ def _lines(fault: FaultResult) -> list[str]:
     for number, suspect in enumerate(fault.suspects[:5], 1):
         lines.append(safe_text(f"  {number}. {suspect.service}, {suspect.step}: {suspect.score:g}"))
         lines += [safe_text(f"     {sentence}") for sentence in suspect.evidence]
+    if fault.difficulty:
+        lines += [f"  {sentence}" for sentence in _difficulty(fault.difficulty)]
+    if fault.target:
+        lines.append(f"  the fault's target ranks {fault.rank_of_target or 'nowhere'}")
     return lines
+
+
+def _difficulty(hard: Difficulty) -> Iterator[str]:
+    places = "failure point" if hard.basis == "errors" else "suspect"
+    minutes = ", ".join(f"{CAUSES[cause]} {short(spent)}" for cause, spent in _most(hard.breakdown))
+    yield (
+        f"at least {short(hard.minutes)} minutes to the cause,"
+        f" {counted(hard.candidates, f'effective {places}')}: {minutes}"
+    )
+    yield from (f"in the way: {BLOCKERS[blocker]}" for blocker in hard.blockers)
+    for fix, minutes_saved in _most(hard.savings)[:_FIXES]:
+        yield f"would save {short(minutes_saved)} minutes: {fix}"
+
+
+def _most(parts: Mapping[str, float]) -> list[tuple[str, float]]:
+    """What is shown of these minutes, the most first."""
+    shown = [(name, spent) for name, spent in parts.items() if spent >= _SHOWN_MINUTES]
+    return sorted(shown, key=lambda part: -part[1])
 
 
 def render_instances(found: DiagnosedInstances, format: str) -> str:  # noqa: A002

@@ -218,6 +218,7 @@ def _fault(fault: FaultResult) -> dict[str, object]:
         stands_out=fault.stands_out,
         suspects=fault.suspects,
         rank_of_target=fault.rank_of_target,
+        difficulty=fault.difficulty,
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from tracejury.report.course_rows import HEADER as COURSE_HEADER
 from tracejury.report.course_rows import course_rows, noticed
+from tracejury.report.difficulty_rows import HEADER as DIFFICULTY_HEADER
+from tracejury.report.difficulty_rows import difficulty_rows
 from tracejury.report.next_steps import Step, next_steps
 from tracejury.report.numbers import clock, duration, percent, short
 from tracejury.report.section import Cell, Section, Table
@@ -111,6 +113,15 @@ def _targets(audit: Audit) -> Section:
     )
 
 
+def _difficulty(audit: Audit) -> Section:
+    return Section(
+        "difficulty",
+        "Difficulty of diagnosis",
+        says=("How long it takes at least to find each cause.",),
+        tables=(Table("What a diagnosis takes", DIFFICULTY_HEADER, tuple(difficulty_rows(audit))),),
+    )
+
+
 def _measured(audit: Audit) -> Section:
     measured = audit.diagnosis.measured if audit.diagnosis else ()
     rows = tuple(tuple(row) for row in stopwatch_rows(measured))
@@ -153,6 +164,7 @@ EVIDENCE: tuple[Callable[[Audit], Section], ...] = (
     _missing,
     _timing,
     _targets,
+    _difficulty,
     _measured,
     _bounds,
     _state_rows,

@@ -8,6 +8,7 @@ from rich.text import Text
 from tracejury.checks.check import Finding
 from tracejury.report.course_rows import HEADER as COURSE_HEADER
 from tracejury.report.course_rows import course_rows
+from tracejury.report.difficulty_rows import DifficultyRow, difficulty_rows
 from tracejury.report.drawing import (
     Cell,
     and_more,
@@ -56,6 +57,7 @@ def details(audit: Audit) -> Iterator[RenderableType]:
     if audit.timing and audit.timing.steps:
         yield from _slowest(audit.timing.steps)
     yield from _tables(audit)
+    yield from _difficulty(difficulty_rows(audit))
     if audit.bounds:
         yield heading("BOUNDS", "the policy that these verdicts used")
         bounds = (f"{name} {bound:g}" for name, bound in sorted(audit.bounds.items()))
@@ -194,6 +196,29 @@ def _slowest(steps: tuple[StepTiming, ...]) -> Iterator[RenderableType]:
     ]
     yield grid([[text(name, "dim") for name in names], *rows], right=range(len(names) - 1))
     yield from _rest(len(steps))
+
+
+def _difficulty(rows: list[DifficultyRow]) -> Iterator[RenderableType]:
+    if not rows:
+        return
+    yield heading("DIFFICULTY", "how long it takes at least to find each cause")
+    cells: list[list[Cell]] = [
+        [
+            row.minutes,
+            joined(
+                text(row.name, "bold"),
+                f"candidates {row.candidates}",
+                f"most of it {row.dearest}",
+                *([f"in the way: {row.blockers}"] if row.blockers else []),
+                *([f"would save most: {row.fix}"] if row.fix else []),
+                *([f"rank of the target: {row.rank}"] if row.rank else []),
+                separator="; ",
+            ),
+        ]
+        for row in rows[:ROWS_SHOWN]
+    ]
+    yield grid(cells, right=(0,))
+    yield from _rest(len(rows))
 
 
 def _tables(audit: Audit) -> Iterator[RenderableType]:

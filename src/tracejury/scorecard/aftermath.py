@@ -4,7 +4,7 @@ from typing import Final
 
 from tracejury.scorecard.result import Aftermath
 from tracejury.store.reader import Reader
-from tracejury.workflow.diagnosis_effort import effort
+from tracejury.workflow.diagnosis_effort import around, effort, search_of
 from tracejury.workflow.failure_points import failure_points
 
 
@@ -15,9 +15,11 @@ def aftermaths(reader: Reader) -> tuple[Aftermath, ...]:
         states.setdefault(row["fault_id"], {})[row["state"]] = row["jobs"]
     failed = {row["instance_no"]: row["fault_ids"] for row in reader.rows(_FAILED)}
     costs: dict[str, list[dict[str, float]]] = {}
-    for instance in failure_points(reader) if failed else ():
+    points = failure_points(reader) if failed else ()
+    run = around(reader, points)
+    for instance in points:
         for fault in failed.get(instance.instance_no, ()):
-            costs.setdefault(fault, []).append(effort(instance))
+            costs.setdefault(fault, []).append(effort(search_of(instance, run)))
     return tuple(
         Aftermath(
             fault=fault,

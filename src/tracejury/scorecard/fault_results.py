@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tracejury.scorecard.difficulty import by_fault
 from tracejury.scorecard.harm import NONE, Harm, harm_by_fault
 from tracejury.scorecard.result import FaultCourse, FaultResult, Phases
 from tracejury.scorecard.suspects import Ranking, rank
@@ -13,9 +14,14 @@ def fault_results(reader: Reader, injected: tuple[Fault, ...]) -> tuple[FaultRes
     """One result a fault, in the order of the fault file."""
     rankings = rank(reader, [(fault.start_ns, fault.end_ns) for fault in injected])
     harm, courses = harm_by_fault(reader), _courses(reader)
+    difficulties = by_fault(reader, injected, rankings)
     return tuple(
-        replace(_result(reader, harm, fault, ranking), workflows=courses.get(fault.id, ()))
-        for fault, ranking in zip(injected, rankings, strict=True)
+        replace(
+            _result(reader, harm, fault, ranking),
+            workflows=courses.get(fault.id, ()),
+            difficulty=difficulty,
+        )
+        for fault, ranking, difficulty in zip(injected, rankings, difficulties, strict=True)
     )
 
 

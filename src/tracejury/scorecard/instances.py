@@ -8,14 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from tracejury.scorecard.difficulty import BLOCKERS
 from tracejury.scorecard.suspicion.wording import shortened
 from tracejury.store.reader import Reader
-from tracejury.workflow.diagnosis_effort import effort
+from tracejury.workflow.diagnosis_effort import Around, around, effort, search_of
 from tracejury.workflow.failure_points import (
-    BROKEN_CHAIN,
-    DARK_BOUNDARY,
-    NO_CANDIDATE,
-    UNEXPLAINED,
+    LOST_BELOW,
     Candidate,
     FailedInstance,
     failure_points,
@@ -24,14 +22,6 @@ from tracejury.workflow.slow_instances import Excess, SlowInstance, slow_instanc
 
 _SHOWN: Final = 10
 _CANDIDATES: Final = 5
-
-# Why a failure point cannot be told, in words.
-_BLOCKERS: Final = {
-    NO_CANDIDATE: "nothing in it says that it failed but its outcome",
-    DARK_BOUNDARY: "a callee recorded nothing",
-    BROKEN_CHAIN: "a span between an error and the top is not stored",
-    UNEXPLAINED: "an error has neither a specific type nor a specific message",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +119,9 @@ class DiagnosedInstances:
 def diagnosed_instances(reader: Reader) -> DiagnosedInstances:
     """The failed instances by their failure point, and the slow ones by what held them."""
     slow = slow_instances(reader, _SHOWN)
+    failed = failure_points(reader)
     return DiagnosedInstances(
-        failed=by_place(failure_points(reader)),
+        failed=by_place(failed, around(reader, failed)),
         slow=Diagnosed(slow.slow, slow.groups, tuple(map(_slow_instance, slow.instances))),
         compared=slow.judged,
         not_compared=slow.not_judged,
@@ -138,7 +129,7 @@ def diagnosed_instances(reader: Reader) -> DiagnosedInstances:
     )
 
 
-def by_place(failed: Iterable[FailedInstance]) -> Diagnosed:
+def by_place(failed: Iterable[FailedInstance], run: Around) -> Diagnosed:
     """One failed instance for each workflow and likeliest candidate, the most frequent first."""
     groups: dict[tuple[str, ...], list[FailedInstance]] = defaultdict(list)
     for instance in failed:
@@ -147,7 +138,7 @@ def by_place(failed: Iterable[FailedInstance]) -> Diagnosed:
     return Diagnosed(
         total=sum(map(len, groups.values())),
         places=len(groups),
-        shown=tuple(_hardest(group) for _, group in ordered[:_SHOWN]),
+        shown=tuple(_hardest(group, run) for _, group in ordered[:_SHOWN]),
     )
 
 
@@ -158,15 +149,19 @@ def _place(instance: FailedInstance) -> tuple[str, ...]:
     return first.service, first.step, first.target, first.error_type
 
 
-def _hardest(group: list[FailedInstance]) -> DiagnosedInstance:
+def _hardest(group: list[FailedInstance], run: Around) -> DiagnosedInstance:
     """The one of a group that takes longest to diagnose speaks for all of it."""
-    minutes, _, instance = max((sum(effort(one).values()), -one.instance_no, one) for one in group)
+    minutes, _, instance = max(
+        (sum(effort(search_of(one, run)).values()), -one.instance_no, one) for one in group
+    )
     candidates = instance.candidates
     says = [f"failed, at least {minutes:.1f} minutes to diagnose"]
     if candidates:
         many = "candidate" if f"{instance.effective:.1f}" == "1.0" else "candidates"
         says.append(f"{instance.effective:.1f} effective {many}")
-    says += [_BLOCKERS[blocker] for blocker in instance.blockers]
+    says += [BLOCKERS[blocker] for blocker in instance.blockers]
+    if instance.lost_below:
+        says.append(BLOCKERS[LOST_BELOW])
     return DiagnosedInstance(
         workflow=instance.workflow,
         correlation_id=instance.correlation_id,

@@ -3,7 +3,7 @@
 A number that could not be computed is None, and its key is left out of the JSON.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 from tracejury.checks.check import Finding, Severity
@@ -231,6 +231,23 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
+class Difficulty:
+    """How hard a fault, or a workflow's failures, are to diagnose. Minutes are a lower bound.
+
+    By errors: the mean over `failed_instances`. By suspects: nothing failed, and `candidates` is
+    the effective number of services that could have the fault.
+    """
+
+    basis: Literal["errors", "suspects"]
+    candidates: float
+    minutes: float
+    breakdown: dict[str, float]  # minutes by cause
+    savings: dict[str, float]  # minutes that each fix would save alone
+    blockers: tuple[str, ...]
+    failed_instances: int
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """How hard the failures are to explain from what was recorded. Minutes are a lower bound."""
 
@@ -240,6 +257,7 @@ class Diagnosis:
     savings: dict[str, float]  # minutes that each fix would save
     failed_instances: int
     measured: tuple[Measurement, ...] = ()  # with the stopwatch, oldest first
+    by_workflow: dict[str, Difficulty] = field(default_factory=dict)  # of those that failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +334,7 @@ class FaultResult:
     rank_of_target: int | None
     first_error_after_s: float | None = None  # from its start to the end of the first failed span
     workflows: tuple[FaultCourse, ...] = ()  # that ran while it lasted
+    difficulty: Difficulty | None = None  # None: there is no service to suspect
     hurt: tuple[
         Hurt, ...
     ] = ()  # the workflows that ran meanwhile, the one with most failures first

@@ -7,6 +7,7 @@ more than chance would, and by more than in any slice that was kept. A target th
 names is never used.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +24,7 @@ from tracejury.scorecard.suspicion.showing import Shares, shares, shown
 from tracejury.scorecard.suspicion.slower import Times, UsualTimes, slower, times, usual_times
 from tracejury.scorecard.suspicion.wording import sentence
 from tracejury.store.reader import Reader
+from tracejury.workflow.failure_points import effective
 
 # Of so many slices one may be set aside: the others are the usual, whatever they are like.
 _ONE_IN: Final = 2
@@ -44,10 +46,15 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Suspects of one window, best first, and whether the first is worth the name."""
+    """Suspects of one window, best first, and whether the first is worth the name.
+
+    `candidates` is the effective number of services that could have the fault: e to the power of
+    its points weighs each, so that one without points is as likely as any other, and none is out.
+    """
 
     stands_out: bool
     suspects: tuple[Suspect, ...]
+    candidates: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ def judge(
 ) -> tuple[Ranking, ...]:
     """Suspects for each of `windows` of what was observed."""
     if not observed.steps:
-        return (Ranking(stands_out=False, suspects=()),) * len(windows)
+        return (Ranking(stands_out=False, suspects=(), candidates=0.0),) * len(windows)
     segments = cut(observed, list(windows))
     evidence, chance = _settled(observed, segments, bounds)
     return tuple(_ranking(evidence, chance, window) for window in range(segments.windows))
@@ -106,10 +113,20 @@ def _lead(blamed: list[Blamed]) -> float:
 def _ranking(evidence: _Evidence, chance: float, window: int) -> Ranking:
     blamed = evidence.blamed(window)
     stands_out = _lead(blamed) > max(evidence.bounds.stands_out, chance)
-    if not blamed:
-        return Ranking(stands_out=False, suspects=_by_reach(evidence, window))
     observed = evidence.times.observed
-    return Ranking(stands_out, tuple(_suspect(one, observed) for one in blamed[:_SHOWN]))
+    candidates = _candidates(blamed, observed)
+    if not blamed:
+        return Ranking(
+            stands_out=False, suspects=_by_reach(evidence, window), candidates=candidates
+        )
+    suspects = tuple(_suspect(one, observed) for one in blamed[:_SHOWN])
+    return Ranking(stands_out, suspects, candidates)
+
+
+def _candidates(blamed: list[Blamed], observed: Observed) -> float:
+    services = {name for step in observed.steps for name in (step.service, step.callee) if name}
+    points = {one.service: one.points for one in blamed}
+    return effective(math.exp(points.get(name, 0.0)) for name in sorted(services | points.keys()))
 
 
 def _suspect(one: Blamed, observed: Observed) -> Suspect:

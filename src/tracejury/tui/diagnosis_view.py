@@ -11,7 +11,15 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
-from tracejury.scorecard.result import Audit, Diagnosis, FaultCourse, FaultResult, Suspect
+from tracejury.scorecard.difficulty import BLOCKERS
+from tracejury.scorecard.result import (
+    Audit,
+    Diagnosis,
+    Difficulty,
+    FaultCourse,
+    FaultResult,
+    Suspect,
+)
 from tracejury.tui.content import Part, bar, fitted, line, stacked
 from tracejury.tui.instance_list import InstanceList
 from tracejury.tui.numbers import (
@@ -32,7 +40,7 @@ from tracejury.workflow.stopwatch import Measurement
 from tracejury.workflow.trace_filter import Term, TraceFilter
 
 BAR_WIDTH, FIX_WIDTH = 20, 42
-MEASURED_SHOWN = 2
+MEASURED_SHOWN, WORKFLOWS_SHOWN = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +131,8 @@ class DiagnosisView(View):
 
 
 def _leads(fault: FaultResult) -> list[tuple[Lead, int]]:
-    courses = range(len(fault.workflows) + 1)  # of all workflows, and of each
-    found = [(Lead(fault), 0), *((Lead(fault, -1, number), 1) for number in courses)]
+    found = [(Lead(fault), 0)]
+    found += [(Lead(fault, -1, number), 1) for number in range(len(told_of(fault)))]
     for number, suspect in enumerate(fault.suspects):
         found.append((Lead(fault, number), 1))
         found.extend((Lead(fault, number, index), 2) for index in range(len(suspect.evidence)))
@@ -143,7 +151,7 @@ def minutes_lines(diagnosis: Diagnosis | None) -> list[Content]:
     said.append(
         (f", mean of {counted(diagnosis.failed_instances, 'failed instance')}", "$text-muted")
     )
-    lines = [line(*said), *measured]
+    lines = [line(*said), *_workflow_lines(diagnosis), *measured]
     for cause, minutes in diagnosis.breakdown.items():
         if minutes > 0:
             lines.append(_bar_line(cause, minutes, diagnosis.minutes, "$secondary"))
@@ -151,6 +159,20 @@ def minutes_lines(diagnosis: Diagnosis | None) -> list[Content]:
         lines.append(line(("What would save how much", "bold")))
     for fix, minutes in sorted(diagnosis.savings.items(), key=lambda saving: -saving[1]):
         lines.append(_bar_line(fix, minutes, diagnosis.minutes, "$success"))
+    return lines
+
+
+def _workflow_lines(diagnosis: Diagnosis) -> list[Content]:
+    """Tell several workflows apart, the hardest first."""
+    hardest = sorted(diagnosis.by_workflow.items(), key=lambda pair: -pair[1].minutes)
+    if len(hardest) < 2:
+        return []
+    lines = [
+        line(("  " + name, "$text-secondary"), *_hardness(one, "failure point"))
+        for name, one in hardest[:WORKFLOWS_SHOWN]
+    ]
+    if more := len(hardest) - len(lines):
+        lines.append(line((f"  and {counted(more, 'more workflow')}", "$text-muted")))
     return lines
 
 
@@ -183,9 +205,7 @@ def lead_line(lead: Lead, indent: str, *, is_blind: bool = False) -> Content:
     if suspect is None:
         if lead.evidence_no < 0:
             return line(indent, *_fault_parts(fault, is_blind=is_blind))
-        told = lead.evidence_no
-        parts = _course_of(fault.workflows[told - 1]) if told else _course(fault)
-        return line(indent, *parts)
+        return line(indent, *told_of(fault)[lead.evidence_no])
     if lead.evidence_no >= 0:
         return line("  ", indent, (suspect.evidence[lead.evidence_no], "$text-muted"))
     is_target = fault.rank_of_target == lead.suspect_no + 1 and not is_blind
@@ -204,6 +224,25 @@ def _fault_parts(fault: FaultResult, *, is_blind: bool) -> list[Part]:
     what = " ".join(part for part in (fault.kind, "" if is_blind else fault.target) if part)
     stands_out: Part = ("" if fault.stands_out else "  nothing stands out", "$text-warning")
     return [(fault.id, "bold"), f"  {what}  ", (when, "$text-muted"), stands_out]
+
+
+def told_of(fault: FaultResult) -> list[list[Part]]:
+    """Say how it went, on the whole and by workflow, and how hard it is to diagnose: a row each."""
+    rows = [_course(fault), *map(_course_of, fault.workflows)]
+    if hard := fault.difficulty:
+        what = "failure point" if hard.basis == "errors" else "suspect"
+        blockers = "".join(f"   {BLOCKERS.get(blocker, blocker)}" for blocker in hard.blockers)
+        rows.append([*_hardness(hard, what), (blockers, "$text-warning")])
+    return rows
+
+
+def _hardness(hard: Difficulty, what: str) -> list[Part]:
+    fix = max(hard.savings, key=lambda name: hard.savings[name], default="")
+    saves = f"; {fix} would save {decimal(hard.savings[fix])}" if fix else ""
+    return [
+        (f"  ≥ {decimal(hard.minutes)} min", "bold"),
+        f", {counted(hard.candidates, f'effective {what}')}{saves}",
+    ]
 
 
 def _course(fault: FaultResult) -> list[Part]:

@@ -37,6 +37,12 @@ DARK_BOUNDARY: Final = "dark-boundary"
 BROKEN_CHAIN: Final = "broken-chain"
 UNEXPLAINED: Final = "unexplained"
 
+# What makes a cause harder to find without making the failure point ambiguous.
+LOST_BELOW: Final = "lost-below"
+
+# The same of a fault that made nothing fail: most calls were recorded by one side alone.
+HALF_CALLS: Final = "half-calls"
+
 _SHOWN: Final = 5
 
 
@@ -67,6 +73,8 @@ class FailedInstance:
     """One failed workflow instance. `effective` is 2^H of its most ambiguous failure, else 0.
 
     `blockers` are those of its candidates, or that there is none. `entry` is (trace_id, span_id).
+    `has_entity`: every candidate, or a span above it, names its unit of work. `lost_below`: a span
+    that began while a candidate ran has lost its parent, so that the failure may have begun in it.
     """
 
     instance_no: int
@@ -76,6 +84,12 @@ class FailedInstance:
     candidates: tuple[Candidate, ...]
     effective: float
     blockers: tuple[str, ...]
+    start_ns: int = 0
+    end_ns: int = 0
+    logs: int = 0  # log records that belong to it
+    services: int = 0  # that have spans in it
+    has_entity: bool = False
+    lost_below: bool = False
 
 
 def failure_points(reader: Reader) -> tuple[FailedInstance, ...]:
@@ -116,6 +130,12 @@ def _failed_instance(instance: Row, units: tuple[Row, ...]) -> FailedInstance:
         candidates=candidates,
         effective=max(map(effective, failures.values()), default=0.0),
         blockers=tuple(blockers) if candidates else (NO_CANDIDATE,),
+        start_ns=instance["start_ns"],
+        end_ns=instance["end_ns"],
+        logs=instance["logs"],
+        services=instance["services"],
+        has_entity=bool(weighed) and all(unit["has_entity"] for unit, _ in weighed),
+        lost_below=any(unit["lost_below"] for unit, _ in weighed),
     )
 
 
@@ -453,6 +473,15 @@ _FAILED: Final = """
         instance.instance_no,
         instance.correlation_id,
         instance.workflow,
+        instance.start_ns,
+        instance.end_ns,
+        instance.logs,
+        (
+            SELECT count(DISTINCT member.service)
+            FROM trace_instance
+            JOIN node AS member USING (trace_no)
+            WHERE trace_instance.instance_no = instance.instance_no
+        ) AS services,
         lower(hex(trace.trace_id)) AS trace_id,
         format('{:016x}', entry.span_id) AS span_id
     FROM workflow_instance AS instance
@@ -463,7 +492,13 @@ _FAILED: Final = """
 """
 
 _CANDIDATES: Final = r"""
-    WITH terminal AS (
+    WITH lost AS (
+        SELECT orphan.trace_no, child.start_ns
+        FROM orphan
+        JOIN node AS child USING (span_no)
+        WHERE NOT orphan.external_entry
+    ),
+    terminal AS (
         SELECT
             terminal_error.*,
             node.service,
@@ -476,6 +511,12 @@ _CANDIDATES: Final = r"""
             node.kind IN ('CLIENT', 'PRODUCER')
                 AND NOT coalesce(called.is_external, true)
                 AND NOT coalesce(called.has_server_half, false) AS is_dark,
+            EXISTS (
+                SELECT 1
+                FROM lost
+                WHERE lost.trace_no = node.trace_no
+                    AND lost.start_ns BETWEEN node.start_ns AND node.end_ns
+            ) AS lost_below,
             {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
                 AS span
         FROM terminal_error
@@ -512,6 +553,8 @@ _CANDIDATES: Final = r"""
         bool_and(judged.specific_type) AS specific_type,
         bool_and(judged.specific_message) AS specific_message,
         bool_and(judged.is_code) AS is_code,
+        bool_and(judged.has_entity) AS has_entity,
+        bool_or(judged.lost_below) AS lost_below,
         list_filter([
             CASE WHEN bool_or(judged.is_dark
                 AND judged.short_type NOT IN (SELECT unnest($connection_types)))

@@ -20,7 +20,7 @@ from typing import Final
 
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
-from tracejury.workflow.diagnosis_effort import PUBLISHED, effort
+from tracejury.workflow.diagnosis_effort import PUBLISHED, Around, around, effort, search_of
 from tracejury.workflow.failure_points import FailedInstance, failure_points
 
 _LIMIT_MINUTES: Final = 15.0
@@ -40,18 +40,19 @@ _TERMS: Final = {
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow that failed: the instances that take too long in any case."""
     failed = failure_points(evidence.reader)
+    run = around(evidence.reader, failed)
     workflows = sorted({instance.workflow for instance in failed})
     units = tuple(
-        _unit(name, [one for one in failed if one.workflow == name]) for name in workflows
+        _unit(name, [one for one in failed if one.workflow == name], run) for name in workflows
     )
-    return Judgement(units, note=_note(evidence, failed), reason="estimated" if failed else "")
+    return Judgement(units, note=_note(evidence, failed, run), reason="estimated" if failed else "")
 
 
-def _unit(workflow: str, failed: list[FailedInstance]) -> Unit:
+def _unit(workflow: str, failed: list[FailedInstance], run: Around) -> Unit:
     slow = [
         (minutes, instance)
         for instance in failed
-        if (minutes := sum(effort(instance, PUBLISHED).values())) >= _LIMIT_MINUTES
+        if (minutes := sum(effort(search_of(instance, run), PUBLISHED).values())) >= _LIMIT_MINUTES
     ]
     if not slow:
         return Unit(workflow, 0)
@@ -73,10 +74,10 @@ def _unit(workflow: str, failed: list[FailedInstance]) -> Unit:
     )
 
 
-def _note(evidence: Evidence, failed: tuple[FailedInstance, ...]) -> str:
+def _note(evidence: Evidence, failed: tuple[FailedInstance, ...], run: Around) -> str:
     if not failed:
         return ""
-    costs = [effort(instance) for instance in failed]
+    costs = [effort(search_of(instance, run)) for instance in failed]
     worst = max(costs, key=lambda cost: sum(cost.values()))
     least = sum(worst.values())
     term = _TERMS[max(worst, key=lambda cause: worst[cause])]
