@@ -1,4 +1,4 @@
-"""Faults that were injected: read from a JSON or TOML file, checked entry by entry."""
+"""Faults that were injected: read from a JSON or TOML file or a journal of the Chaos Toolkit."""
 
 import difflib
 import json
@@ -12,6 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from tracejury.errors import InputError
+from tracejury.workflow.chaos_journal import is_journal, journal_entries
 from tracejury.workflow.document_lines import Path as Place
 from tracejury.workflow.document_lines import lines_of
 from tracejury.workflow.moment import LAST_NS, moment_ns
@@ -109,6 +110,8 @@ def check_faults(path: Path) -> tuple[tuple[Fault, ...], tuple[Problem, ...]]:
     Raises `InputError` where it is no fault file at all.
     """
     document, lines = _document(path)
+    if is_journal(document):
+        document, lines = {"faults": journal_entries(document)}, {}
     entries = document.get("faults") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise InputError(f'{path} has no list "faults".', next_step=_SEE_SCHEMA)
