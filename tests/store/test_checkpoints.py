@@ -1,9 +1,18 @@
 """What a checkpoint costs those who wait for it: only some join what tables were written in."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
+from tests.receiver.requests import traces
 from tests.workflow.drawn import Span, deliver
 
+from tracejury.otlp.signals import Encoding, Signal
+from tracejury.receiver.answers import Accepted
+from tracejury.receiver.pipeline import Pipeline
+from tracejury.receiver.settlement import Request
+from tracejury.store import writer
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
 
@@ -39,3 +48,30 @@ def test_a_commit_that_moves_the_log_into_the_file_joins_nothing_and_the_end_doe
         assert parts(store) == 2
         store.checkpoint()
         assert parts(store) == 1
+
+
+async def test_the_log_goes_into_the_file_when_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.duckdb"
+    log = tmp_path / "run.duckdb.wal"
+    async with AsyncExitStack() as running:
+        store = running.enter_context(Store.open(path))
+        pipeline = Pipeline(store)
+        running.push_async_callback(pipeline.stop)
+        request = Request(Signal.TRACES, Encoding.PROTOBUF, traces("a"))
+        assert await pipeline.submit(request) == Accepted()
+        assert log.stat().st_size  # too little to be worth it
+        monkeypatch.setattr(writer, "_CHECKPOINT_AT_LEISURE", 1)
+        with store.frozen():  # nobody may change the file now
+            request = Request(Signal.TRACES, Encoding.PROTOBUF, traces("b"))
+            assert await pipeline.submit(request) == Accepted()
+            await asyncio.sleep(0.2)
+            assert log.stat().st_size
+        request = Request(Signal.TRACES, Encoding.PROTOBUF, traces("c"))
+        assert await pipeline.submit(request) == Accepted()
+        async with asyncio.timeout(10):
+            while log.exists():
+                await asyncio.sleep(0.01)
+        with Reader.of(store) as reader:
+            assert reader.value("SELECT count(*) FROM stored.span") == 3

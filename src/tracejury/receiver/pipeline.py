@@ -6,8 +6,10 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final, TypeAlias
 
+from tracejury.errors import StoreError
 from tracejury.receiver.answers import RETRY_AFTER_OVERLOAD_S, Answer, Code, Refused
 from tracejury.receiver.settlement import Reading, Request, read, settle
 from tracejury.store.writer import Store
@@ -33,6 +35,7 @@ class Pipeline:
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._is_closed = False
         self._is_last_taken = False
+        self._is_idle = False  # nothing is waiting or being decoded
         self._thread = threading.Thread(target=self._run, name="decode")
         self._thread.start()
         self.failure: str | None = None
@@ -73,16 +76,22 @@ class Pipeline:
     def _settle(self, group: Sequence[_Waiting], reading: "Future[Reading]") -> None:
         answers = settle(self._store, [request for request, _ in group], reading.result)
         self._loop.call_soon_threadsafe(self._deliver, group, answers)
+        if self._is_idle:
+            # What is wrong with the store, the next commit finds out, too, and says.
+            with suppress(StoreError, OSError):
+                self._store.shorten_log()
 
     def _take(self) -> list[_Waiting]:
         """What is waiting, up to a commit's size; waits for the first. Empty: the end."""
         group: list[_Waiting] = []
         size = 0
         while not self._is_last_taken and len(group) < _COMMIT_REQUESTS and size < _COMMIT_BYTES:
+            self._is_idle = not group
             try:
                 item = self._waiting.get(block=not group)
             except queue.Empty:
                 break
+            self._is_idle = False
             if item is None:
                 self._is_last_taken = True
                 break

@@ -38,8 +38,10 @@ from tracejury.telemetry.batch import Batch
 Mask = NDArray[np.bool_]
 
 # A commit is one fdatasync of the log. The larger the log may grow, the rarer a checkpoint holds up
-# the commits behind it, and the longer; of 16 to 64 MB the throughput is the same.
-_CHECKPOINT_THRESHOLD: Final = "32MB"
+# the commits behind it, and the longer; each also leaves a megabyte of the file half empty.
+_CHECKPOINT_THRESHOLD: Final = "64MB"
+# Where nobody waits, it is moved into the file before a commit must do so.
+_CHECKPOINT_AT_LEISURE: Final = 24 * 10**6
 
 # Of a table's parts, so many may be joined in one go where they are not full: after a pruning, and
 # at the end. At every checkpoint it would compress most of what came since the last one again.
@@ -117,6 +119,10 @@ class Store:
         self._connection = connection
         connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT_THRESHOLD}'")
         connection.execute("SET max_vacuum_tasks = 0")
+        if self.path is not None:
+            # Several share out what a commit writes, and put it in order again, for a tenth more
+            # work; there is a thread that decodes what comes next.
+            connection.execute("SET threads = 1")
         self._next = {
             column: _next_number(connection, table, column)
             for table, column in (
@@ -233,13 +239,27 @@ class Store:
             self._connection.execute("CHECKPOINT")
             self._connection.execute("SET max_vacuum_tasks = 0")
 
+    def shorten_log(self) -> None:
+        """Move what the log holds into the file where that is due soon, for nobody waits now."""
+        if self.path is None or _size(_log_of(self.path)) < _CHECKPOINT_AT_LEISURE:
+            return
+        if not self._checkpointing.acquire(blocking=False):
+            return
+        try:
+            with self._lock, self._writing():
+                self._connection.execute("RESET threads")
+                self._connection.execute("CHECKPOINT")
+                self._connection.execute("SET threads = 1")
+        finally:
+            self._checkpointing.release()
+
     def used_size(self) -> int:
         """The bytes in use: of the file without its free blocks, and of its log."""
         with self._lock, self._writing():
             [(in_file,)] = self._connection.execute(
                 "SELECT (block_size * used_blocks)::BIGINT FROM pragma_database_size()"
             ).fetchall()
-        log = 0 if self.path is None else _size(self.path.with_name(f"{self.path.name}.wal"))
+        log = 0 if self.path is None else _size(_log_of(self.path))
         return int(in_file) + log
 
     def prune(self, doomed: Slice, *, now_ns: int) -> Removed | None:
@@ -271,7 +291,7 @@ class Store:
             raise StoreError("A store in memory has no file.", next_step="Read it where it is.")
         with self._checkpointing, ExitStack() as files:
             with self._lock:
-                log = self.path.with_name(f"{self.path.name}.wal")
+                log = _log_of(self.path)
                 with self._writing():
                     if _size(log) > _LOG_A_READER_REPLAYS:
                         self._connection.execute("CHECKPOINT")
@@ -616,6 +636,10 @@ def _account_for_losses(connection: duckdb.DuckDBPyConnection, path: Path) -> Ac
     elif is_of_another_store(connection, path):
         _log.warning("%s is not the store that was written here last; that one is gone.", path)
     return Acknowledged(path)
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wal")
 
 
 def _size(path: Path) -> int:
