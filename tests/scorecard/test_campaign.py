@@ -10,8 +10,10 @@ from tests.report.example_audit import EMPTY, EXAMPLE
 from tests.report.test_schemas import AUDIT, closed
 
 from tracejury.report.render import FORMATS, render
+from tracejury.report.trial_rows import under
 from tracejury.scorecard.campaign import campaign
 from tracejury.scorecard.result import Answer, Audit, Outcome, Period, Share, TestOutcome
+from tracejury.scorecard.trials import trials
 
 
 def run(
@@ -120,3 +122,18 @@ def test_every_report_for_people_dates_its_evidence(name: str) -> None:
     if name not in ("junit", "sarif"):
         for said in ("2026-03-02", "2026-03-06", "monday.duckdb", "stale"):
             assert said in report.replace("STALE", "stale")
+
+
+def test_the_first_table_says_how_old_the_evidence_of_each_test_is() -> None:
+    judged = campaign([MONDAY, FRIDAY], stale_days=3)
+    tables = {trial.test: under(trial) for trial in trials(judged)}
+    assert tables["TEST-RR-T01"] == "monday-fault, 2026-03-02 12:00 STALE"
+    assert tables["TEST-RR-P01"] == "friday-fault, 2026-03-06 12:00"
+
+
+def test_a_cut_off_that_only_an_older_run_saw_stays_on_record() -> None:
+    blind = tuple(
+        replace(limits, cut_off=0, shortest_s=None, longest_s=None) for limits in EXAMPLE.cut_offs
+    )
+    judged = campaign([MONDAY, replace(FRIDAY, cut_offs=blind)], stale_days=30)
+    assert judged.cut_offs == EXAMPLE.cut_offs

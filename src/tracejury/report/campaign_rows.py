@@ -32,18 +32,19 @@ def evidence_rows(audit: Audit) -> Iterator[tuple[str, str, str, str, str]]:
     if audit.runs:
         for test in audit.tests:
             if test.seen:
-                yield test.id, test.title, test.outcome, _when(test.seen), test.seen.run
+                yield test.id, test.title, test.outcome, when_seen(test.seen), test.seen.run
         for found in audit.criteria:
             if found.seen:
-                yield found.id, found.title, found.outcome, _when(found.seen), found.seen.run
+                yield found.id, found.title, found.outcome, when_seen(found.seen), found.seen.run
 
 
 def seen_in_words(seen: Seen | None) -> str:
     """Say where evidence is from; '' where only one run was judged."""
-    return f"evidence of {_when(seen)} in {seen.run}" if seen else ""
+    return f"evidence of {when_seen(seen)} in {seen.run}" if seen else ""
 
 
-def _when(seen: Seen) -> str:
+def when_seen(seen: Seen) -> str:
+    """Say when the run of some evidence ended, and whether that is long ago."""
     return f"{_minute(seen.when)}{' STALE' if seen.is_stale else ''}"
 
 

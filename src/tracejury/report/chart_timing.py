@@ -29,7 +29,8 @@ def timing_chart(audit: Audit) -> Element | None:
         parts.extend(_row(step, _TOP + number * ROW, scale))
     said = (
         "Bars from p50 to p95, a line to p99, the largest share of the critical path first."
-        " A vertical tick is the p95 of the clean run; the scale grows tenfold from line to line"
+        " A vertical tick is the p95 of the clean run; a bar of another colour is half as long"
+        " again. The scale grows tenfold from line to line"
     )
     return chart("timing", "Where the time goes", said, height, parts)
 

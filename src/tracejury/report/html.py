@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from xml.etree.ElementTree import Element, tostring
+from xml.etree.ElementTree import Element, indent, tostring
 
 from tracejury import __version__
 from tracejury.report.chart_graph import graph_charts
@@ -49,6 +49,7 @@ def render_html(audit: Audit) -> str:
         ),
         lang="en",
     )
+    indent(page, space=" ")
     return f"<!DOCTYPE html>\n{tostring(page, encoding='unicode', method='html')}\n"
 
 

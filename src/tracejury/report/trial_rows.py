@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from tracejury.report.campaign_rows import when_seen
 from tracejury.report.numbers import counted, duration, percent
 from tracejury.report.words import reason_sentence
 from tracejury.scorecard.result import FaultResult, Hurt
@@ -23,8 +24,9 @@ class HarmRow(NamedTuple):
 
 
 def under(trial: Trial) -> str:
-    """Name the fault of a trial."""
-    return trial.fault or (WHOLE_RUN if trial.outcome != "not-run" else "none")
+    """Name the fault of a trial, and in a campaign how old the evidence is."""
+    named = trial.fault or (WHOLE_RUN if trial.outcome != "not-run" else "none")
+    return f"{named}, {when_seen(trial.seen)}" if trial.seen else named
 
 
 def decided_by(trial: Trial) -> str:

@@ -18,6 +18,7 @@ from tracejury.scorecard.result import (
     CampaignRun,
     CheckResult,
     Criterion,
+    CutOffs,
     FaultResult,
     Period,
     Seen,
@@ -57,6 +58,7 @@ def campaign(
         aftermaths=tuple(
             {found.fault: found for run in told[::-1] for found in run.aftermaths}.values()
         ),
+        cut_offs=tuple(_cut_offs(told)),
         ran=_period(told),
         runs=_listed(audits),
     )
@@ -130,6 +132,13 @@ def _faults(runs: Sequence[Audit]) -> Iterator[FaultResult]:
             if fault.id not in known:
                 yield fault
         known.update(fault.id for fault in run.faults)
+
+
+def _cut_offs(runs: Sequence[Audit]) -> Iterator[CutOffs]:
+    """Of each wait the newest run in which something cut it off, else the newest run."""
+    for newest in runs[0].cut_offs:
+        found = [limits for run in runs for limits in run.cut_offs if limits.id == newest.id]
+        yield next((limits for limits in found if limits.cut_off), newest)
 
 
 def _period(runs: Sequence[Audit]) -> Period | None:

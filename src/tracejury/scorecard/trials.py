@@ -9,6 +9,7 @@ from tracejury.scorecard.result import (
     CheckResult,
     Clause,
     Outcome,
+    Seen,
     TestOutcome,
     TestResult,
 )
@@ -26,6 +27,7 @@ class Trial:
     clause: Clause | None  # that decided; None: every clause holds, or no fault was injected
     reason: str  # why that clause is open: a code of the contract, or ''
     kinds: tuple[str, ...]  # of faults that would run it, where it ran under none; () for any
+    seen: Seen | None = None  # of a campaign: the newest run in which the test ran
 
 
 def trials(audit: Audit) -> tuple[Trial, ...]:
@@ -54,6 +56,7 @@ def _of_test(test: TestResult, checks: dict[str, CheckResult]) -> Iterator[Trial
             clause=clause,
             reason=_reason(clause, checks) if clause else "",
             kinds=() if is_run else needed_kinds(test.id),
+            seen=test.seen,
         )
 
 
