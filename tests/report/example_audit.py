@@ -15,6 +15,8 @@ from tracejury.scorecard.result import (
     ExternalCalls,
     FaultCourse,
     FaultResult,
+    Gap,
+    GapLine,
     Hurt,
     MissingStep,
     Outcome,
@@ -317,6 +319,17 @@ TIMING = Timing(
     ),
     explained=0.881,
     gaps=12,
+    unexplained=(
+        Gap(
+            "POST /jobs", "worker", "process_item", 11, 33000.0, 8250.0, 0.31,
+            "e" * 32, "f" * 16, 1772452810000000000,
+            GapLine(41, 1772452809500000000, 9, "worker", "fetched image 7 of 20"), None,
+        ),
+        Gap(
+            "GET /jobs/{id}", "web", "render", 1, 1200.0, 1200.0, 0.9,
+            "e" * 32, "f" * 16, 1772452810000000000, None, None,
+        ),
+    ),
 )  # fmt: skip
 
 EXAMPLE = Audit(

@@ -1,8 +1,9 @@
 """Steps stand against the clean run and their budget, and say what shortening them would save."""
 
-from tests.workflow.drawn import Record, Span, rebuilt
+from tests.workflow.drawn import MS, START_NS, Log, Record, Span, rebuilt, span_id, trace_id
 
 from tracejury.config import Config, DeclaredWorkflow
+from tracejury.scorecard.result import Gap, GapLine
 from tracejury.scorecard.timing import timing
 
 
@@ -39,3 +40,37 @@ def test_a_step_has_its_clean_times_its_budget_and_what_it_would_save() -> None:
     assert stock.removed_saves_share == (20 + 220) / 400
     assert {step.name for step in others} == {"POST /orders", "mail"}
     assert not any(step.removed_saves_ms or step.budget_ms for step in others)
+
+
+def job(trace: int, end_ms: float) -> list[Record]:
+    return [
+        Span(1, "job", 0, end_ms, trace=trace),
+        Span(2, "load", 0, 100, trace=trace, parent=1),
+        Span(3, "store", end_ms - 100, end_ms, trace=trace, parent=1),
+        Log("started", 1, trace=trace, span=1),
+        Log("loaded", 90, trace=trace, span=2),
+        Log("another service goes on", 1000, trace=trace + 1, service="other"),
+        Log("stored", end_ms - 50, trace=trace, span=3, severity=13),
+    ]
+
+
+def test_a_gap_has_the_log_lines_around_it() -> None:
+    with rebuilt(job(1, 5000), job(3, 4000)) as reader:
+        found = timing(reader)
+    assert found.gaps == 2
+    [gap] = found.unexplained
+    logs = (gap.before and gap.before.log, gap.after and gap.after.log)
+    assert gap == Gap(
+        workflow="job",
+        service="shop",
+        name="job",
+        times=2,
+        total_ms=4800.0 + 3800.0,
+        longest_ms=4800.0,
+        share=0.96,
+        trace_id=trace_id(1),
+        span_id=span_id(1),
+        start_ns=START_NS + 100 * MS,
+        before=GapLine(logs[0] or 0, START_NS + 90 * MS, 9, "shop", "loaded"),
+        after=GapLine(logs[1] or 0, START_NS + 4950 * MS, 13, "shop", "stored"),
+    )

@@ -1,11 +1,14 @@
-"""What shortening a step would save, and which declared budgets are held, as rows."""
+"""What shortening a step would save, which budgets are held, and what nothing explains, as rows."""
 
 from collections.abc import Sequence
 
 from tracejury.report.numbers import duration, percent
-from tracejury.scorecard.result import StepTiming
+from tracejury.scorecard.result import Gap, GapLine, StepTiming
 
 WHAT_IF_HEADER = ("Halved", "Gone", "Share", "Step", "Workflow")
+LINE_SHOWN = 80
+
+GAP_HEADER = ("Longest", "Times", "In all", "Step", "Between these log lines")
 BUDGET_HEADER = ("Budget", "p95", "Over", "Spans", "Step", "Workflow")
 
 
@@ -40,3 +43,23 @@ def budget_rows(steps: Sequence[StepTiming]) -> list[tuple[str, str, str, str, s
         )
         for step in budgeted
     ]
+
+
+def gap_rows(gaps: Sequence[Gap]) -> list[tuple[str, str, str, str, str]]:
+    """Give the gaps of each step, with the log lines around the longest."""
+    return [
+        (
+            duration(gap.longest_ms),
+            f"{gap.times:,}",
+            duration(gap.total_ms),
+            f"{gap.service} {gap.name}",
+            f"{_line(gap.before)} … {_line(gap.after)}",
+        )
+        for gap in gaps
+    ]
+
+
+def _line(line: GapLine | None) -> str:
+    if line is None:
+        return "(none)"
+    return line.body if len(line.body) <= LINE_SHOWN else f"{line.body[:LINE_SHOWN]}…"

@@ -11,7 +11,14 @@ from tracejury.report.numbers import clock, duration, percent, short
 from tracejury.report.section import Cell, Section, Table
 from tracejury.report.service_rows import not_missing, service_rows
 from tracejury.report.state_queries import are_asked_for, state_queries
-from tracejury.report.step_rows import BUDGET_HEADER, WHAT_IF_HEADER, budget_rows, what_if_rows
+from tracejury.report.step_rows import (
+    BUDGET_HEADER,
+    GAP_HEADER,
+    WHAT_IF_HEADER,
+    budget_rows,
+    gap_rows,
+    what_if_rows,
+)
 from tracejury.report.stopwatch_rows import HEADER, stopwatch_rows
 from tracejury.scorecard.result import Audit, FaultResult
 
@@ -74,6 +81,7 @@ def _missing(audit: Audit) -> Section:
 def _timing(audit: Audit) -> Section:
     header = ("Workflow", "Service", "Step", "Kind", "Spans", "Errors", "p50", "p95", "p99", "Self")
     steps = audit.timing.steps if audit.timing else ()
+    unexplained = audit.timing.unexplained if audit.timing else ()
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             *(step.workflow, step.service, step.name, step.kind, step.count, step.errors),
@@ -92,6 +100,7 @@ def _timing(audit: Audit) -> Section:
         ),
         tables=(
             Table("How long steps took", (*header, "Critical path", "Clean p95"), rows),
+            Table("Unexplained gaps", GAP_HEADER, tuple(gap_rows(unexplained))),
             Table("What if", WHAT_IF_HEADER, tuple(what_if_rows(steps))),
             Table("Declared budgets", BUDGET_HEADER, tuple(budget_rows(steps))),
         ),

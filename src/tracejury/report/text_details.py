@@ -26,7 +26,14 @@ from tracejury.report.numbers import duration, percent, points, short
 from tracejury.report.places import place
 from tracejury.report.service_rows import not_missing, service_rows
 from tracejury.report.state_queries import are_asked_for, state_queries
-from tracejury.report.step_rows import BUDGET_HEADER, WHAT_IF_HEADER, budget_rows, what_if_rows
+from tracejury.report.step_rows import (
+    BUDGET_HEADER,
+    GAP_HEADER,
+    WHAT_IF_HEADER,
+    budget_rows,
+    gap_rows,
+    what_if_rows,
+)
 from tracejury.report.stopwatch_rows import HEADER, stopwatch_rows
 from tracejury.report.tally import failing, undecided
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS, reason_sentence
@@ -225,7 +232,10 @@ def _tables(audit: Audit) -> Iterator[RenderableType]:
     steps = audit.timing.steps if audit.timing else ()
     measured = audit.diagnosis.measured if audit.diagnosis else ()
     saving = "how much sooner a workflow would end, on average and at most"
+    gaps = gap_rows(audit.timing.unexplained if audit.timing else ())
     courses = list(course_rows(audit.faults))
+    unseen = "time that no child and no log line accounts for"
+    yield from _table("UNEXPLAINED GAPS", unseen, GAP_HEADER, gaps, right=3)
     yield from _table("WHAT IF", saving, WHAT_IF_HEADER, what_if_rows(steps), right=3)
     yield from _table(
         "BUDGETS", "declared in step_seconds", BUDGET_HEADER, budget_rows(steps), right=4

@@ -186,12 +186,45 @@ class StepTiming:
 
 
 @dataclass(frozen=True, slots=True)
+class GapLine:
+    """A log record next to a gap."""
+
+    log: int
+    time_ns: int
+    severity: int  # 1 to 24; 0: none was sent
+    service: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Time in spans of a step that no child and no log record accounts for, and the longest of it.
+
+    `before` and `after` are the log records of the workflow instance next to that; None: none.
+    """
+
+    workflow: str
+    service: str
+    name: str
+    times: int
+    total_ms: float
+    longest_ms: float
+    share: float  # of the span's duration
+    trace_id: str
+    span_id: str
+    start_ns: int
+    before: GapLine | None
+    after: GapLine | None
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """Where the time went. `explained`: share of critical-path time that spans account for."""
 
     steps: tuple[StepTiming, ...]
     explained: float | None
     gaps: int
+    unexplained: tuple[Gap, ...] = ()  # by step, those that lost most time first
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Where the time went: per step, against the baseline, and how much of it spans account for."""
 
+from tracejury.scorecard.gaps import gaps
 from tracejury.scorecard.result import StepTiming, Timing
 from tracejury.store.reader import Reader
 
@@ -29,6 +30,7 @@ def timing(reader: Reader) -> Timing:
             JOIN workflow_instance AS instance USING (instance_no)
             WHERE NOT instance.background
         """),
+        unexplained=gaps(reader),
     )
 
 

@@ -1,6 +1,6 @@
 """What is recorded of one span, ghost or log record, as rows of a name and a value."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tracejury.tui.numbers import date_and_time, short_duration, wall_clock
@@ -18,14 +18,17 @@ class Detail:
     link: Link | None = None
 
 
-def span_rows(span: TraceSpan, details: SpanDetails | None) -> Iterator[Detail]:
-    """Tell everything about a stored span."""
+def span_rows(
+    span: TraceSpan, details: SpanDetails | None, logs: Sequence[LogLine] = ()
+) -> Iterator[Detail]:
+    """Tell everything about a stored span; `logs` are those of its trace, in time order."""
     yield Detail("name", span.name, "bold")
     yield Detail("service", span.service or "(none was sent)")
     if details is not None:
         yield from _status(span, details)
     yield Detail("duration", short_duration(span.duration_ns))
     yield from _oddities(span)
+    yield from _gap(span, logs)
     if details is None:
         return
     yield from _attributes("Attributes", details.attributes)
@@ -62,6 +65,21 @@ def _oddities(span: TraceSpan) -> Iterator[Detail]:
     ):
         if holds:
             yield Detail("note", what, "$text-warning")
+
+
+def _gap(span: TraceSpan, logs: Sequence[LogLine]) -> Iterator[Detail]:
+    """Tell what is not accounted for, and the log lines next to it."""
+    if span.gap is None:
+        return
+    start, end = span.gap
+    said = f"{short_duration(end - start)} from {wall_clock(start)} that nothing accounts for"
+    yield Detail("gap", said, "$text-warning")
+    before = next((log for log in reversed(logs) if 0 < log.time_ns <= start), None)
+    after = next((log for log in logs if log.time_ns >= end), None)
+    for name, log in (("last line before", before), ("first line after", after)):
+        if log is not None:
+            line = f"{wall_clock(log.time_ns)} {log.service} {severity_word(log)} {log.body}"
+            yield Detail(name, line)
 
 
 def _attributes(title: str, attributes: tuple[tuple[str, str], ...]) -> Iterator[Detail]:

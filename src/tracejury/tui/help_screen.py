@@ -17,6 +17,7 @@ MARKS = (
     ("✓ ✗ ? -", "pass, fail, not observed, not applicable"),
     ("✗", "failed span, or a trace with one"),
     ("◆ █", "on the critical path, and where"),
+    ("░", "time that no child and no log line accounts for"),
     ("◌", "ghost: it existed and is not stored"),
     ("↻ ⧉", "in a cycle of parents; shares its span id"),
     ("?", "a duration that nobody recorded"),

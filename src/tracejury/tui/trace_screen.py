@@ -179,7 +179,8 @@ class TraceScreen(Screen[None]):
         elif isinstance(record, GhostSpan):
             rows = list(ghost_rows(record))
         else:
-            rows = list(span_rows(record, await self.jury.ask(browse.span_details, record.span_no)))
+            details = await self.jury.ask(browse.span_details, record.span_no)
+            rows = list(span_rows(record, details, self._trace.logs if self._trace else ()))
         self.query_one(DetailsPane).show(rows, cursor=0)
 
     @on(RowList.Chosen, "#waterfall")

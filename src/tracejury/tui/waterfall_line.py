@@ -15,6 +15,7 @@ from tracejury.tui.waterfall_rows import Record
 from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
 
 DEEPEST_INDENT = 24
+UNEXPLAINED = "░"
 DURATION_WIDTH = 7
 ERROR_SEVERITY, WARN_SEVERITY = 17, 13
 
@@ -125,12 +126,19 @@ def _span_bar(span: TraceSpan, scale: Scale, width: int, style: str) -> list[Par
         begin, end = scale.cell(start_ns, width), scale.cell(end_ns, width)
         for cell in range(max(begin, first), min(max(end, begin + 1), last + 1)):
             cells[cell - first] = "█"
+    if span.gap is not None:
+        begin, end = (scale.cell(time_ns, width) for time_ns in span.gap)
+        cells[begin - first : end - first + 1] = UNEXPLAINED * (end - begin + 1)
     drawn: list[Part] = [" " * first]
-    drawn.extend(
-        (cell, "$accent" if cell == "█" and style != "$error" else style) for cell in cells
-    )
+    drawn.extend((cell, _bar_style(cell, style)) for cell in cells)
     drawn.append(" " * (width - last - 1))
     return drawn
+
+
+def _bar_style(cell: str, style: str) -> str:
+    if cell == UNEXPLAINED:
+        return "$text-warning"
+    return "$accent" if cell == "█" and style != "$error" else style
 
 
 def _ghost_line(

@@ -101,6 +101,7 @@ class TraceSpan(NamedTuple):
     start_ns: int | None
     duration_ns: int | None
     critical: tuple[tuple[int, int], ...]
+    gap: tuple[int, int] | None = None  # from when to when nothing accounts for its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,22 +433,26 @@ def _spans(reader: Reader, trace_numbers: list[int]) -> tuple[TraceSpan, ...]:
             (node.flags & 768) = 768 AS has_remote_parent,
             node.start_ns,
             node.duration_ns,
-            path.stretches
+            path.stretches,
+            CASE WHEN gap.span_no IS NOT NULL
+                THEN [gap.start_ns::BIGINT, gap.start_ns::BIGINT + gap.gap_ns] END AS gap
         FROM node
         JOIN trace USING (trace_no)
         JOIN forest USING (span_no)
         LEFT JOIN span_error AS error USING (span_no)
         LEFT JOIN path USING (span_no)
+        LEFT JOIN gap ON gap.span_no = node.span_no
         WHERE node.trace_no IN (SELECT unnest($numbers))
         ORDER BY node.start_ns NULLS LAST, node.span_no
         """,
         {"numbers": trace_numbers},
     )
     columns = [column.to_pylist() for column in table.columns]
-    columns[-1] = [
+    columns[-2] = [
         tuple(sorted(tuple(stretch.values()) for stretch in stretches or ()))
-        for stretches in columns[-1]
+        for stretches in columns[-2]
     ]
+    columns[-1] = [gap and tuple(gap) for gap in columns[-1]]
     return tuple(TraceSpan(*values) for values in zip(*columns, strict=True))
 
 
