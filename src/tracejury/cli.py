@@ -860,6 +860,7 @@ def _evidence(options: argparse.Namespace, config: Config) -> "Iterator[Evidence
     """The run that the options name, prepared; refused where there is no telemetry in it."""
     from tracejury.checks.evidence import Evidence
     from tracejury.workflow.baseline import Baseline
+    from tracejury.workflow.logged_faults import with_logged
     from tracejury.workflow.rebuild import prepare
 
     injected, baseline = _injected(config), _learn(config) or Baseline.empty()
@@ -869,6 +870,7 @@ def _evidence(options: argparse.Namespace, config: Config) -> "Iterator[Evidence
                 f"{', '.join(_inputs(options, config))} holds no spans.",
                 next_step="Receive a minute of ordinary traffic with `tracejury serve`.",
             )
+        injected = with_logged(reader, injected)
         prepare(reader, config, injected=injected, baseline=baseline)
         yield Evidence(reader, config, baseline.exists)
 
@@ -932,12 +934,14 @@ def _diagnose(options: argparse.Namespace) -> int:
     from tracejury.report.diagnosis import render_diagnosis, render_instances
     from tracejury.scorecard.fault_results import fault_results
     from tracejury.scorecard.instances import diagnosed_instances
+    from tracejury.workflow.logged_faults import with_logged
     from tracejury.workflow.rebuild import prepare
 
     config = _config(options)
     injected = _injected(config)
     baseline = _learn(config, with_times=not injected)
     with _open(options, config) as reader:
+        injected = with_logged(reader, injected)
         prepare(reader, config, injected=injected, baseline=baseline)
         if not injected:
             _write(render_instances(diagnosed_instances(reader), options.format), None)
@@ -971,11 +975,13 @@ def _sql(options: argparse.Namespace) -> int:
     from tracejury.report.answer import render_answer
     from tracejury.store.query import ask
     from tracejury.store.reader import Reader
+    from tracejury.workflow.logged_faults import with_logged
     from tracejury.workflow.rebuild import rebuild
 
     config = _config(options)
     with Reader.open(_store_path(config)) as reader:
-        rebuild(reader, config, injected=_injected(config), baseline=_learn(config))
+        injected = with_logged(reader, _injected(config))
+        rebuild(reader, config, injected=injected, baseline=_learn(config))
         _write(render_answer(ask(reader, options.query), options.format), None)
     return DONE
 

@@ -70,6 +70,7 @@ class Log:
     attributes: Mapping[str, Value] = field(default_factory=dict)
     resource: Mapping[str, Value] = field(default_factory=dict)
     flags: int = 0
+    event: str = ""
 
 
 Record = Span | Log
@@ -190,6 +191,7 @@ def _add_log(request: ExportLogsServiceRequest, drawn: Log) -> None:
     record = holder.scope_logs.add().log_records.add(
         time_unix_nano=_time_ns(drawn.at_ms),
         severity_number=drawn.severity,
+        event_name=drawn.event,
         flags=drawn.flags,
         trace_id=drawn.trace.to_bytes(16, "big") if drawn.trace else b"",
         span_id=drawn.span.to_bytes(8, "big") if drawn.span else b"",

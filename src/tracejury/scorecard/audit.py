@@ -25,6 +25,7 @@ from tracejury.scorecard.workflows import workflows
 from tracejury.store.reader import Reader
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.faults import Fault
+from tracejury.workflow.logged_faults import with_logged
 from tracejury.workflow.rebuild import prepare
 from tracejury.workflow.step_risk import step_risks
 
@@ -40,11 +41,12 @@ def audit(
 ) -> Audit:
     """Everything the telemetry of `reader`'s store says, judged by `config`.
 
-    `injected` are the faults of the run, `baseline` what a clean run taught, `inputs` the names of
-    what is judged, to be shown, `brought` what people know beside the telemetry. A store without
-    telemetry yields CANNOT_JUDGE.
+    `injected` are the faults of the run beside those that its log records report, `baseline` what
+    a clean run taught, `inputs` the names of what is judged, to be shown, `brought` what people
+    know beside the telemetry. A store without telemetry yields CANNOT_JUDGE.
     """
     taught = baseline or Baseline.empty()
+    injected = with_logged(reader, injected)
     prepare(reader, config, injected=injected, baseline=taught, state_rows=brought.state_rows)
     checks = answer_checks(run(Evidence(reader, config, taught.exists)), brought.answers)
     judged_at = datetime.now(UTC).isoformat(timespec="seconds")
