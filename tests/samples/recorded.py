@@ -23,7 +23,7 @@ from tracejury.workflow.faults import Fault, read_faults
 from tracejury.workflow.rebuild import prepare
 
 SAMPLES: Final = Path(__file__).parents[2] / "sample-traces"
-NAMES: Final = tuple(sorted(folder.name for folder in SAMPLES.iterdir() if folder.is_dir()))
+NAMES: Final = tuple(sorted(path.parent.name for path in SAMPLES.glob("*/traces.jsonl.gz")))
 FAULTY: Final = tuple(name for name in NAMES if name != "clean")
 
 Json = dict[str, Any]

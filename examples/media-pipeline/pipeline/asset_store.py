@@ -25,6 +25,30 @@ def healthz():
     return {"objects": sum(1 for path in ROOT.rglob("*") if path.is_file())}
 
 
+PAGE = 5
+LAST_PAGE = 12
+listing = {"endless": False}
+
+
+@app.post("/control/<mode>")
+def control(mode):
+    listing["endless"] = mode == "endless"
+    return listing
+
+
+@app.get("/keys")
+def list_keys():
+    """A page of the keys, in order: empty behind the last one, and in the end there is no page."""
+    number = int(request.args["page"])
+    keys = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("assets/*/*"))
+    if listing["endless"]:
+        return [keys[number % len(keys)]] if keys else []
+    if number > LAST_PAGE:
+        abort(404)
+    shown = keys[: 3 * PAGE][(number - 1) * PAGE : number * PAGE]
+    return shown if shown else ("", 204)
+
+
 @app.put("/<bucket>/<path:key>")
 def put_object(bucket, key):
     path = _path(bucket, key)

@@ -4,17 +4,25 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from pipeline import settings
+from pipeline import attempts, settings
+from pipeline.variant import CURRENT
 
 
 def _rows(statement, *values):
+    if not CURRENT.retries_everywhere:
+        return _answer(statement, values)
+    # What the pipeline sends may be sent twice: it sets, inserts once, or reads.
+    transient = (psycopg.OperationalError, psycopg.errors.QueryCanceled)
+    return attempts.tried(lambda: _answer(statement, values), transient, "a statement")
+
+
+def _answer(statement, values):
+    bounds = {}
+    if CURRENT.statement:
+        milliseconds = int(CURRENT.statement * 1000)
+        bounds = {"connect_timeout": 3, "options": f"-c statement_timeout={milliseconds}"}
     # A connection a statement: slower than a pool, and nothing to repair after a restart.
-    with psycopg.connect(
-        settings.DATABASE,
-        connect_timeout=3,
-        options="-c statement_timeout=5000",
-        row_factory=dict_row,
-    ) as connection:
+    with psycopg.connect(settings.DATABASE, row_factory=dict_row, **bounds) as connection:
         cursor = connection.execute(statement, values)
         return cursor.fetchall() if cursor.description else []
 
@@ -26,7 +34,8 @@ def owner_of(project_id):
 
 def add_job(job_id, kind, project_id, items):
     _rows(
-        "INSERT INTO jobs (id, kind, project_id, items) VALUES (%s, %s, %s, %s)",
+        "INSERT INTO jobs (id, kind, project_id, items) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
         job_id,
         kind,
         project_id,
@@ -48,6 +57,29 @@ def set_status(job_id, status, *, reason=None, worker=None, result_url=None):
         result_url,
         job_id,
     )
+
+
+def status(job_id):
+    return _rows("SELECT status FROM jobs WHERE id = %s", job_id)[0]["status"]
+
+
+def take_up_again(job_id, limit):
+    """Mark an ended job as queued again and give the number of this retry; None if it may not."""
+    rows = _rows(
+        "UPDATE jobs SET status = 'queued', retries = retries + 1, updated_at = now()"
+        " WHERE id = %s AND retries < %s AND status IN ('partial', 'failed', 'timeout')"
+        " RETURNING retries",
+        job_id,
+        limit,
+    )
+    return rows[0]["retries"] if rows else None
+
+
+def count_delivery(job_id):
+    """How often the message of this job has been delivered, this time included."""
+    return _rows(
+        "UPDATE jobs SET deliveries = deliveries + 1 WHERE id = %s RETURNING deliveries", job_id
+    )[0]["deliveries"]
 
 
 def ready_items(job_id):

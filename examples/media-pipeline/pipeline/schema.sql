@@ -13,6 +13,8 @@ CREATE TABLE jobs (
     reason text,
     worker text,
     result_url text,
+    retries int NOT NULL DEFAULT 0,
+    deliveries int NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now()
 );

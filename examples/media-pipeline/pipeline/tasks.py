@@ -1,38 +1,53 @@
-"""The worker: generate the assets of a job, export a project."""
+"""The worker: generate the assets of a job, export a project, import a catalogue."""
 
 import io
+import itertools
 import logging
 import os
+import signal
+import time
 import zipfile
 
+import psycopg
 import requests
 from celery import Celery, signals
 from celery.exceptions import SoftTimeLimitExceeded
+from kombu import Queue
 from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider
 
 from pipeline import database, images, provider_client, settings, store_client, telemetry
+from pipeline.breaker import BreakerOpenError
 from pipeline.telemetry import step
+from pipeline.variant import CURRENT
 
 log = logging.getLogger("pipeline.worker")
+URGENT = "media.urgent"
+DEAD_LETTERS = "media.dead-letter"
 app = Celery("media", broker=settings.REDIS)
 app.conf.update(
     task_default_queue="media",
-    task_acks_late=True,
-    task_reject_on_worker_lost=True,
+    # The worker empties the first of them before it looks at the next.
+    task_queues=[Queue(name) for name in ([URGENT] if CURRENT.has_urgent_queue else [])]
+    + [Queue("media")],
+    task_acks_late=CURRENT.acks_late,
+    task_reject_on_worker_lost=CURRENT.acks_late,
     task_ignore_result=True,
     worker_prefetch_multiplier=1,
     worker_concurrency=2,
     broker_connection_retry_on_startup=True,
     broker_transport_options={
-        "visibility_timeout": settings.VISIBILITY_SECONDS,
+        "visibility_timeout": CURRENT.visibility,
+        "queue_order_strategy": "priority",
         "socket_connect_timeout": 2,
-    },
+    }
+    | ({"socket_timeout": CURRENT.broker} if CURRENT.broker else {}),
 )
-LIMITS = {
-    "soft_time_limit": settings.JOB_SOFT_SECONDS,
-    "time_limit": settings.JOB_HARD_SECONDS,
-}
+LIMITS = {"soft_time_limit": CURRENT.job_soft, "time_limit": CURRENT.job_hard}
+# What an item may fail with and leave the others alone.
+ITEM_ERRORS = (provider_client.ProviderError, requests.RequestException, psycopg.Error)
+PAUSE_SECONDS = 5
+PAUSES = 8
 
 
 @signals.setup_logging.connect
@@ -49,21 +64,28 @@ def _flush(**_):
             provider.force_flush(2000)
 
 
-@app.task(name="generate_assets", **LIMITS)
-def generate_assets(job_id):
+@app.task(name="generate_assets", bind=True, **LIMITS)
+def generate_assets(self, job_id, retry=0):
+    _number(retry or self.request.retries)
+    if _is_over(self.request, job_id):
+        return
     try:
         job = _begin(job_id)
-        with step("find finished items"):
-            ready = database.ready_items(job_id)
-        failed = 0
-        for item in job["items"]:
-            if item["index"] in ready:
-                log.info("item %s is already done, skipped", item["id"])
-            elif not _item_done(job, item):
-                failed += 1
-        _finish(job_id, _outcome(failed, len(job["items"])), failed, len(job["items"]))
+        fates = _work_on(job)
     except SoftTimeLimitExceeded:
         _time_out(job_id)
+    except Exception:
+        if CURRENT.isolates_items:
+            raise
+        # The fragile variant: nobody asks what became of the batch.
+        log.error("job failed")  # noqa: TRY400  no reason and no id is the point
+        _finish(job_id, "completed", 0, 0)
+    else:
+        if "deferred" in fates:
+            _defer(self, job_id, fates)
+        elif "cancelled" not in fates:
+            failed = len(fates) - fates.count("done")
+            _finish(job_id, _outcome(failed, len(fates)), failed, len(fates))
 
 
 @app.task(name="export_project", **LIMITS)
@@ -92,6 +114,55 @@ def export_project(job_id):
         _finish(job_id, "failed", 1, 1, reason=str(error))
 
 
+@app.task(name="import_catalogue", **LIMITS)
+def import_catalogue(job_id):
+    try:
+        _begin(job_id)
+        with step("read catalogue"):
+            has_end = _read_pages(job_id)
+        reason = None if has_end else f"the catalogue has no end within {CURRENT.pages} pages"
+        _finish(job_id, "completed" if has_end else "failed", 0, 0, reason=reason)
+    except SoftTimeLimitExceeded:
+        _time_out(job_id)
+
+
+def _read_pages(job_id):
+    for number in itertools.count(1):
+        if CURRENT.pages is not None and number > CURRENT.pages:
+            log.warning("job %s: max iterations reached, %d pages read", job_id, CURRENT.pages)
+            return False
+        with step("read page", attributes={"page": number}):
+            keys = store_client.page(number)
+            log.info("job %s: page %d has %d keys", job_id, number, len(keys or ()))
+            # The work on a page.
+            time.sleep(0.1)
+        if keys is None or (CURRENT.stops_at_empty_page and not keys):
+            return True
+    return True
+
+
+def _number(retry):
+    if retry:
+        trace.get_current_span().set_attribute("retry.attempt", retry)
+
+
+def _is_over(request, job_id):
+    """Whether the job has ended already, or its message has killed worker after worker."""
+    if CURRENT.guards_jobs and database.status(job_id) in ("completed", "cancelled"):
+        log.info("job %s has ended already: nothing to do", job_id)
+        return True
+    if CURRENT.deliveries is None or not request.delivery_info.get("redelivered"):
+        return False
+    delivery = database.count_delivery(job_id)
+    if delivery <= CURRENT.deliveries:
+        return False
+    reason = f"given up after {CURRENT.deliveries} deliveries, moved to {DEAD_LETTERS}"
+    log.error("job %s: %s", job_id, reason)
+    app.send_task("bury_job", args=[job_id], queue=DEAD_LETTERS)
+    _set_status(job_id, "failed", reason=reason)
+    return True
+
+
 def _begin(job_id):
     with step("load job"):
         job = database.job(job_id)
@@ -99,7 +170,40 @@ def _begin(job_id):
     return job
 
 
-def _item_done(job, item):
+def _work_on(job):
+    """Every item's fate: done, failed, skipped, deferred; or cancelled, which ends the list."""
+    with step("find finished items"):
+        ready = database.ready_items(job["id"]) if CURRENT.keeps_finished_items else set()
+    fates = []
+    for item in job["items"]:
+        if item["index"] in ready:
+            log.info("item %s is already done, skipped", item["id"])
+            fates.append("done")
+            continue
+        if CURRENT.guards_jobs and database.status(job["id"]) == "cancelled":
+            log.warning("job %s is cancelled: item %s is not begun", job["id"], item["id"])
+            return [*fates, "cancelled"]
+        limit = CURRENT.failures_in_a_row
+        if limit and fates[-limit:].count("failed") == limit:
+            _skip(job, item, f"{limit} items in a row failed")
+            # What is skipped does not lift the limit.
+            fates.append("failed")
+            continue
+        fates.append(_fate(job, item))
+    return fates
+
+
+def _skip(job, item, reason):
+    log.warning(
+        "job %s: item %s skipped: item.status=skipped reason: %s",
+        job["id"],
+        item["id"],
+        reason,
+        extra={"item.id": item["id"], "item.index": item["index"], "item.status": "skipped"},
+    )
+
+
+def _fate(job, item):
     """Make one asset; a failure stays with this item and the others go on."""
     try:
         with (
@@ -107,7 +211,12 @@ def _item_done(job, item):
             telemetry.carrying(telemetry.ITEM_ID, item["id"]),
         ):
             _process(job, item)
-    except (provider_client.ProviderError, requests.RequestException) as error:
+    except BreakerOpenError as error:
+        _skip(job, item, error)
+        return "deferred"
+    except ITEM_ERRORS as error:
+        if not CURRENT.isolates_items:
+            raise
         log.exception(
             "job %s: item %s failed: item.status=failed reason: %s",
             job["id"],
@@ -117,17 +226,20 @@ def _item_done(job, item):
         )
         with step("record failed item", attributes={"item.id": item["id"]}):
             database.add_asset(job["id"], item, error=str(error))
-        return False
-    return True
+        return "failed"
+    return "done"
 
 
 def _process(job, item):
     with step("generate asset"):
-        image = provider_client.generate(item)
+        image = _image(item)
     key = f"assets/{job['project_id']}/{item['id']}.ppm"
     with step("upload asset"):
         store_client.put(key, image)
     with step("create thumbnail"):
+        if "poison" in item["prompt"]:
+            # A picture that a native decoder dies of.
+            os.kill(os.getpid(), signal.SIGKILL)
         small = images.shrink(image)
         log.info("item %s: thumbnail of %d bytes", item["id"], len(small))
     with step("upload thumbnail"):
@@ -141,8 +253,25 @@ def _process(job, item):
     )
 
 
+def _image(item):
+    try:
+        return provider_client.generate(item)
+    except provider_client.ProviderError:
+        if CURRENT.specific_errors:
+            raise
+        raise RuntimeError("operation failed") from None
+
+
+def _defer(task, job_id, fates):
+    """Let the provider rest, and go on with what is left; by itself, without a user."""
+    done, total = fates.count("done"), len(fates)
+    reason = f"paused with {done} of {total} items done: circuit breaker of provider is open"
+    _set_status(job_id, "retrying", reason=reason)
+    raise task.retry(countdown=PAUSE_SECONDS, max_retries=PAUSES)
+
+
 def _outcome(failed, total):
-    if not failed:
+    if not failed or not CURRENT.admits_failures:
         return "completed"
     return "failed" if failed == total else "partial"
 
@@ -155,11 +284,11 @@ def _finish(job_id, status, failed, total, *, reason=None, result_url=None):
 
 
 def _time_out(job_id):
-    reason = f"job time limit of {settings.JOB_SOFT_SECONDS} s reached"
+    reason = f"job time limit of {CURRENT.job_soft} s reached"
     log.error("job %s: %s, given up", job_id, reason)
-    _set_status(job_id, "failed", reason=reason)
+    _set_status(job_id, CURRENT.limit_state, reason=reason)
     with step("notify"):
-        _notify(job_id, "failed")
+        _notify(job_id, CURRENT.limit_state)
 
 
 def _set_status(job_id, status, *, reason=None, worker=None, result_url=None):
@@ -181,7 +310,7 @@ def _notify(job_id, status):
         requests.post(
             f"{settings.NOTIFIER}/hooks/media",
             json={"job": job_id, "status": status},
-            timeout=(settings.CONNECT_SECONDS, settings.NOTIFY_READ_SECONDS),
+            timeout=(CURRENT.connect, CURRENT.notify_read),
         ).raise_for_status()
         log.info("job %s: webhook delivered", job_id)
     except requests.RequestException as error:

@@ -12,6 +12,8 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.processor.baggage import BaggageSpanProcessor
 from opentelemetry.sdk.trace import TracerProvider
 
+from pipeline.variant import CURRENT
+
 JOB_ID = "job.id"
 ITEM_ID = "item.id"
 _CARRIED = (JOB_ID, ITEM_ID)
@@ -27,6 +29,9 @@ def start():
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # Access lines are written after the request's context is gone: they carry no trace id.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    if not CURRENT.correlates_logs:
+        logging.getLogger().handlers = [_Detached(each) for each in logging.getLogger().handlers]
+        return
     plain_record = logging.getLogRecordFactory()
 
     def record_with_ids(*args, **kwargs):
@@ -37,6 +42,21 @@ def start():
         return record
 
     logging.setLogRecordFactory(record_with_ids)
+
+
+class _Detached(logging.Handler):
+    """Hand records on as a handler with a thread of its own does, where no trace is known."""
+
+    def __init__(self, handler):
+        super().__init__()
+        self._handler = handler
+
+    def emit(self, record):
+        token = context.attach(context.Context())
+        try:
+            self._handler.emit(record)
+        finally:
+            context.detach(token)
 
 
 def serve(app, port):

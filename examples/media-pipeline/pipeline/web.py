@@ -4,15 +4,20 @@ import logging
 import uuid
 
 import redis
+import requests
 from flask import Flask, request
 
 from pipeline import database, settings, tasks, telemetry
 from pipeline.telemetry import step
+from pipeline.variant import CURRENT
 
 log = logging.getLogger("pipeline.web")
 telemetry.start()
 app = Flask("web")
-counters = redis.Redis.from_url(settings.REDIS, socket_timeout=2, socket_connect_timeout=1)
+RETRIES = 3
+counters = redis.Redis.from_url(
+    settings.REDIS, socket_timeout=CURRENT.broker or CURRENT.provider_read, socket_connect_timeout=1
+)
 
 
 class RefusedError(Exception):
@@ -35,6 +40,54 @@ def healthz():
     return {"project": database.owner_of("spring")}
 
 
+@app.get("/readyz")
+def readyz():
+    """Whether work can be taken on; the fragile variant says so without looking."""
+    if CURRENT.tests_dependencies:
+        try:
+            requests.get(f"{settings.PROVIDER}/healthz", timeout=1).raise_for_status()
+            counters.ping()
+        except (requests.RequestException, redis.RedisError) as error:
+            log.error("not ready: status=503 %s", error)  # noqa: TRY400  the sentence is enough
+            return {"ready": False}, 503
+    return {"ready": True}
+
+
+@app.post("/jobs/<job_id>/retry")
+def retry_job(job_id):
+    with telemetry.carrying(telemetry.JOB_ID, job_id):
+        retry = 0
+        if CURRENT.guards_jobs:
+            retry = database.take_up_again(job_id, RETRIES)
+            if retry is None:
+                raise RefusedError(409, f"job {job_id} is in progress, or may not be retried again")
+        log.info("job %s is retried: job.status=queued", job_id, extra={"job.status": "queued"})
+        with step("enqueue job"):
+            tasks.generate_assets.apply_async(args=[job_id, retry])
+        return {"job": job_id, "retry": retry}, 202
+
+
+@app.post("/jobs/<job_id>/cancel")
+def cancel_job(job_id):
+    with telemetry.carrying(telemetry.JOB_ID, job_id), step("cancel job") as span:
+        span.set_attribute("job.status", "cancelled")
+        database.set_status(job_id, "cancelled", reason="cancelled by the user")
+        log.warning(
+            "job %s is cancelled by the user: job.status=cancelled",
+            job_id,
+            extra={"job.status": "cancelled"},
+        )
+        return {"job": job_id}, 202
+
+
+@app.post("/imports")
+def create_import():
+    job_id = f"import-{uuid.uuid4().hex[:12]}"
+    with telemetry.carrying(telemetry.JOB_ID, job_id):
+        _enqueue(tasks.import_catalogue, job_id, "import", request.get_json()["project"], [])
+        return {"job": job_id}, 202
+
+
 @app.post("/jobs")
 def create_job():
     job_id = f"job-{uuid.uuid4().hex[:12]}"
@@ -42,7 +95,9 @@ def create_job():
         project_id, items = _validated(job_id)
         with step("check quota"):
             _check_quota(project_id, len(items))
-        _enqueue(tasks.generate_assets, job_id, "generate", project_id, items)
+        is_urgent = request.get_json().get("urgent") and CURRENT.has_urgent_queue
+        queue = {"queue": tasks.URGENT} if is_urgent else {}
+        _enqueue(tasks.generate_assets, job_id, "generate", project_id, items, **queue)
         return {"job": job_id, "items": len(items)}, 202
 
 
@@ -80,13 +135,19 @@ def _validated(job_id):
 
 
 def _check_quota(project_id, wanted):
-    used = counters.incrby(f"quota:{project_id}", wanted)
+    try:
+        used = counters.incrby(f"quota:{project_id}", wanted)
+    except redis.RedisError as error:
+        if not CURRENT.retries_everywhere:
+            raise
+        log.warning("project %s: quota not checked, job accepted: %s", project_id, error)
+        return
     log.info("project %s has used %d of %d items", project_id, used, settings.DAILY_QUOTA)
     if used > settings.DAILY_QUOTA:
         raise RefusedError(429, f"project {project_id} is over its quota of {settings.DAILY_QUOTA}")
 
 
-def _enqueue(task, job_id, kind, project_id, items):
+def _enqueue(task, job_id, kind, project_id, items, **queue):
     with step("record job"):
         database.add_job(job_id, kind, project_id, items)
         log.info(
@@ -95,7 +156,7 @@ def _enqueue(task, job_id, kind, project_id, items):
             extra={"job.status": "queued"},
         )
     with step("enqueue job"):
-        task.apply_async(args=[job_id])
+        task.apply_async(args=[job_id], **queue)
         log.info("job %s enqueued for %s", job_id, task.name)
 
 

@@ -1,6 +1,7 @@
 """`./run`: quiet traffic, the same with one fault, the same again, and the files that say so."""
 
 import argparse
+import collections
 import csv
 import json
 import signal
@@ -8,16 +9,20 @@ import sys
 import time
 from pathlib import Path
 
+from pipeline.variant import VARIANTS
+
 from stand import pipeline
 from stand.console import StandError, say
 from stand.faults import FAULTS, rfc3339
 from stand.traffic import Traffic
+from stand.trials import TRIALS
 
 QUIET_SECONDS = 15
 WINDOW_SECONDS = 24
 RECOVERY_SECONDS = 16
 # A broker that was away hands some jobs out late, when their visibility timeout is over.
 DRAIN_SECONDS = 45
+TRIAL_DRAIN_SECONDS = 12
 
 
 def main():
@@ -37,7 +42,8 @@ def main():
 def _arguments():
     parser = argparse.ArgumentParser(prog="run", description=__doc__)
     parser.add_argument("--endpoint", required=True, help="OTLP endpoint that gets the telemetry")
-    parser.add_argument("--fault", choices=FAULTS, default="none")
+    parser.add_argument("--variant", choices=VARIANTS, default="decent")
+    parser.add_argument("--fault", choices=(*FAULTS, *TRIALS), default="none")
     parser.add_argument("--jobs", type=int, default=12, help="jobs over the run (default 12)")
     parser.add_argument("--items", type=int, default=4, help="items in each job (default 4)")
     parser.add_argument("--output", required=True, type=Path, help="folder for faults.json")
@@ -50,28 +56,53 @@ def _arguments():
 def _run(arguments):
     output = arguments.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
-    with pipeline.running(arguments.endpoint, output / "console") as running:
-        seconds = QUIET_SECONDS + WINDOW_SECONDS + RECOVERY_SECONDS
-        size = {"jobs": arguments.jobs, "items": arguments.items}
-        with Traffic(running, seconds=seconds, **size) as traffic:
-            say(f"quiet traffic for {QUIET_SECONDS} s")
-            time.sleep(QUIET_SECONDS)
-            say(f"fault {arguments.fault} for {WINDOW_SECONDS} s")
-            faults = FAULTS[arguments.fault](running, WINDOW_SECONDS)
-            say(f"recovery for {RECOVERY_SECONDS} s")
-            time.sleep(RECOVERY_SECONDS)
+    console = output / "console"
+    with pipeline.running(arguments.endpoint, console, arguments.variant) as running:
+        drive = _try if arguments.fault in TRIALS else _chaos
+        faults = drive(running, arguments)
         _write_faults(output / "faults.json", arguments.fault, faults)
-        _drain(running)
+        _drain(running, TRIAL_DRAIN_SECONDS if arguments.fault in TRIALS else DRAIN_SECONDS)
         _write_jobs(output / "jobs.csv", running)
-        say(f"{traffic.refused} requests were not accepted")
+        _write_calls(output / "provider.json", running)
 
 
-def _drain(running):
-    deadline = time.monotonic() + DRAIN_SECONDS
+def _chaos(running, arguments):
+    seconds = QUIET_SECONDS + WINDOW_SECONDS + RECOVERY_SECONDS
+    size = {"jobs": arguments.jobs, "items": arguments.items}
+    with Traffic(running, seconds=seconds, **size) as traffic:
+        say(f"quiet traffic for {QUIET_SECONDS} s")
+        time.sleep(QUIET_SECONDS)
+        say(f"fault {arguments.fault} for {WINDOW_SECONDS} s")
+        faults = FAULTS[arguments.fault](running, WINDOW_SECONDS)
+        say(f"recovery for {RECOVERY_SECONDS} s")
+        time.sleep(RECOVERY_SECONDS)
+    say(f"{traffic.refused} requests were not accepted")
+    return faults
+
+
+def _try(running, arguments):
+    trial = TRIALS[arguments.fault]
+    # More than any trial takes: it ends when the trial does.
+    jobs = 100
+    size = {"jobs": jobs, "items": 2, "seconds": jobs * trial.pause_seconds}
+    with Traffic(running, exports=False, **size) as traffic:
+        time.sleep(trial.quiet_seconds)
+        say(f"{arguments.fault} against the {arguments.variant} variant")
+        faults = trial.inject(running)
+        say(f"recovery for {trial.recovery_seconds} s")
+        time.sleep(trial.recovery_seconds)
+    say(f"{traffic.refused} requests were not accepted")
+    # A cancellation is one of the failure modes of the test S01.
+    test = "S01" if arguments.fault == "cancel" else arguments.fault
+    return [{"test_id": f"TEST-RR-{test}"} | fault for fault in faults]
+
+
+def _drain(running, seconds):
+    deadline = time.monotonic() + seconds
     while (left := running.open_jobs()) and time.monotonic() < deadline:
         time.sleep(0.5)
     if left:
-        say(f"{left} jobs have not ended after {DRAIN_SECONDS} s: left as they are")
+        say(f"{left} jobs have not ended after {seconds} s: left as they are")
 
 
 def _write_faults(path, name, faults):
@@ -94,6 +125,14 @@ def _write_jobs(path, running):
         writer.writerow(["unit", "status", "updated_at", "items_done", "items_failed", "worker"])
         for unit, status, updated_at, *counts in rows:
             writer.writerow([unit, status, rfc3339(updated_at), *counts])
+
+
+def _write_calls(path, running):
+    """What the provider's own log has of each item: how often it was asked for, and made."""
+    items = collections.defaultdict(collections.Counter)
+    for call in running.provider_calls():
+        items[call["item"]][call["outcome"]] += 1
+    path.write_text(json.dumps(items, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -33,12 +33,12 @@ def postgres_programs():
     return Path(found).resolve().parent
 
 
-def start_redis(folder, port, console):
+def start_redis(folder, port, console, *, is_durable):
     data = folder / "redis"
     data.mkdir(exist_ok=True)
-    # Append-only, so that a restarted broker still has its queue.
+    # With a file that is appended to, a restarted broker still has its queue.
     options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(data)]
-    options += ["--appendonly", "yes", "--save", ""]
+    options += ["--appendonly", "yes" if is_durable else "no", "--save", ""]
     return processes.start("redis", [redis_server(), *options], console=console)
 
 

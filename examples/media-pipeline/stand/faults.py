@@ -49,8 +49,8 @@ def bad_item(pipeline, seconds):
     """One job of 20 items, of which the provider refuses the seventh every time."""
     deadline = time.monotonic() + seconds
     start = now()
-    job_id = _submitted(pipeline, prompts(BATCH_ITEMS, forbidden=BAD_ITEM))
-    wait_until(lambda: _status(pipeline, job_id) in FINAL, f"the end of {job_id}", seconds=60)
+    job_id = submitted(pipeline, prompts(BATCH_ITEMS, forbidden=(BAD_ITEM,)))
+    wait_until(lambda: status_of(pipeline, job_id) in FINAL, f"the end of {job_id}", seconds=60)
     fault = {"kind": "bad_item", "target": "provider", "start": start, "end": now()}
     time.sleep(max(0, deadline - time.monotonic()))
     batch = {"items_expected": BATCH_ITEMS, "item_injected": BAD_ITEM}
@@ -61,8 +61,8 @@ def worker_kill(pipeline, seconds):
     """Kill the pool process in the middle of a job; the worker starts another by itself."""
     deadline = time.monotonic() + seconds
     worker = pipeline.processes["worker"].pid
-    job_id = _submitted(pipeline, prompts(KILLED_JOB_ITEMS))
-    wait_until(lambda: _ready_items(pipeline, job_id) >= DONE_BEFORE_KILL, f"items of {job_id}")
+    job_id = submitted(pipeline, prompts(KILLED_JOB_ITEMS))
+    wait_until(lambda: ready_items(pipeline, job_id) >= DONE_BEFORE_KILL, f"items of {job_id}")
     pool = children(worker)
     victim = int(pipeline.query("SELECT worker FROM jobs WHERE id = %s", job_id)[0][0])
     if victim not in pool:
@@ -132,17 +132,17 @@ FAULTS = {
 }
 
 
-def _submitted(pipeline, wanted):
+def submitted(pipeline, wanted):
     job_id = submit_job(pipeline, "spring", wanted)
     if job_id is None:
         raise StandError("the web service did not accept the job of the fault")
     return job_id
 
 
-def _status(pipeline, job_id):
+def status_of(pipeline, job_id):
     return pipeline.query("SELECT status FROM jobs WHERE id = %s", job_id)[0][0]
 
 
-def _ready_items(pipeline, job_id):
+def ready_items(pipeline, job_id):
     statement = "SELECT count(*) FROM assets WHERE job_id = %s AND status = 'ready'"
     return pipeline.query(statement, job_id)[0][0]

@@ -9,9 +9,11 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import psycopg
+from pipeline.variant import VARIANTS
 
 from stand import backends, processes
 from stand.console import SetupError, say
@@ -26,11 +28,11 @@ PORTS = {
     "asset-store": 18702,
     "notifier": 18703,
 }
-FINAL = ("completed", "partial", "failed")
+FINAL = ("completed", "partial", "failed", "timeout", "cancelled")
 
 
 @contextlib.contextmanager
-def running(endpoint, console):
+def running(endpoint, console, variant):
     """Yield the running pipeline; whatever happens, nothing of it runs afterwards."""
     backends.redis_server()
     backends.postgres_programs()
@@ -40,7 +42,7 @@ def running(endpoint, console):
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="media-pipeline-")))
         # The Postgres account must reach its folder inside.
         folder.chmod(0o711)
-        pipeline = Pipeline(folder, endpoint, console, stack)
+        pipeline = Pipeline(folder, endpoint, console, stack, variant)
         try:
             pipeline.start()
             yield pipeline
@@ -63,7 +65,8 @@ def _require_listener(endpoint):
 class Pipeline:
     """The processes of one run, their addresses, and a view into their database."""
 
-    def __init__(self, folder, endpoint, console, stack):
+    def __init__(self, folder, endpoint, console, stack, variant):
+        self._variant = variant
         self._folder = folder
         self._endpoint = endpoint
         self._console = console
@@ -85,14 +88,18 @@ class Pipeline:
         say("starting notifier, provider, asset-store, worker and web")
         self._start_service("notifier", [BIN / "python", "-m", "pipeline.notifier"])
         for name in ("provider", "asset-store"):
-            module = f"pipeline.{name.replace('-', '_')}"
-            self._start_service(name, [*self._traced(), BIN / "python", "-m", module])
+            self.start_http_service(name)
         self._start_worker()
-        self._start_service("web", [*self._traced(), BIN / "python", "-m", "pipeline.web"])
+        self.start_http_service("web")
         processes.wait_until(self._is_up, "the pipeline", watched=self.processes.values())
 
     def start_redis(self):
-        self._keep("redis", backends.start_redis)
+        is_durable = VARIANTS[self._variant].durable_broker
+        self._keep("redis", partial(backends.start_redis, is_durable=is_durable))
+
+    def start_http_service(self, name):
+        module = f"pipeline.{name.replace('-', '_')}"
+        self._start_service(name, [*self._traced(), BIN / "python", "-m", module])
 
     def revive_worker(self):
         """What a supervisor does; Celery gives up when its broker goes away in mid-job."""
@@ -114,6 +121,11 @@ class Pipeline:
     def query(self, statement, *values):
         with psycopg.connect(self.dsn, connect_timeout=2) as connection:
             return connection.execute(statement, values).fetchall()
+
+    def provider_calls(self):
+        """What the provider was asked for, and what it made of it, from its own log."""
+        path = self._folder / "images" / "calls.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def open_jobs(self):
         return self.query("SELECT count(*) FROM jobs WHERE NOT status = ANY(%s)", list(FINAL))[0][0]
@@ -142,6 +154,7 @@ class Pipeline:
 
     def _environment(self, name):
         (self._folder / "objects").mkdir(exist_ok=True)
+        (self._folder / "images").mkdir(exist_ok=True)
         redis_port = self._ports["redis"]
         own = {
             "MEDIA_DATABASE": self.dsn,
@@ -150,6 +163,8 @@ class Pipeline:
             "MEDIA_STORE": self.url("asset-store"),
             "MEDIA_NOTIFIER": self.url("notifier"),
             "MEDIA_STORE_DIRECTORY": str(self._folder / "objects"),
+            "MEDIA_PROVIDER_DIRECTORY": str(self._folder / "images"),
+            "MEDIA_VARIANT": self._variant,
             "MEDIA_PORT": str(self._ports.get(name, 0)),
             "PYTHONPATH": str(HOME),
             "OTEL_SERVICE_NAME": name,
@@ -190,6 +205,15 @@ def _healthy(url):
     try:
         with urllib.request.urlopen(f"{url}/healthz", timeout=2) as response:
             return response.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def get(url):
+    """The status of a page that is there, False where it is not."""
+    try:
+        with urllib.request.urlopen(url, timeout=3) as response:
+            return response.status
     except (urllib.error.URLError, OSError):
         return False
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from stand import processes
 from stand.console import StandError, say
+from stand.trials import TRIALS
 
 HOME = Path(__file__).parent.parent
 PROJECT = HOME.parent.parent
@@ -33,6 +34,12 @@ SAMPLES = {
         "worker-kill",
         "The process that works on a job of 12 items gets SIGKILL after the fourth.",
     ),
+}
+# The audit's tests, each against both variants; the two clean runs are baselines.
+MATRIX = {
+    f"{variant}-{trial}": (variant, trial)
+    for trial in TRIALS
+    for variant in ("fragile", "resilient")
 }
 PORTS = (18317, 18318)
 
@@ -54,6 +61,28 @@ stuck_seconds = 60
 redelivery_seconds = 30
 """
 
+MATRIX_CONFIG = """\
+# Bounds as small as the resilient variant's own timeouts.
+[run]
+faults = "faults.json"
+{baseline}
+[correlation]
+keys = ["job.id"]
+
+[evidence]
+sampling = "none"
+
+[policy]
+call_seconds = 4
+statement_seconds = 3
+storage_seconds = 4
+job_seconds = 25
+stuck_seconds = 60
+redelivery_seconds = 30
+recovery_seconds = 30
+loop_turns = 40
+"""
+
 README = """\
 # {name}
 
@@ -73,9 +102,13 @@ replaced; nothing else is edited.
 def main():
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    output = arguments.output.resolve()
     try:
-        for name in arguments.names or SAMPLES:
-            _record(name, arguments.output.resolve() / name)
+        for name in arguments.names or (MATRIX if arguments.matrix else SAMPLES):
+            if name in MATRIX:
+                _record_trial(name, output / name)
+            else:
+                _record(name, output / name)
     except StandError as error:
         say(str(error))
         return error.exit_status
@@ -87,33 +120,52 @@ def main():
 def _arguments():
     parser = argparse.ArgumentParser(prog="record", description=__doc__)
     parser.add_argument("--output", required=True, type=Path, help="folder of all samples")
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(SAMPLES)}")
+    parser.add_argument(
+        "--matrix", action="store_true", help="each test against the fragile and resilient variant"
+    )
+    known = f"of {', '.join(SAMPLES)}; or of the matrix, like fragile-T01"
+    parser.add_argument("names", nargs="*", metavar="name", help=known)
     arguments = parser.parse_args()
-    if unknown := set(arguments.names) - set(SAMPLES):
-        parser.error(f"no sample {', '.join(sorted(unknown))}; there are {', '.join(SAMPLES)}")
+    if unknown := set(arguments.names) - set(SAMPLES) - set(MATRIX):
+        known = ", ".join((*SAMPLES, *MATRIX))
+        parser.error(f"no sample {', '.join(sorted(unknown))}; there are {known}")
     return arguments
 
 
 def _record(name, sample):
     fault, story = SAMPLES[name]
+    counts = _recorded(name, ("decent", fault), sample, ("faults.json", "jobs.csv"))
+    baseline = "" if name == "clean" else 'baseline = ["../clean/traces.jsonl.gz"]\n'
+    (sample / "tracejury.toml").write_text(CONFIG.format(baseline=baseline))
+    (sample / "README.md").write_text(README.format(name=name, story=story, **counts))
+
+
+def _record_trial(name, sample):
+    variant, trial = MATRIX[name]
+    _recorded(name, (variant, trial), sample, ("faults.json", "jobs.csv", "provider.json"))
+    clean = f'baseline = ["../{variant}-clean/traces.jsonl.gz"]\n'
+    baseline = "" if trial == "clean" else clean
+    (sample / "tracejury.toml").write_text(MATRIX_CONFIG.format(baseline=baseline))
+
+
+def _recorded(name, run, sample, kept):
+    """Run a variant with a fault, keep what was received and the `kept` files of the run."""
     with tempfile.TemporaryDirectory(prefix="media-record-") as temporary:
         folder = Path(temporary)
         store = folder / "run.duckdb"
-        say(f"recording {name}, about a minute and a half")
+        say(f"recording {name}, a minute or two")
         with _serving(store, folder) as endpoint:
-            _run(fault, endpoint, folder)
+            _run(run, endpoint, folder)
         _tracejury("export", "--store", store, "--output", folder / "export")
         sample.mkdir(parents=True, exist_ok=True)
         counts = {
             "spans": _pack(folder / "export" / "traces.jsonl", sample, _spans_in),
             "logs": _pack(folder / "export" / "logs.jsonl", sample, _log_records_in),
         }
-        for file in ("faults.json", "jobs.csv"):
+        for file in kept:
             shutil.copy(folder / "run" / file, sample / file)
-    baseline = "" if name == "clean" else 'baseline = ["../clean/traces.jsonl.gz"]\n'
-    (sample / "tracejury.toml").write_text(CONFIG.format(baseline=baseline))
-    (sample / "README.md").write_text(README.format(name=name, story=story, **counts))
     say(f"{name}: {counts['spans']} spans, {counts['logs']} log records")
+    return counts
 
 
 @contextlib.contextmanager
@@ -137,16 +189,18 @@ def _serving(store, folder):
         server.stop(patience=60)
 
 
-def _run(fault, endpoint, folder):
+def _run(run, endpoint, folder):
+    variant, fault = run
     # Not `subprocess.run`: that would kill `./run` on Ctrl-C before it has stopped its parts.
-    command = [HOME / "run", "--endpoint", endpoint, "--fault", fault, "--output", folder / "run"]
-    run = processes.start("console", command, console=folder)
+    command = [HOME / "run", "--endpoint", endpoint, "--variant", variant, "--fault", fault]
+    command += ["--output", folder / "run"]
+    process = processes.start("console", command, console=folder)
     try:
-        if run.wait():
-            tail = run.output.read_text(errors="replace")[-2000:]
+        if process.wait():
+            tail = process.output.read_text(errors="replace")[-2000:]
             raise StandError(f"./run --fault {fault} failed:\n{tail}")
     finally:
-        run.stop(patience=120)
+        process.stop(patience=120)
 
 
 def _tracejury(*arguments):

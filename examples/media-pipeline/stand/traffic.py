@@ -12,11 +12,12 @@ FILES_IN_EXPORT = 6
 class Traffic:
     """Submit in the background until the last job is sent or the traffic is stopped."""
 
-    def __init__(self, pipeline, *, jobs, items, seconds):
+    def __init__(self, pipeline, *, jobs, items, seconds, exports=True):
         self._pipeline = pipeline
         self._jobs = jobs
         self._items = items
         self._pause = seconds / jobs
+        self._has_exports = exports
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._send, daemon=True)
         # Users do not wait for each other: a request that hangs must not thin out the traffic.
@@ -43,7 +44,7 @@ class Traffic:
             if self._stopped.wait(self._pause / 2):
                 return
             # The job before this one has assets to export by now.
-            if number:
+            if number and self._has_exports:
                 self._submit(_submit_export, self._pipeline, projects[(number - 1) % 3])
             if self._stopped.wait(self._pause / 2):
                 return
@@ -52,16 +53,17 @@ class Traffic:
         self._answers.append(self._users.submit(request, *arguments))
 
 
-def prompts(count, forbidden=None):
-    """Prompts of a job; the one at `forbidden`, counted from 1, no provider accepts."""
+def prompts(count, **special):
+    """Prompts of a job; `forbidden=(7,)` puts that word into the seventh, counted from 1."""
+    words = {number: word for word, numbers in special.items() for number in numbers}
     return [
-        f"a forbidden sight, number {number}" if number == forbidden else f"a field, view {number}"
-        for number in range(1, count + 1)
+        f"a {words.get(number, 'quiet')} view, number {number}" for number in range(1, count + 1)
     ]
 
 
-def submit_job(pipeline, project, wanted):
-    answer = post(f"{pipeline.url('web')}/jobs", {"project": project, "prompts": wanted})
+def submit_job(pipeline, project, wanted, *, urgent=False):
+    body = {"project": project, "prompts": wanted}
+    answer = post(f"{pipeline.url('web')}/jobs", body | ({"urgent": True} if urgent else {}))
     return answer and answer["job"]
 
 
