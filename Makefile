@@ -10,12 +10,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet
 PYTEST_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check format format-check lint types contracts docs docs-check picture lock clean python
+.PHONY: help demo test soak proof check format format-check lint types contracts docs docs-check picture lock clean python
 
 help:
 	@echo 'make demo    audit a recorded chaos run and print its scorecard'
 	@echo 'make test    run the whole test suite (PYTEST_FLAGS="-k store" for a part)'
 	@echo 'make soak    damage requests, withdraw evidence and kill the receiver, for half an hour'
+	@echo 'make proof   audit the recordings of both systems again, and write docs/proof.md'
 	@echo 'make check   all that a change must pass: format, lint, types, import contracts, tests, docs'
 	@echo 'make format  rewrite the code as the formatter wants it'
 	@echo 'make docs    write the generated pages again'
@@ -35,6 +36,10 @@ soak: .venv/.dev
 	$(BIN)/python -m pytest --hypothesis-profile=soak tests/otlp/test_fuzz.py tests/otlp/test_decode.py
 	$(BIN)/python -m pytest --hypothesis-profile=soak tests/samples/test_withdrawn.py tests/scorecard
 	$(BIN)/python -m pytest --kills 60 tests/receiver/test_kills.py
+
+# A few of them are audited in `make test`, too; all of them take some minutes.
+proof: .venv/.dev
+	$(BIN)/python -m tests.samples.proof
 
 check: format-check lint types contracts test docs-check
 

@@ -143,19 +143,16 @@ def observed() -> dict[str, dict[str, Any]]:
 def page() -> str:
     """docs/proof.md, from what is written down."""
     matrix, seen, runs = read("expected.toml"), observed(), expected()
-    known = {(entry["run"], entry["check"]): entry for entry in _declared()}
     lines = [_INTRODUCTION]
     for trial, rows in matrix["trial"].items():
         lines.append(f"### {trial}: {rows['title']}\n")
         for run in runs:
             if run.trial == trial:
-                lines += _section(run, seen.get(run.run), known)
+                lines += _section(run, seen.get(run.run))
     return "\n".join(lines)
 
 
-def _section(
-    run: Expected, seen: dict[str, Any] | None, known: dict[tuple[str, str], dict[str, str]]
-) -> Iterator[str]:
+def _section(run: Expected, seen: dict[str, Any] | None) -> Iterator[str]:
     yield f"**{run.variant}.** {run.why}\n"
     if seen is None:
         yield "Not recorded.\n"
@@ -168,10 +165,13 @@ def _section(
             yield _row(check, run.wanted(check), seen)
         yield ""
     for deviation in deviations(run, seen["outcomes"]):
-        entry = known.get((deviation.run, deviation.check), {"why": "not explained", "clause": "-"})
+        entry = explained(deviation) or {"why": "Not explained yet.", "clause": "-"}
+        finding = seen["findings"].get(deviation.check, {"message": "", "trace_id": ""})
+        shown = f" {finding['message']}" if finding["message"] else ""
+        shown += f" Trace `{finding['trace_id'][:16]}`." if finding["trace_id"] else ""
         yield (
             f"- **{deviation.check}**: expected {deviation.expected}, observed"
-            f" `{deviation.observed}`. {entry['why']} ({entry['clause']})"
+            f" `{deviation.observed}`.{shown} {entry['why']} ({entry['clause']})"
         )
     yield ""
 
@@ -183,7 +183,21 @@ def _row(check: str, wanted: str, seen: dict[str, Any]) -> str:
     return f"| {check} | {wanted} | {seen['outcomes'][check]} | {message} | {trace} |"
 
 
-def _declared() -> list[dict[str, str]]:
+def explained(deviation: Deviation) -> dict[str, str] | None:
+    """Why this deviation is no bug, as deviations.toml says; None where it does not."""
+    variant = deviation.run.partition("-")[0]
+    for entry in declared():
+        if (
+            entry["run"] in (deviation.run, f"{variant}-*")
+            and entry["check"] == deviation.check
+            and entry["observed"] == deviation.observed
+        ):
+            return entry
+    return None
+
+
+def declared() -> list[dict[str, str]]:
+    """Every deviation that is explained."""
     entries: list[dict[str, str]] = read("deviations.toml").get("deviation", [])
     return entries
 
@@ -217,14 +231,14 @@ fails in the fragile one, whose log records carry no trace.
 def main() -> int:
     """Audit every recording, write down what came out, and give 1 where something changed."""
     before = observed() if OBSERVED.exists() else {}
-    now = {run.run: audited(run.run) for run in expected() if (PROOF / run.run).is_dir()}
+    runs = [run.run for run in expected() if (PROOF / run.run / "tracejury.toml").exists()]
+    now = {run: audited(run) for run in runs}
     OBSERVED.write_text(json.dumps(now, indent=0, sort_keys=True) + "\n", encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
-    declared = {(entry["run"], entry["check"]) for entry in _declared()}
     is_same = now == before
     for run in expected():
         for found in deviations(run, now.get(run.run, {"outcomes": {}})["outcomes"]):
-            if (found.run, found.check) not in declared:
+            if explained(found) is None:
                 is_same = False
                 sys.stdout.write(
                     f"{found.run}: {found.check} expected {found.expected}, got {found.observed}\n"

@@ -59,7 +59,7 @@ def create_image():
         _note(body["reference"], f"refused {refusal[1]}")
         return refusal
     # Two requests with one key make one image, however close together they come.
-    with of_key[key] if key else contextlib.nullcontext():
+    with _alone(key):
         if key and _made(key).exists():
             log.info("image %s exists: status=409", key)
             _note(body["reference"], "repeated")
@@ -68,6 +68,21 @@ def create_image():
     if state["mode"] == "mute":
         answering.wait()
     return image, 200, {"Content-Type": "image/x-portable-pixmap"}
+
+
+@contextlib.contextmanager
+def _alone(key):
+    if key is None:
+        yield
+        return
+    lock = of_key[key]
+    if not lock.acquire(blocking=False):
+        with step("wait for the same image"):
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _refusal(prompt, mode):
@@ -90,10 +105,11 @@ def _refusal(prompt, mode):
 
 def _render(body, key):
     # Nothing is made in the mode "hang"; the wait ends when the mode does.
-    if state["mode"] == "hang":
-        answering.wait()
-    time.sleep(SLOW_SECONDS if state["mode"] == "slow" else random.uniform(0.12, 0.28))
-    with step("store image"):
+    with step("wait for a render node"):
+        if state["mode"] == "hang":
+            answering.wait()
+        time.sleep(SLOW_SECONDS if state["mode"] == "slow" else random.uniform(0.12, 0.28))
+    with step("render image"):
         image = images.draw(body["prompt"])
         if key:
             _made(key).write_bytes(image)

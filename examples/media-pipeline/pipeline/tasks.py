@@ -16,7 +16,7 @@ from kombu import Queue
 from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider
 
-from pipeline import database, images, provider_client, settings, store_client, telemetry
+from pipeline import attempts, database, images, provider_client, settings, store_client, telemetry
 from pipeline.breaker import BreakerOpenError
 from pipeline.telemetry import step
 from pipeline.variant import CURRENT
@@ -40,8 +40,7 @@ app.conf.update(
         "visibility_timeout": CURRENT.visibility,
         "queue_order_strategy": "priority",
         "socket_connect_timeout": 2,
-    }
-    | ({"socket_timeout": CURRENT.broker} if CURRENT.broker else {}),
+    },
 )
 LIMITS = {"soft_time_limit": CURRENT.job_soft, "time_limit": CURRENT.job_hard}
 # What an item may fail with and leave the others alone.
@@ -148,9 +147,13 @@ def _number(retry):
 
 def _is_over(request, job_id):
     """Whether the job has ended already, or its message has killed worker after worker."""
-    if CURRENT.guards_jobs and database.status(job_id) in ("completed", "cancelled"):
-        log.info("job %s has ended already: nothing to do", job_id)
-        return True
+    if CURRENT.guards_jobs:
+        status = database.status(job_id)
+        if status in ("completed", "cancelled"):
+            # Who ended it may have died before it said so.
+            text = "job %s has ended already, nothing to do: job.status=%s"
+            log.info(text, job_id, status, extra={"job.status": status})
+            return True
     if CURRENT.deliveries is None or not request.delivery_info.get("redelivered"):
         return False
     delivery = database.count_delivery(job_id)
@@ -306,12 +309,18 @@ def _set_status(job_id, status, *, reason=None, worker=None, result_url=None):
 
 
 def _notify(job_id, status):
-    try:
+    def deliver():
         requests.post(
             f"{settings.NOTIFIER}/hooks/media",
             json={"job": job_id, "status": status},
             timeout=(CURRENT.connect, CURRENT.notify_read),
         ).raise_for_status()
+
+    try:
+        if CURRENT.retries_everywhere:
+            attempts.tried(deliver, requests.RequestException, "a webhook")
+        else:
+            deliver()
         log.info("job %s: webhook delivered", job_id)
     except requests.RequestException as error:
         log.warning("job %s: webhook not delivered: %s", job_id, error)

@@ -6,7 +6,9 @@ Both travel as baggage, which the instrumentations of requests, Flask and Celery
 import contextlib
 import logging
 import signal
+import socket
 import sys
+import time
 
 from opentelemetry import baggage, context, trace
 from opentelemetry.processor.baggage import BaggageSpanProcessor
@@ -59,9 +61,25 @@ class _Detached(logging.Handler):
             context.detach(token)
 
 
+def _is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def serve(app, port):
     # The default action of SIGTERM skips the exit handlers, and with them the last export.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # A standby takes over from the one before it, as soon as that one is gone.
+    if not _is_free(port):
+        sys.stderr.write("standing by\n")
+        sys.stderr.flush()
+    while not _is_free(port):
+        time.sleep(0.05)
     app.run(host="127.0.0.1", port=port, threaded=True)
 
 

@@ -7,7 +7,7 @@ import redis
 import requests
 from flask import Flask, request
 
-from pipeline import database, settings, tasks, telemetry
+from pipeline import attempts, database, settings, tasks, telemetry
 from pipeline.telemetry import step
 from pipeline.variant import CURRENT
 
@@ -15,6 +15,9 @@ log = logging.getLogger("pipeline.web")
 telemetry.start()
 app = Flask("web")
 RETRIES = 3
+# Who sends to the broker must not wait for it for ever; the worker, which listens, must.
+if CURRENT.broker:
+    tasks.app.conf.broker_transport_options["socket_timeout"] = CURRENT.broker
 counters = redis.Redis.from_url(
     settings.REDIS, socket_timeout=CURRENT.broker or CURRENT.provider_read, socket_connect_timeout=1
 )
@@ -135,13 +138,15 @@ def _validated(job_id):
 
 
 def _check_quota(project_id, wanted):
-    try:
-        used = counters.incrby(f"quota:{project_id}", wanted)
-    except redis.RedisError as error:
-        if not CURRENT.retries_everywhere:
-            raise
-        log.warning("project %s: quota not checked, job accepted: %s", project_id, error)
-        return
+    def count():
+        return counters.incrby(f"quota:{project_id}", wanted)
+
+    # Counting twice is to the user's cost, and little of it.
+    used = (
+        attempts.tried(count, redis.RedisError, "the quota")
+        if CURRENT.retries_everywhere
+        else count()
+    )
     log.info("project %s has used %d of %d items", project_id, used, settings.DAILY_QUOTA)
     if used > settings.DAILY_QUOTA:
         raise RefusedError(429, f"project {project_id} is over its quota of {settings.DAILY_QUOTA}")

@@ -4,7 +4,8 @@ What: Every step that all clean instances of a workflow have (at least three of 
 that its declaration names and does not call optional, is there in every instance that went well: as
 a span, or as log records of a span that never arrived. No span has an unexplained gap: a second and
 a fifth of its time without a child or a log record. Steps after a failure, or after a circuit
-breaker refused, did not run: those instances are not asked for them.
+breaker refused, did not run: those instances are not asked for them. What a crash cut short may
+have lost the span with its process: nothing is concluded from what is not there.
 
 Why: Whoever looks for the cause of a failure takes a step that is not there for one that did not
 run. What happened in a gap can only be guessed.
@@ -35,11 +36,18 @@ def judge(evidence: Evidence) -> Judgement:
     rows = _expected(evidence, declared)
     gaps = {row["unit"]: row for row in evidence.rows(_GAPS, {"shown": _SHOWN})}
     units = [
-        Unit(row["unit"], row["instances"], _findings(row, gaps.pop(row["unit"], None)))
+        Unit(
+            row["unit"],
+            row["instances"] if row["missing"] or not row["cut_short"] else 0,
+            _findings(row, gaps.pop(row["unit"], None)),
+        )
         for row in rows
     ]
     units += [Unit(name, row["gaps"], _findings(None, row)) for name, row in gaps.items()]
-    return Judgement(tuple(units), note=_thin(evidence))
+    is_cut_short = any(row["cut_short"] for row in rows)
+    return Judgement(
+        tuple(units), note=_thin(evidence), reason="export-lag" if is_cut_short else ""
+    )
 
 
 def _expected(evidence: Evidence, declared: list[DeclaredWorkflow]) -> list[Row]:
@@ -131,6 +139,14 @@ _EXPECTED: Final = """
         WHERE regexp_extract(error.error_type, '([^.:/*$]*)$', 1)
                 IN (SELECT unnest($breaker_types::VARCHAR[]))
             OR regexp_matches(error.message, $breaker_message)
+        UNION
+        -- Somebody may have caught the error of a step, and left out what comes after it.
+        SELECT trace_instance.instance_no
+        FROM span_error
+        JOIN node USING (span_no)
+        JOIN trace_instance USING (trace_no)
+        LEFT JOIN attempt_of AS attempt ON attempt.span_no = node.span_no
+        WHERE node.kind = 'INTERNAL' AND NOT coalesce(attempt.recovered, false)
     ),
     sound AS (
         SELECT likely.*
@@ -164,7 +180,7 @@ _EXPECTED: Final = """
         FROM ghost
         WHERE logs > 0
     ),
-    judged AS (
+    looked_for AS (
         SELECT
             demanded.*,
             NOT EXISTS (
@@ -179,7 +195,10 @@ _EXPECTED: Final = """
                 FROM logged
                 WHERE logged.instance_no = demanded.instance_no
                     AND logged.service = demanded.service
-            ) AS is_missing,
+            ) AS is_absent,
+            coalesce(
+                demanded.instance_no IN (SELECT crash_hit.instance_no FROM crash_hit), false
+            ) AS is_crashed,
             instance.correlation_id,
             {
                 'trace_id': lower(hex(trace.trace_id)),
@@ -189,6 +208,14 @@ _EXPECTED: Final = """
         LEFT JOIN workflow_instance AS instance ON instance.instance_no = demanded.instance_no
         LEFT JOIN node AS entry ON entry.span_no = instance.entry_span_no
         LEFT JOIN trace ON trace.trace_no = entry.trace_no
+    ),
+    -- What a crash cut short did not get there, or its process took the span along.
+    judged AS (
+        SELECT
+            *,
+            is_absent AND NOT is_crashed AS is_missing,
+            is_absent AND is_crashed AS is_cut_short
+        FROM looked_for
     )
     SELECT
         concat(workflow, ' / ', CASE WHEN service = '' THEN '' ELSE service || ': ' END, name)
@@ -199,6 +226,7 @@ _EXPECTED: Final = """
         min(source) AS source,
         count(DISTINCT instance_no) AS instances,
         count(DISTINCT instance_no) FILTER (is_missing) AS missing,
+        count(DISTINCT instance_no) FILTER (is_cut_short) AS cut_short,
         coalesce(min(correlation_id) FILTER (is_missing), '') AS instance,
         coalesce(list_distinct(list(entry ORDER BY instance_no)
             FILTER (is_missing AND instance_no IS NOT NULL))[:$shown], []) AS evidence

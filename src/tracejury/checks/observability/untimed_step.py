@@ -199,9 +199,11 @@ _SWALLOWED: Final = """
     seen AS (
         SELECT
             trace_instance.instance_no, node.service, node.name, node.kind,
-            min(node.span_no) AS span_no
+            -- What failed did not get to all of its steps.
+            min(node.span_no) FILTER (error.span_no IS NULL) AS span_no
         FROM node
         JOIN trace_instance USING (trace_no)
+        LEFT JOIN span_error AS error USING (span_no)
         GROUP BY ALL
     ),
     declared AS (
@@ -224,6 +226,7 @@ _SWALLOWED: Final = """
             AND container.kind = parent_step.parent_kind
         WHERE step.fewest > 0
             AND step.instances >= $clean_instances
+            AND container.span_no IS NOT NULL
             AND container.kind IN ('INTERNAL', 'SERVER', 'CONSUMER')
             AND NOT EXISTS (
                 SELECT 1

@@ -1,11 +1,11 @@
 """Jobs that began and never ended.
 
-What: Every job that began reached an end, and of each type at least one did so although a crash, a
-hang or a time limit hit it. It fails where a job did not end while the run went on for longer than
-a job may stay without a word (the longest of the stuck bound, the job bound and ten times the 99th
-percentile). A lost span is no stuck job: a later record, a final state or another delivery counts.
-Rows of the system's own database (`audit --state`) have the last word, also on jobs that sent
-nothing: one that is open for as long before the newest row is stuck.
+What: Every job that began reached an end, and of each type at least one did so although a crash or
+a time limit hit it, or a hang that it gave up. It fails where a job did not end while the run went
+on for longer than a job may stay without a word (the longest of the stuck bound, the job bound and
+ten times the 99th percentile). A lost span is no stuck job: a later record, a final state or
+another delivery counts. Rows of the system's own database (`audit --state`) have the last word,
+also on jobs that sent nothing: one that is open for as long before the newest row is stuck.
 
 Why: A stuck job is work that somebody waits for and nobody does, found by the customer.
 

@@ -104,11 +104,14 @@ _FAULTS: Final = """
     ),
     called AS (
         SELECT
-            call.instance_no, call.span_no, call.service, call.route, call.failed,
+            call.instance_no, call.span_no, call.service, call.route,
+            -- Who asks again and hears that it is there has got what was asked for.
+            call.failed AND field.http_status IS DISTINCT FROM '409' AS failed,
             call.start_ns, node.trace_no, node.span_id,
             coalesce(record_item.item, run.item, '') AS item
         FROM outgoing_call AS call
         JOIN node USING (span_no)
+        LEFT JOIN span_field AS field ON field.span_no = call.span_no
         LEFT JOIN record_item ON record_item.span_no = call.span_no
         LEFT JOIN item_part AS part ON part.span_no = call.span_no
         LEFT JOIN item_run AS run ON run.span_no = part.run_no

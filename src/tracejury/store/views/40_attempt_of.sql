@@ -104,15 +104,31 @@ nested AS (
         node.span_id,
         field.celery_state IN ('RETRY', 'FAILURE') OR error.span_no IS NOT NULL AS failed,
         node.start_ns,
-        first_value(node.span_no) OVER message AS head
+        node.trace_no,
+        field.message_id,
+        node.name
     FROM node
     JOIN span_field AS field USING (span_no)
     LEFT JOIN span_error AS error USING (span_no)
     WHERE node.kind = 'CONSUMER' AND field.message_id IS NOT NULL AND node.start_ns IS NOT NULL
         AND (field.celery_state IS NOT NULL)
-    WINDOW message AS (
-        PARTITION BY node.trace_no, field.message_id, node.name
-        ORDER BY node.start_ns, node.span_id
+),
+-- What comes again although it went well is another delivery, and no attempt.
+parted AS (
+    SELECT
+        *,
+        count(*) FILTER (NOT coalesce(failed_before, false)) OVER (
+            PARTITION BY trace_no, message_id, name
+            ORDER BY start_ns, span_id
+        ) AS part
+    FROM (
+        SELECT
+            *,
+            lag(failed) OVER (
+                PARTITION BY trace_no, message_id, name
+                ORDER BY start_ns, span_id
+            ) AS failed_before
+        FROM nested
     )
 ),
 grouped AS (
@@ -121,8 +137,10 @@ grouped AS (
         min(span_no) OVER (PARTITION BY parent_no, service, kind, step, target, part) AS group_no
     FROM sibling
     UNION ALL
-    SELECT span_no, span_id, failed, start_ns, 'nested', head
-    FROM nested
+    SELECT
+        span_no, span_id, failed, start_ns, 'nested',
+        min(span_no) OVER (PARTITION BY trace_no, message_id, name, part)
+    FROM parted
 )
 SELECT
     span_no,

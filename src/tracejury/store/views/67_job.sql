@@ -5,7 +5,7 @@
 --   job          VARCHAR  its correlation ID
 --   state        VARCHAR  the last state that records say of it; NULL where none does
 --   is_ended     BOOLEAN  that state is a final one; where none is said, the span that processed it ended
---   hit_by       VARCHAR  what it had to survive: crash, limit or hang; '' where nothing did
+--   hit_by       VARCHAR  what it had to survive: crash, limit or a hang that it gave up; '' where nothing did
 --   open_ns      BIGINT   how long the run went on after its latest record, or the database after its row
 --   is_overdue   BOOLEAN  that is longer than any job of its workflow may stay without a word
 WITH said AS (
@@ -58,40 +58,12 @@ limited AS (
     FROM ended_by_limit
     WHERE limit_ns <= (SELECT 1e9 * value FROM bound WHERE name = 'stuck_seconds')
 ),
--- How long the calls of a route take while nothing holds them up.
-usual AS (
-    SELECT call.service, call.route, median(call.duration_ns) AS duration_ns
-    FROM external_call AS call
-    WHERE call.span_no NOT IN (
-        SELECT held.span_no
-        FROM fault_call AS held
-        WHERE held.fault_kind IN ('delay', 'hang', 'partition')
-    )
-    GROUP BY call.service, call.route
-),
--- A fault that lasts is none of a call that came through it: it was given up, or waited for a
--- second and for half of the fault, or ten times as long as usual.
+-- A hang that was over by itself put nothing to the test: some call of the job was given up in it.
 hung AS (
     SELECT DISTINCT fault_call.instance_no
     FROM fault_call
-    JOIN fault ON fault.id = fault_call.fault_id
-    JOIN external_call AS call USING (span_no)
-    LEFT JOIN usual ON usual.service = call.service AND usual.route = call.route
-    WHERE fault_call.fault_kind IN ('hang', 'partition')
-        AND (
-            fault_call.span_no IN (
-                SELECT cut_off.span_no
-                FROM cut_off
-                WHERE cut_off.waited_for = 'answer'
-            )
-            OR (
-                fault_call.inside_ns >= 1000000000
-                AND (
-                    fault_call.inside_ns >= 0.5 * (fault.end_ns - fault.start_ns)
-                    OR fault_call.inside_ns >= 10 * usual.duration_ns
-                )
-            )
-        )
+    JOIN cut_off USING (span_no)
+    WHERE fault_call.fault_kind IN ('hang', 'partition') AND cut_off.waited_for = 'answer'
 )
 SELECT
     instance.instance_no,

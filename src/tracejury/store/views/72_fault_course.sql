@@ -19,7 +19,7 @@
 --   unfailed_tail  DOUBLE   share of these that is not known to have failed
 --   tail_ms        DOUBLE   95th percentile of these
 --   tail_failed    BIGINT[] row numbers of the entry spans of those of them that failed
---   fate           VARCHAR  unharmed, recovered, damaged; early (ran too seldom, or the run ended), unknown (too seldom before), helped (an operator's workflow ran), unclear
+--   fate           VARCHAR  unharmed, recovered, damaged; early (ran too seldom, or the run ended or the next fault began), unknown (too seldom before), helped (an operator's workflow ran), unclear
 --   recovered_s    DOUBLE   seconds from the fault's end until the last instance began that was not as before
 WITH policy AS (
     -- Assumed: how far from before an instance may be and count as recovered, and what is too few.
@@ -135,7 +135,11 @@ fated AS (
                 AND around.ok_tail >= around.ok_before - policy.worse
                 AND around.tail_ns <= policy.slower * around.before_ns
                 THEN 'recovered'
-            WHEN around.tails < policy.fewest OR run.end_ns < around.bound_ns THEN 'early'
+            WHEN around.tails < policy.fewest OR run.end_ns < around.bound_ns
+                -- The next fault began before this one had all of its time.
+                OR around.bound_ns < around.until_ns
+                    + (SELECT 1e9 * value FROM bound WHERE name = 'recovery_seconds')
+                THEN 'early'
             WHEN around.unfailed_tail < around.ok_before - policy.worse
                 OR around.tail_ns > policy.slower * around.before_ns
                 THEN 'damaged'
