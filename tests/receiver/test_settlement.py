@@ -1,6 +1,8 @@
 """Requests that share a commit do not share their fate."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ from tests.receiver.stored import rows, span_names
 
 from tracejury.errors import StoreError
 from tracejury.otlp.signals import Encoding, Signal
+from tracejury.receiver import settlement
 from tracejury.receiver.answers import Accepted, Answer, Code, Refused
+from tracejury.receiver.pipeline import Pipeline
 from tracejury.receiver.settlement import Request, settle
 from tracejury.store.writer import Committed, Store
 from tracejury.telemetry.batch import Batch
@@ -43,6 +47,35 @@ def test_garbage_costs_its_neighbours_nothing(tmp_path: Path) -> None:
     assert span_names(path) == ["a", "b", "c"]
     # One commit has one time of receipt.
     assert len(rows(path, "SELECT DISTINCT received_ns FROM stored.delivery")) == 1
+
+
+async def test_requests_that_become_many_rows_share_no_commit_and_all_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.duckdb"
+    requests = [
+        protobuf(traces("a", "b")),
+        protobuf(logs("started"), Signal.LOGS),
+        protobuf(b"\xff"),  # so that the others of its kind are decoded one by one
+        protobuf(traces("c", "d")),
+        protobuf(traces("e", trace_id=b"")),
+        protobuf(logs("ended"), Signal.LOGS),
+    ]
+    monkeypatch.setattr(settlement, "COMMIT_ROWS", 4)  # what one of them becomes, or two
+    async with AsyncExitStack() as running:
+        store = running.enter_context(Store.open(path))
+        pipeline = Pipeline(store)
+        running.push_async_callback(pipeline.stop)
+        answers = await asyncio.gather(*map(pipeline.submit, requests))
+        assert codes(answers) == [None, None, Code.INVALID_ARGUMENT, None, None, None]
+        assert [answer.rejected for answer in answers if isinstance(answer, Accepted)] == [
+            *(0, 0, 0, 1, 0),
+        ]
+        assert settle(store, requests) == answers  # all stored before
+    assert span_names(path) == ["a", "b", "c", "d"]
+    assert len(rows(path, "FROM stored.log_record")) == 2
+    commits = rows(path, "SELECT DISTINCT received_ns FROM stored.delivery")
+    assert len(commits) >= 6  # three at least, twice
 
 
 def test_each_request_is_told_of_its_own_refused_spans(tmp_path: Path) -> None:

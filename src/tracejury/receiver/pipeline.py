@@ -60,18 +60,21 @@ class Pipeline:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit") as committer:
             commit: Future[None] | None = None
             while group := self._take():
-                # A large body takes several times its size while it is read and committed.
-                is_large = sum(len(request.body) for request, _ in group) > 2 * _COMMIT_BYTES
-                if is_large and commit is not None:
-                    commit.result()
-                reading = _read([request for request, _ in group])
-                if commit is not None:
-                    # One group is decoded ahead and no more: what comes later shares a commit.
-                    commit.result()
-                commit = committer.submit(self._settle, group, reading)
-                if is_large:
-                    commit.result()
-                del group, reading
+                while group:
+                    # A large body takes several times its size while it is read and committed.
+                    is_large = sum(len(request.body) for request, _ in group) > 2 * _COMMIT_BYTES
+                    if is_large and commit is not None:
+                        commit.result()
+                    reading = _read([request for request, _ in group])
+                    read, group = _parted(group, reading)
+                    is_large |= reading.exception() is None and reading.result().is_full
+                    if commit is not None:
+                        # One group is decoded ahead and no more: what comes later shares a commit.
+                        commit.result()
+                    commit = committer.submit(self._settle, read, reading)
+                    if is_large:
+                        commit.result()
+                    del read, reading
 
     def _settle(self, group: Sequence[_Waiting], reading: "Future[Reading]") -> None:
         answers = settle(self._store, [request for request, _ in group], reading.result)
@@ -126,3 +129,14 @@ def _read(requests: Sequence[Request]) -> "Future[Reading]":
     except Exception as error:  # noqa: BLE001  # raised again where the result is asked for
         outcome.set_exception(error)
     return outcome
+
+
+def _parted(
+    group: list[_Waiting], reading: "Future[Reading]"
+) -> tuple[list[_Waiting], list[_Waiting]]:
+    """What was read of a group, and what is left for later commits."""
+    if reading.exception() is not None:
+        return group, []
+    taken = reading.result().taken
+    left = sorted({*range(len(group))}.difference(taken))
+    return [group[position] for position in taken], [group[position] for position in left]

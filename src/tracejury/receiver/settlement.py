@@ -4,7 +4,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
 from tracejury.errors import StoreError
@@ -20,6 +20,12 @@ from tracejury.telemetry.batch import Batch
 # More at once is not faster, and of no more than that the messages need not be counted first.
 _DECODED_AT_ONCE: Final = COUNTED_ABOVE
 
+# Two bytes of a body may become a row. Of requests that become more, one commit takes only the
+# first; those of usual telemetry, as many as share a commit, become half of it.
+COMMIT_ROWS: Final = 2**20
+
+_TABLES: Final = [table.name for table in fields(Batch) if table.name != "requests"]
+
 _log = logging.getLogger(__name__)
 
 
@@ -34,38 +40,52 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Some requests as they were understood; the answers hold once the batches are on disk."""
+    """Some requests as they were understood; the answers hold once the batches are on disk.
+
+    `taken` says which: each has its answer, and those that are missing belong into later commits.
+    """
 
     received_ns: int
-    answers: list[Answer]
-    batches: list[Batch]
+    taken: list[int] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the batches have as many rows as one commit is to take."""
+        return _rows(self.batches) >= COMMIT_ROWS
 
 
 def read(requests: Sequence[Request]) -> Reading:
-    """Understand `requests`, which needs no store."""
-    reading = Reading(time.time_ns(), [Accepted()] * len(requests), [])
+    """Understand `requests`, the first at least, which needs no store."""
+    reading = Reading(time.time_ns())
     for signal, encoding, positions in _groups(requests):
         bodies = [requests[position].body for position in positions]
-        outcomes = _decode(signal, encoding, bodies, reading.batches)
+        outcomes = _decode(signal, encoding, bodies, reading)
         if encoding is Encoding.JSON and isinstance(signal, Signal):
             outcomes = [
-                _warned(outcome, body) for outcome, body in zip(outcomes, bodies, strict=True)
+                _warned(outcome, body) for outcome, body in zip(outcomes, bodies, strict=False)
             ]
-        for position, outcome in zip(positions, outcomes, strict=True):
-            reading.answers[position] = outcome
+        reading.taken.extend(positions[: len(outcomes)])
+        reading.answers.extend(outcomes)
+        if reading.is_full:
+            break
     return reading
 
 
 def settle(
     store: Store, requests: Sequence[Request], reading: Callable[[], Reading] | None = None
 ) -> list[Answer]:
-    """Store `requests` in one commit; an `Accepted` one is on disk.
+    """Store `requests`; an `Accepted` one is on disk.
 
-    A request that cannot be decoded or stored costs no other request anything. `reading` gives what
-    `read` says of them, or raises what it raised, where that was done before.
+    They share one commit unless they become too many rows. A request that cannot be decoded or
+    stored costs no other request anything. `reading` gives what `read` says of all of them, in
+    their order, or raises what it raised, where that was done before.
     """
     try:
-        return _write(store, read(requests) if reading is None else reading())
+        if reading is None:
+            return _read_and_write(store, requests)
+        return _write(store, reading())
     except Exception as error:  # noqa: BLE001  # whatever one body provokes, its client is answered
         if len(requests) == 1:
             return [_refusal(error)]
@@ -88,9 +108,20 @@ def _settle_halves(store: Store, requests: Sequence[Request], error: Exception) 
 
 def _try_together(store: Store, requests: Sequence[Request]) -> list[Answer] | None:
     try:
-        return _write(store, read(requests))
+        return _read_and_write(store, requests)
     except Exception:  # noqa: BLE001  # reported by whoever finds the request that provokes it
         return None
+
+
+def _read_and_write(store: Store, requests: Sequence[Request]) -> list[Answer]:
+    answers: dict[int, Answer] = {}
+    left = list(range(len(requests)))
+    while left:
+        reading = read([requests[position] for position in left])
+        taken = [left[at] for at in reading.taken]
+        answers |= zip(taken, _write(store, reading), strict=True)
+        left = [position for position in left if position not in answers]
+    return [answers[position] for position in range(len(requests))]
 
 
 def _write(store: Store, reading: Reading) -> list[Answer]:
@@ -126,17 +157,26 @@ def _groups(requests: Sequence[Request]) -> Iterator[tuple[Content, Encoding, li
 
 
 def _decode(
-    signal: Content, encoding: Encoding, bodies: Sequence[bytes], batches: list[Batch]
+    signal: Content, encoding: Encoding, bodies: Sequence[bytes], reading: Reading
 ) -> list[Answer]:
-    """Add the batches of `bodies` to `batches`; the answers hold once those are committed."""
+    """Add the batches of `bodies`, or of the first of them, to `reading`, and give the answers."""
     try:
         batch = decode(signal, encoding, bodies)
     except MalformedRequest as error:
         if len(bodies) == 1:
             return [Refused(Code.INVALID_ARGUMENT, str(error))]
-        return [answer for body in bodies for answer in _decode(signal, encoding, [body], batches)]
-    batches.append(batch)
+        answers: list[Answer] = []
+        for body in bodies:
+            if reading.is_full:
+                break
+            answers += _decode(signal, encoding, [body], reading)
+        return answers
+    reading.batches.append(batch)
     return list(_acceptances(batch))
+
+
+def _rows(batches: Sequence[Batch]) -> int:
+    return sum(getattr(batch, name).num_rows for batch in batches for name in _TABLES)
 
 
 def _acceptances(batch: Batch) -> Iterator[Accepted]:
