@@ -18,6 +18,7 @@ from tracejury.receiver.import_files import import_file
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
 from tracejury.tui.tree import Node, nodes, unfolded, with_ancestors
+from tracejury.tui.waterfall_line import Scale
 from tracejury.tui.waterfall_rows import Record, name_of, waterfall
 from tracejury.workflow import browse
 from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
@@ -65,15 +66,24 @@ traces = st.lists(
 @settings(max_examples=settings().max_examples // 25, deadline=None)
 def test_every_span_of_any_trace_is_shown_once(shapes: list[list[tuple[int, int]]]) -> None:
     """Orphans, cycles, parents of themselves, and several spans with one id."""
+    last = len(shapes)
     spans = [
-        Span(number, parent, f"{at}", trace=trace)
+        # The first of each trace links to the next one, and of the last to the first.
+        Span(
+            number, parent, f"{at}", trace=trace, start=number,
+            links=() if at else ((trace % last + 1, number),),
+        )
         for trace, shape in enumerate(shapes, 1)
         for at, (number, parent) in enumerate(shape)
-    ]
+    ]  # fmt: skip
     reader = prepared(reader_of([*spans, *spans[::3]]))
     for trace in range(1, len(shapes) + 1):
         sent = Counter(span.name for span in spans if span.trace == trace)
         assert Counter(span_names(waterfall(opened(reader, trace)))) == sent
+    whole = browse.open_trace(reader, trace_id(1), whole_instance=True)
+    assert whole is not None
+    shown = [node.record for node in waterfall(whole) if isinstance(node.record, TraceSpan)]
+    assert sorted(shown) == sorted(whole.spans)
 
 
 def test_every_span_of_a_recorded_run_is_shown_once() -> None:
@@ -83,6 +93,26 @@ def test_every_span_of_a_recorded_run_is_shown_once() -> None:
     traces = {trace: browse.open_trace(reader, trace) for trace in sent}
     shown = {trace: len(span_names(waterfall(found))) for trace, found in traces.items() if found}
     assert shown == sent
+    # Celery's workers begin when the request that sent the job has been answered.
+    begun_later = {
+        span.name
+        for found in traces.values()
+        if found
+        for span in found.spans
+        if span.span_no in Scale.of(found).waits and span.kind == "CONSUMER"
+    }
+    assert "run/generate_assets" in begun_later
+    holes = reader.value("""
+        SELECT count(*)
+        FROM (
+            SELECT instance_no, sum(end_ns - start_ns) AS path_ns
+            FROM critical
+            GROUP BY instance_no
+        ) AS path
+        JOIN workflow_instance AS instance USING (instance_no)
+        WHERE path.path_ns <> instance.end_ns - instance.start_ns
+    """)
+    assert holes == 0
 
 
 def test_orphans_of_one_parent_lie_below_one_ghost_with_its_logs(odd_trace: OpenTrace) -> None:

@@ -112,6 +112,11 @@ def test_work_after_the_answer_stretches_what_it_belongs_to() -> None:
     assert paths(spans)[0] == [(0, 0, 5), (1, 5, 30)]
 
 
+def test_a_producer_waits_for_its_consumer_past_its_own_end() -> None:
+    spans = [Timed(-1, 0, 0, 20), Timed(0, 0, 10, 15), Timed(1, 0, 60, 100)]
+    assert paths(spans)[0] == [(0, 0, 10), (1, 10, 60), (2, 60, 100)]
+
+
 def test_nobody_waits_for_a_callee_after_giving_up() -> None:
     spans = [Timed(-1, 0, 0, 20), Timed(0, 0, 0, 10, gave_up=True), Timed(1, 0, 1, 90)]
     assert paths(spans)[0] == [(1, 0, 1), (2, 1, 10), (0, 10, 20)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracejury.workflow.forest import MAX_PLACE_DEPTH, Forest, build_forest
+from tracejury.workflow.forest import MAX_PLACE_DEPTH, Forest, below_links, build_forest, depths
 
 LONG = 100_000
 
@@ -106,3 +106,22 @@ def test_a_chain_or_a_cycle_of_a_hundred_thousand_is_no_burden(parents: list[int
 
 def test_nothing_is_a_forest() -> None:
     assert len(forest_of([]).parent) == 0
+
+
+def test_a_top_lies_below_what_it_links_to_but_not_below_itself() -> None:
+    # Two trees of two; the second's top links into the first. The third links to the fourth, ...
+    parent = np.array([-1, 0, -1, 2, -1, 4, -1, 6])
+    linked = np.array([-1, -1, 1, 0, 7, -1, 5, -1])
+    # ... and that to the third: a cycle of links, which is left out. A child's link is no parent.
+    assert below_links(parent, linked).tolist() == [-1, 0, 1, 2, -1, 4, -1, 6]
+
+
+@given(references(), references())
+@settings(deadline=None)
+def test_links_never_make_a_cycle(parents: list[int], links: list[int]) -> None:
+    forest = forest_of(parents)
+    linked = np.resize(np.array([*links, -1]), len(forest.parent))
+    joined = below_links(forest.parent, np.where(linked < len(linked), linked, -1))
+    has_parent = forest.parent >= 0
+    assert (joined[has_parent] == forest.parent[has_parent]).all()
+    assert (depths(joined) < len(joined)).all()  # ends where there is no cycle

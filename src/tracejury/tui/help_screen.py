@@ -18,6 +18,7 @@ MARKS = (
     ("✗", "failed span, or a trace with one"),
     ("◆ █", "on the critical path, and where"),
     ("░", "time that no child and no log line accounts for"),
+    ("⇢ ┄", "began after what it came from had ended, and the wait"),
     ("◌", "ghost: it existed and is not stored"),
     ("↻ ⧉", "in a cycle of parents; shares its span id"),
     ("?", "a duration that nobody recorded"),

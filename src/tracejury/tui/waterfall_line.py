@@ -1,10 +1,11 @@
 """Draw one row of a waterfall: marks, place in the tree, duration, and a bar over time.
 
 Marks: ✗ failed, ◆ on the critical path, ◌ ghost, ↻ in a cycle, ⧉ shares its span id, ↯ its parent
-is in another process that sent nothing.
+is in another process that sent nothing, ⇢ it began after what it came from had ended.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from textual.content import Content
 
@@ -24,12 +25,14 @@ ERROR_SEVERITY, WARN_SEVERITY = 17, 13
 class Scale:
     """The time that the bars stand for.
 
-    `inner` are the spans whose service is that of their parent: it need not be said again.
+    `inner` are the spans whose service is that of their parent: it need not be said again. `waits`
+    are those that began when what they came from had ended, with that end.
     """
 
     start_ns: int
     end_ns: int
     inner: frozenset[int] = frozenset()
+    waits: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, trace: OpenTrace) -> "Scale":
@@ -48,12 +51,30 @@ class Scale:
             for span in trace.spans
             if span.parent_no is not None and service.get(span.parent_no) == span.service
         )
-        return cls(min(starts), max(*ends, min(starts) + 1), inner)
+        return cls(min(starts), max(*ends, min(starts) + 1), inner, _waits(trace))
 
     def cell(self, time_ns: int, width: int) -> int:
         """Give the column, from 0 to `width` - 1, that a time falls into."""
         share = (time_ns - self.start_ns) / (self.end_ns - self.start_ns)
         return max(0, min(int(share * width), width - 1))
+
+
+def _waits(trace: OpenTrace) -> dict[int, int]:
+    end = {
+        span.span_no: span.start_ns + span.duration_ns
+        for span in trace.spans
+        if span.start_ns is not None and span.duration_ns is not None
+    }
+    came_from = {
+        span: span.followed_no if span.parent_no is None else span.parent_no
+        for span in trace.spans
+        if span.start_ns is not None
+    }
+    return {
+        span.span_no: end[above]
+        for span, above in came_from.items()
+        if above in end and end[above] <= (span.start_ns or 0)
+    }
 
 
 def waterfall_header(scale: Scale, width: int) -> Content:
@@ -97,7 +118,7 @@ def _span_line(
     style = "$error" if span.is_error else "$secondary"
     return line(
         ("✗" if span.is_error else " ", "bold $text-error"),
-        (_oddity(span), "$text-warning"),
+        (_oddity(span, scale), "$text-warning"),
         ("◆" if span.critical else " ", "$accent"),
         " ",
         name.truncate(name_width, ellipsis=True, pad=True),
@@ -106,12 +127,14 @@ def _span_line(
     )
 
 
-def _oddity(span: TraceSpan) -> str:
+def _oddity(span: TraceSpan, scale: Scale) -> str:
     if span.is_in_cycle:
         return "↻"
     if span.has_twin:
         return "⧉"
-    return "↯" if span.missing_parent and span.has_remote_parent else " "
+    if span.missing_parent and span.has_remote_parent:
+        return "↯"
+    return "⇢" if span.span_no in scale.waits else " "
 
 
 def _span_bar(span: TraceSpan, scale: Scale, width: int, style: str) -> list[Part]:
@@ -129,7 +152,8 @@ def _span_bar(span: TraceSpan, scale: Scale, width: int, style: str) -> list[Par
     if span.gap is not None:
         begin, end = (scale.cell(time_ns, width) for time_ns in span.gap)
         cells[begin - first : end - first + 1] = UNEXPLAINED * (end - begin + 1)
-    drawn: list[Part] = [" " * first]
+    waited = first - scale.cell(scale.waits.get(span.span_no, span.start_ns), width)
+    drawn: list[Part] = [" " * (first - waited), ("┄" * waited, "$text-muted")]
     drawn.extend((cell, _bar_style(cell, style)) for cell in cells)
     drawn.append(" " * (width - last - 1))
     return drawn

@@ -1,4 +1,7 @@
-"""One trace as rows: every stored span exactly once, orphans below their ghost, logs in order."""
+"""One trace as rows: every stored span exactly once, orphans below their ghost, logs in order.
+
+Of several traces, one that links to another lies below the span that it came of.
+"""
 
 import math
 from dataclasses import dataclass, field
@@ -46,7 +49,8 @@ def waterfall(trace: OpenTrace) -> tuple[Node[Record], ...]:
     below = _Below({span.span_no: [] for span in trace.spans}, {place: [] for place in ghosts})
     below.top.extend(ghosts.values())
     for span in trace.spans:
-        _above(below, span.parent_no, (span.trace_id, span.missing_parent)).append(span)
+        above = span.followed_no if span.parent_no is None else span.parent_no
+        _above(below, above, (span.trace_id, span.missing_parent)).append(span)
     for log in trace.logs:
         _above(below, log.span_no, (log.trace_id, log.span_id)).append(log)
     return _from_the_top(below)

@@ -102,6 +102,7 @@ class TraceSpan(NamedTuple):
     duration_ns: int | None
     critical: tuple[tuple[int, int], ...]
     gap: tuple[int, int] | None = None  # from when to when nothing accounts for its time
+    followed_no: int | None = None  # of a top: the span that it came of, by its link
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,24 +436,27 @@ def _spans(reader: Reader, trace_numbers: list[int]) -> tuple[TraceSpan, ...]:
             node.duration_ns,
             path.stretches,
             CASE WHEN gap.span_no IS NOT NULL
-                THEN [gap.start_ns::BIGINT, gap.start_ns::BIGINT + gap.gap_ns] END AS gap
+                THEN [gap.start_ns::BIGINT, gap.start_ns::BIGINT + gap.gap_ns] END AS gap,
+            followed.followed_no
         FROM node
         JOIN trace USING (trace_no)
         JOIN forest USING (span_no)
         LEFT JOIN span_error AS error USING (span_no)
         LEFT JOIN path USING (span_no)
         LEFT JOIN gap ON gap.span_no = node.span_no
+        LEFT JOIN followed ON followed.span_no = node.span_no
         WHERE node.trace_no IN (SELECT unnest($numbers))
         ORDER BY node.start_ns NULLS LAST, node.span_no
         """,
         {"numbers": trace_numbers},
     )
     columns = [column.to_pylist() for column in table.columns]
-    columns[-2] = [
+    path, gap = (TraceSpan._fields.index(name) for name in ("critical", "gap"))
+    columns[path] = [
         tuple(sorted(tuple(stretch.values()) for stretch in stretches or ()))
-        for stretches in columns[-2]
+        for stretches in columns[path]
     ]
-    columns[-1] = [gap and tuple(gap) for gap in columns[-1]]
+    columns[gap] = [between and tuple(between) for between in columns[gap]]
     return tuple(TraceSpan(*values) for values in zip(*columns, strict=True))
 
 

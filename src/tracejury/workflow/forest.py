@@ -60,6 +60,18 @@ def positions_of(numbers: Ints, known: Ints) -> Ints:
     return np.where(known[at] == numbers, at, -1)
 
 
+def below_links(parent: Ints, linked: Ints) -> Ints:
+    """The parents, and for a top what it is linked to (-1: nothing), where that makes no cycle."""
+    joined = np.where((parent < 0) & (linked >= 0), linked, parent)
+    ancestor = np.where(joined < 0, np.arange(len(joined)), joined)
+    for _ in range(len(joined).bit_length()):
+        ancestor = ancestor[ancestor]
+    # Who never comes to a top leads into a cycle, and so far up stands on it.
+    members = np.unique(ancestor[joined[ancestor] >= 0])
+    joined[members] = parent[members]
+    return joined
+
+
 def _cut_cycles(parent: Ints, start: Ints, span_id: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Make the first member of every cycle a top. Returns who is in a cycle."""
     positions = np.arange(len(parent))

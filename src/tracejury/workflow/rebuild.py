@@ -23,7 +23,7 @@ from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.critical_path import Ints, critical_path, lay_out
 from tracejury.workflow.failure_points import find_terminal_errors
 from tracejury.workflow.faults import Fault
-from tracejury.workflow.forest import build_forest, depths, positions_of
+from tracejury.workflow.forest import below_links, build_forest, depths, positions_of
 from tracejury.workflow.self_time import self_times
 from tracejury.workflow.span_fields import span_fields
 from tracejury.workflow.state_rows import no_state_rows
@@ -221,6 +221,41 @@ def _fields(reader: Reader) -> None:
     reader.define("found_field", f"SELECT span_no, {columns} FROM sent_field")  # noqa: S608 - names of ours
 
 
+def _followed(reader: Reader) -> None:
+    """Which span each top came of by its link: the last to end of those that it links to."""
+    links = reader.arrow("""
+        SELECT link.span_no, arg_max(linked.span_no, (linked.end_ns, linked.span_no)) AS linked_no
+        FROM linked_span AS link
+        JOIN node USING (span_no)
+        JOIN forest USING (span_no)
+        JOIN node AS linked ON linked.span_no = link.linked_no
+        JOIN trace_instance AS place ON place.trace_no = node.trace_no
+        JOIN trace_instance AS linked_place ON linked_place.trace_no = linked.trace_no
+        WHERE forest.parent_no IS NULL
+            AND node.missing_parent IS NULL
+            AND linked_place.instance_no = place.instance_no
+            AND linked.start_ns <= node.start_ns
+            AND linked.end_ns IS NOT NULL
+            AND node.span_no <> linked.span_no
+        GROUP BY link.span_no
+    """)
+    at, followed_no = links["span_no"].to_numpy(), links["linked_no"].to_numpy()
+    if len(at):
+        tree = reader.arrow("""
+            SELECT span_no, coalesce(parent_no, -1) AS parent_no
+            FROM forest
+            ORDER BY span_no
+        """)
+        span_no = tree["span_no"].to_numpy()
+        parent = positions_of(tree["parent_no"].to_numpy(), span_no)
+        linked = np.full(len(parent), -1)
+        linked[positions_of(at, span_no)] = positions_of(followed_no, span_no)
+        joined = below_links(parent, linked)
+        kept = np.flatnonzero(joined != parent)
+        at, followed_no = span_no[kept], span_no[joined[kept]]
+    reader.register("followed", pa.table({"span_no": at, "followed_no": followed_no}))
+
+
 def _at(positions: Ints, values: NDArray[np.generic]) -> pa.Array:
     """The values at `positions`, null where a position is below zero."""
     found = values[np.maximum(positions, 0)] if len(values) else values
@@ -232,6 +267,7 @@ def _paths(reader: Reader) -> None:
         SELECT
             node.span_no,
             coalesce(forest.parent_no, -1) AS parent_no,
+            coalesce(forest.parent_no, followed.followed_no, -1) AS above_no,
             forest.place,
             instance.instance_no,
             node.start_ns,
@@ -241,17 +277,21 @@ def _paths(reader: Reader) -> None:
         JOIN forest USING (span_no)
         JOIN trace_instance AS instance ON instance.trace_no = node.trace_no
         LEFT JOIN span_error AS error USING (span_no)
+        LEFT JOIN followed USING (span_no)
         WHERE node.end_ns IS NOT NULL
         ORDER BY node.span_no
     """)
     span_no = table["span_no"].to_numpy()
     instance = table["instance_no"].to_numpy()
     parent = positions_of(table["parent_no"].to_numpy(), span_no)
-    depth = depths(parent)
     start_ns, end_ns = table["start_ns"].to_numpy(), table["end_ns"].to_numpy()
     gave_up = table["gave_up"].to_numpy(zero_copy_only=False)
-    layout = lay_out(parent, depth, instance, start_ns, end_ns, gave_up)
+    layout = lay_out(parent, depths(parent), instance, start_ns, end_ns, gave_up)
     own = self_times(layout, start_ns, end_ns)
+    # What follows by a link was waited for, but is no part of what it links to.
+    above = positions_of(table["above_no"].to_numpy(), span_no)
+    if not np.array_equal(above, parent):
+        layout = lay_out(above, depths(above), instance, start_ns, end_ns, gave_up)
     reader.register(
         "self_time",
         pa.table(
@@ -304,6 +344,7 @@ _COMPUTED: Final[dict[str, Callable[[Reader], None]]] = {
     "item_part": _item_parts,
     "found_field": _fields,
     "trace_component": register_components,
+    "followed": _followed,
     "self_time": _paths,
     "critical": _paths,
     "saving": _paths,
