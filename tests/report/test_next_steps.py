@@ -29,13 +29,29 @@ def test_the_most_severe_failure_is_explained_first() -> None:
     [
         ("needs-baseline", "tracejury audit ... --baseline clean.duckdb"),
         ("sampled", "tracejury audit ... --sampling none"),
-        ("needs-declaration", "tracejury explain INV-01"),
+        ("needs-declaration", "tracejury inventory ... --emit"),
     ],
 )
 def test_what_was_not_observed_names_what_would_show_it(reason: str, command: str) -> None:
-    open_check = check("X-1", "It holds", Severity.HIGH, 1, "not-observed", reason=reason)
+    open_check = check("INV-04", "It holds", Severity.HIGH, 1, "not-observed", reason=reason)
     assert command in commands(replace(EMPTY, verdict="PARTIAL", checks=(open_check,)))
     assert command not in commands(replace(EMPTY, verdict="PARTIAL"))
+
+
+def test_what_is_open_can_be_planned() -> None:
+    assert any(command.startswith("tracejury plan ") for command in commands(EXAMPLE))
+    decided = tuple(replace(criterion, outcome="pass") for criterion in EXAMPLE.criteria)
+    done = commands(replace(EXAMPLE, criteria=decided))
+    assert not any(command.startswith("tracejury plan") for command in done)
+
+
+def test_what_no_declaration_decides_asks_for_none() -> None:
+    rated = check(
+        "INV-03", "It holds", Severity.INFO, 2, "not-observed", reason="needs-declaration"
+    )
+    assert "tracejury inventory ... --emit" not in commands(
+        replace(EMPTY, verdict="PARTIAL", checks=(rated,))
+    )
 
 
 def test_a_store_is_named_so_that_a_shell_takes_it_as_one_word() -> None:

@@ -10,6 +10,9 @@ from tracejury.telemetry.safe_text import safe_text
 # More files than this would hide the command.
 _NAMED: Final = 4
 
+# The audit's task whose checks hold a run against the declared workflows.
+_INVENTORY: Final = 1
+
 
 class Step(NamedTuple):
     """A command and what it gives."""
@@ -46,6 +49,9 @@ def _more_evidence(audit: Audit) -> list[Step]:
     reasons = undecided(audit).keys()
     lacks_baseline = audit.completeness is not None and audit.completeness.is_upper_bound
     may_be_whole = "sampled" in reasons and audit.trust.sampled == "unknown"
+    is_undeclared = any(
+        check.task == _INVENTORY and check.reason == "needs-declaration" for check in audit.checks
+    )
     again = "tracejury audit ..."
     wanted = (
         (not audit.faults, f"{again} --faults faults.json", "say what was injected, and when"),
@@ -56,9 +62,14 @@ def _more_evidence(audit: Audit) -> list[Step]:
         ),
         (may_be_whole, f"{again} --sampling none", "declare it, if nothing samples your traces"),
         (
-            "needs-declaration" in reasons,
-            "tracejury explain INV-01",
-            "how to declare your workflows",
+            is_undeclared,
+            f"tracejury inventory{_inputs(audit)} --emit",
+            "declare your workflows in tracejury.toml",
+        ),
+        (
+            any(criterion.outcome == "not-observed" for criterion in audit.criteria),
+            f"tracejury plan{_inputs(audit)}",
+            "the fewest faults that would decide what is open",
         ),
     )
     return [Step(command, gives) for applies, command, gives in wanted if applies]
