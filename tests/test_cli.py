@@ -188,6 +188,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("audit run.jsonl --store a.duckdb --store b.duckdb", ["Both files and --store"]),
         ("audit --store a.duckdb --store b.duckdb --state notes.txt", ["several stores"]),
         ("audit --store absent.duckdb --store run.duckdb", ["absent.duckdb"]),
+        ("audit run.jsonl --baseline-outside-faults", ["no fault lies in the run", "--faults"]),
+        (
+            "audit run.jsonl --baseline-outside-faults --faults faults.json",
+            ["No workflow instance went well outside"],
+        ),
+        ("audit run.jsonl --baseline-outside-faults --baseline b.duckdb", ["Choose one"]),
         ("compare run.jsonl", ["AFTER"]),
         ("compare run.jsonl absent.jsonl", ["absent.jsonl"]),
         ("compare run.jsonl run.jsonl --faults faults.json --faults faults.json", ['id "f"']),

@@ -175,6 +175,11 @@ def _judging_options(parser: argparse.ArgumentParser) -> None:
         help="store or OTLP file of a clean run; may be repeated",
     )
     parser.add_argument(
+        "--baseline-outside-faults",
+        action="store_true",
+        help="learn from the judged run itself, from the time outside all fault windows",
+    )
+    parser.add_argument(
         "--sampling",
         choices=("none",),
         help="declare that nothing was sampled, by SDK, agent or collector",
@@ -436,6 +441,13 @@ def _config(options: argparse.Namespace) -> Config:
     for name in ("faults", "baseline"):
         if named := getattr(options, name, []):
             changes[name] = tuple(named)
+    if getattr(options, "baseline_outside_faults", False):
+        if getattr(options, "baseline", []):
+            raise UsageError(
+                "Both --baseline and --baseline-outside-faults are named.",
+                next_step="Choose one of them.",
+            )
+        changes |= {"learns_outside_faults": True, "baseline": ()}
     return replace(
         config,
         serve=_serving(options, config.serve),
@@ -563,15 +575,23 @@ def _open(options: argparse.Namespace, config: Config) -> "Reader":
     from tracejury.receiver.inputs import open_inputs
     from tracejury.report.progress import reading
 
-    paths = list(getattr(options, "files", [])) or [_store_path(config)]
+    with reading() as progress:
+        return open_inputs(_paths(options, config), _tell, progress, keeping=config.keeping)
+
+
+def _paths(options: argparse.Namespace, config: Config) -> list[Path]:
+    """What is judged: the files named, else the store."""
     if options.files and options.store:
         raise UsageError("Both files and --store are named.", next_step="Choose one of them.")
-    with reading() as progress:
-        return open_inputs(paths, _tell, progress, keeping=config.keeping)
+    return list(options.files) or [_store_path(config)]
 
 
-def _learn(config: Config, *, with_times: bool = False) -> "Baseline | None":
-    """What the clean run teaches, or None where none is named."""
+def _learn(
+    config: Config, judged: Sequence[Path] = (), *, with_times: bool = False
+) -> "Baseline | None":
+    """What the clean run teaches, or the calm time of the one judged; None where none is named."""
+    if config.learns_outside_faults:
+        return _learn_outside(config, judged)
     if not config.baseline:
         return None
     from tracejury.receiver.inputs import open_inputs
@@ -590,6 +610,36 @@ def _learn(config: Config, *, with_times: bool = False) -> "Baseline | None":
         raise InputError(
             f"The baseline {names} holds no clean workflow instance.",
             next_step="Record a run in which nothing fails.",
+        )
+    return learnt
+
+
+def _learn_outside(config: Config, judged: Sequence[Path]) -> "Baseline":
+    """What the time of the judged run teaches in which no fault lasted."""
+    from tracejury.receiver.inputs import open_inputs
+    from tracejury.report.progress import reading
+    from tracejury.scorecard.fault_results import faults_of_run
+    from tracejury.workflow.baseline import Baseline
+    from tracejury.workflow.logged_faults import with_logged
+    from tracejury.workflow.rebuild import prepare
+
+    with (
+        reading() as progress,
+        # What is wrong with a file is said when it is judged.
+        open_inputs(judged, lambda *_: None, progress, keeping=config.keeping) as run,
+    ):
+        injected = with_logged(run, faults_of_run(run, _all_injected(config)))
+        if not injected:
+            raise UsageError(
+                "There is no time outside fault windows, for no fault lies in the run.",
+                next_step="Use --faults FILE, or --baseline FILE.",
+            )
+        prepare(run, config, injected=injected)
+        learnt = Baseline.learn(run)
+    if not learnt.exists:
+        raise InputError(
+            "No workflow instance went well outside the fault windows.",
+            next_step="Record a run in which nothing fails, and use --baseline.",
         )
     return learnt
 
@@ -614,7 +664,7 @@ def _judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]
 
     injected, rows = _injected(config), _state_rows(options)
     answers = _answers(options)
-    baseline = _learn(config)
+    baseline = _learn(config, _paths(options, config))
     reader = _open(options, config)
     inputs = _inputs(options, config)
     judged = audit(
@@ -729,7 +779,8 @@ def _judge_campaign(options: argparse.Namespace, config: Config) -> "Audit":
 
 def _judge_runs(runs: Sequence[tuple[Path, Sequence[Path]]], config: Config) -> "tuple[Run, ...]":
     """Judge each of several runs, by its name and files, for the faults of its own time."""
-    injected, baseline = _all_injected(config), _learn(config)
+    injected = _all_injected(config)
+    baseline = None if config.learns_outside_faults else _learn(config)
     judged = tuple(_judge_run(name, files, config, injected, baseline) for name, files in runs)
     _warn_of_unused(injected, *(run.audit for run in judged))
     return judged
@@ -768,6 +819,8 @@ def _judge_run(
         open_inputs(files, _tell, progress, keeping=config.keeping) as reader,
     ):
         inputs = (str(name),)
+        if config.learns_outside_faults:
+            baseline = _learn_outside(config, files)
         judged = audit(
             reader,
             config,
@@ -863,7 +916,8 @@ def _evidence(options: argparse.Namespace, config: Config) -> "Iterator[Evidence
     from tracejury.workflow.logged_faults import with_logged
     from tracejury.workflow.rebuild import prepare
 
-    injected, baseline = _injected(config), _learn(config) or Baseline.empty()
+    injected = _injected(config)
+    baseline = _learn(config, _paths(options, config)) or Baseline.empty()
     with _open(options, config) as reader:
         if not reader.value("SELECT count(*) FROM stored.span"):
             raise InputError(
@@ -887,7 +941,7 @@ def _browse(
 
     # What cannot be read is said before the screen is taken over.
     injected = _injected(config)
-    baseline = _learn(config, with_times=not injected)
+    baseline = _learn(config, _paths(options, config), with_times=not injected)
     from tracejury.scorecard.audit import audit
     from tracejury.scorecard.brought import Brought
     from tracejury.tui.stopwatch import Stopwatch
@@ -939,7 +993,7 @@ def _diagnose(options: argparse.Namespace) -> int:
 
     config = _config(options)
     injected = _injected(config)
-    baseline = _learn(config, with_times=not injected)
+    baseline = _learn(config, _paths(options, config), with_times=not injected)
     with _open(options, config) as reader:
         injected = with_logged(reader, injected)
         prepare(reader, config, injected=injected, baseline=baseline)

@@ -134,6 +134,7 @@ class Config:
     store: Path | None = None
     faults: tuple[Path, ...] = ()
     baseline: tuple[Path, ...] = ()
+    learns_outside_faults: bool = False  # of the judged run itself, and of no other
     correlation_keys: tuple[str, ...] = ()
     sampling: str = ""
     absent_components: tuple[str, ...] = ()

@@ -115,6 +115,8 @@ class Baseline:
     def learn(cls, reader: Reader, *, with_times: bool = False) -> Self:
         """What the rebuilt store of `reader` teaches. Failed instances teach no steps.
 
+        What ran while a fault lasted teaches nothing but who calls whom.
+
         `with_times`: also how long instances and their steps take, which is dear.
         """
         empty = INSTANCE_TIME.empty_table(), STEP_TIME.empty_table()
@@ -150,15 +152,15 @@ class Baseline:
 _BRANCHES: Final = """
     WITH parents AS (
         SELECT service, name, kind, count(*) AS spans
-        FROM node
+        FROM calm_node
         GROUP BY ALL
     )
     SELECT
         child.service, child.name, child.kind,
         parent.service AS parent_service, parent.name AS parent_name, parent.kind AS parent_kind,
         count(*)::DOUBLE / any_value(parents.spans) AS ratio
-    FROM node AS child
-    JOIN node AS parent ON parent.span_no = child.parent_no
+    FROM calm_node AS child
+    JOIN calm_node AS parent ON parent.span_no = child.parent_no
     JOIN parents
         ON parents.service = parent.service
         AND parents.name = parent.name
@@ -170,7 +172,7 @@ _BRANCHES: Final = """
 _FAMILIES: Final = """
     WITH child AS (
         SELECT DISTINCT parent_no, service, kind
-        FROM node
+        FROM calm_node
         WHERE parent_no IS NOT NULL
     ),
     family AS (
@@ -184,7 +186,7 @@ _FAMILIES: Final = """
         node.service AS parent_service, node.name AS parent_name, node.kind AS parent_kind,
         coalesce(family.children, []) AS children,
         count(*) AS times
-    FROM node
+    FROM calm_node AS node
     LEFT JOIN family ON family.parent_no = node.span_no
     GROUP BY ALL
 """
@@ -194,8 +196,8 @@ _PARENT_STEPS: Final = """
         child.service, child.name, child.kind,
         parent.service AS parent_service, parent.name AS parent_name, parent.kind AS parent_kind,
         count(*) AS times
-    FROM node AS child
-    JOIN node AS parent ON parent.span_no = child.parent_no
+    FROM calm_node AS child
+    JOIN calm_node AS parent ON parent.span_no = child.parent_no
     GROUP BY ALL
 """
 
@@ -203,6 +205,7 @@ _STEPS: Final = """
     WITH clean AS (
         SELECT instance_no, entry_service, entry_name
         FROM workflow_instance
+        SEMI JOIN calm_instance USING (instance_no)
         WHERE outcome = 'ok' AND NOT background AND NOT rootless
     ),
     counted AS (
