@@ -151,7 +151,7 @@ class Store:
         self._metrics = set(_column(connection, "metric", "metric_id").tolist())
         self._resources = set(_column(connection, "resource", "resource_id").tolist())
         self._scopes = set(_column(connection, "scope", "scope_id").tolist())
-        self._keys = AttributeKeys(connection.execute("FROM stored.attribute_key").fetchall())
+        self._keys = AttributeKeys(connection)
         self._store_id, self._records = stored_records(connection)
         self._acknowledge()
 
