@@ -30,16 +30,14 @@ def judge(evidence: Evidence) -> Judgement:
         WITH called AS (
             SELECT
                 call.*,
-                raw.peer,
                 coalesce(
-                    raw.peer, field.rpc_service, nullif(split_part(field.rpc_method, '/', 1), '')
+                    call.peer, field.rpc_service, nullif(split_part(field.rpc_method, '/', 1), '')
                 ) AS identity,
                 coalesce(field.peer_name, field.db_system, field.destination, field.object_bucket,
                     field.genai_provider, field.rpc_service, field.function_name) AS beside_address,
-                call.is_external AND coalesce(regexp_matches(raw.peer, $own_machine), false)
+                call.is_external AND coalesce(regexp_matches(call.peer, $own_machine), false)
                     AS own_machine
-            FROM external_call AS call
-            JOIN call AS raw USING (span_no)
+            FROM outgoing_call AS call
             JOIN workflow_instance AS instance USING (instance_no)
             LEFT JOIN span_field AS field USING (span_no)
             WHERE NOT instance.background
@@ -57,7 +55,9 @@ def judge(evidence: Evidence) -> Judgement:
             bool_and(is_external) AS is_external,
             count(*) AS calls,
             list(
-                CASE WHEN is_nameless THEN {'trace_id': trace_id, 'span_id': span_id} END
+                CASE WHEN is_nameless THEN {
+                    'trace_id': lower(hex(trace_id)), 'span_id': format('{:016x}', span_id)
+                } END
                 ORDER BY span_no
             ) FILTER (is_nameless)[:$shown] AS evidence
         FROM (SELECT *, identity IS NULL AND target = '?' AS is_nameless FROM called)

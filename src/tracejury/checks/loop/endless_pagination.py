@@ -28,12 +28,17 @@ PAGE: Final = (
     r"|cursor|next|next[-_]?(page|token|cursor)|offset|skip|start|start[-_]?(at|index|key)|after"
     r"|starting[-_]?after|continuation([-_]?token)?|marker|from)="
 )
+# The same anywhere in an address.
+_ANY_PAGE: Final = PAGE.replace("^", "[?&]", 1)
 _POLL_NS: Final = 1_000_000_000
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow, service and target that was asked for pages."""
-    rows = evidence.rows(_PAGES, {"page": PAGE, "poll_ns": _POLL_NS, "shown": _SHOWN})
+    rows = evidence.rows(
+        _PAGES,
+        {"page": PAGE, "any_page": _ANY_PAGE, "poll_ns": _POLL_NS, "shown": _SHOWN},
+    )
     return Judgement(
         tuple(
             Unit(_name(row), row["ended"] + row["overrun"] + row["unmoved"], _findings(row))
@@ -77,6 +82,16 @@ _PAGES: Final = """
             ) AS parameters
         FROM span_field AS field
         WHERE contains(coalesce(field.url_full, field.url_path), '?')
+            -- Most say nothing of pages, and to take them to pieces is dear.
+            AND (
+                field.db_system IS NOT NULL
+                OR regexp_matches(coalesce(field.url_full, field.url_path), $any_page)
+            )
+    ),
+    statement AS MATERIALIZED (
+        SELECT span_no, value
+        FROM stored.span_attribute
+        WHERE key IN ('db.query.text', 'db.statement')
     ),
     asked AS (
         SELECT
@@ -95,9 +110,8 @@ _PAGES: Final = """
             -- A placeholder says that there are pages, and not which.
             regexp_extract(value, '(?i)\\bOFFSET\\s+(\\d+)', 1),
             regexp_replace(value, '(?i)\\bOFFSET\\s+\\S+', 'OFFSET')
-        FROM stored.span_attribute
-        WHERE key IN ('db.query.text', 'db.statement')
-            AND contains(upper(value), 'OFFSET')
+        FROM statement
+        WHERE contains(upper(value), 'OFFSET')
             AND NOT contains(upper(value), 'SKIP LOCKED')
     ),
     sized AS (
@@ -123,7 +137,7 @@ _PAGES: Final = """
             sized.rows_returned,
             sized.body_bytes
         FROM asked
-        JOIN external_call AS call USING (span_no)
+        JOIN outgoing_call AS call USING (span_no)
         JOIN node USING (span_no)
         JOIN workflow_instance AS instance USING (instance_no)
         LEFT JOIN span_field AS field USING (span_no)
@@ -184,7 +198,9 @@ _PAGES: Final = """
             min(body_bytes) FILTER (number < pages) AS fewest_bytes,
             count(*) FILTER (number < pages AND body_bytes IS NULL) AS unsized_bodies,
             min(start_ns) AS start_ns,
-            arg_min({'trace_id': trace_id, 'span_id': span_id}, number) AS evidence
+            arg_min(
+                {'trace_id': lower(hex(trace_id)), 'span_id': format('{:016x}', span_id)}, number
+            ) AS evidence
         FROM ordered
         WHERE pages > 1
         GROUP BY holder_no, service, target, name, list, item

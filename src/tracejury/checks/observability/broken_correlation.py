@@ -181,7 +181,7 @@ _CROSSINGS: Final = r"""
             asked.span_id,
             asked.start_ns,
             asked.start_ns + coalesce(asked.duration_ns, 0) AS end_ns,
-            call.peer,
+            asked.peer,
             known_peer.callee,
             field.destination,
             coalesce(field.message_type, '') AS message_type,
@@ -197,13 +197,12 @@ _CROSSINGS: Final = r"""
             doubtful.instance_no IS NOT NULL AS is_doubtful
         FROM outgoing_call AS asked
         JOIN workflow_instance AS instance ON instance.instance_no = asked.instance_no
-        JOIN call USING (span_no)
         LEFT JOIN span_field AS field USING (span_no)
         LEFT JOIN (SELECT DISTINCT span_no FROM linked) AS linked USING (span_no)
         LEFT JOIN doubtful ON doubtful.instance_no = asked.instance_no
         LEFT JOIN (
             SELECT peer, arg_max(callee, pairs) AS callee FROM pair GROUP BY peer
-        ) AS known_peer ON known_peer.peer = call.peer
+        ) AS known_peer ON known_peer.peer = asked.peer
         WHERE NOT instance.background
     ),
     -- A message and the head that processed it: by its id where both carry one, else by

@@ -64,23 +64,26 @@ _CALLS = """
     )
     SELECT
         call.service,
-        raw.route,
+        call.route,
         count(*) AS calls,
         count(half.span_no) AS missing,
         min(half.callee) AS callee,
-        list({'trace_id': call.trace_id, 'span_id': call.span_id} ORDER BY call.span_no)
-            FILTER (half.span_no IS NOT NULL)[:$shown] AS evidence
-    FROM external_call AS call
-    JOIN call AS raw USING (span_no)
+        list(
+            CASE WHEN half.span_no IS NOT NULL THEN {
+                'trace_id': lower(hex(call.trace_id)), 'span_id': format('{:016x}', call.span_id)
+            } END
+            ORDER BY call.span_no
+        ) FILTER (half.span_no IS NOT NULL)[:$shown] AS evidence
+    FROM outgoing_call AS call
     JOIN workflow_instance AS instance ON instance.instance_no = call.instance_no
     JOIN known
         ON known.caller = call.service
         AND known.caller_name = call.name
-        AND known.route = raw.route
+        AND known.route = call.route
     LEFT JOIN missing_half AS half ON half.span_no = call.span_no
     WHERE call.kind = 'CLIENT' AND NOT call.failed AND NOT instance.background
-    GROUP BY call.service, raw.route
-    ORDER BY call.service, raw.route
+    GROUP BY call.service, call.route
+    ORDER BY call.service, call.route
 """
 
 # A SERVER that another service called, as its parent says, without a CLIENT or PRODUCER span.

@@ -72,17 +72,20 @@ _ASKED: Final = """
         QUALIFY is_readiness OR NOT bool_or(regexp_matches(route, $readiness, 'i'))
             OVER (PARTITION BY service)
     ),
+    answered AS (
+        SELECT service, target, start_ns::BIGINT AS start_ns
+        FROM outgoing_call
+        SEMI JOIN outage USING (service, target)
+        WHERE NOT failed
+    ),
     down AS (
         SELECT outage.service, outage.target, outage.start_ns, outage.last_ns
         FROM outage
-        WHERE NOT EXISTS (
-            SELECT 1
-            FROM external_call AS call
-            WHERE call.service = outage.service
-                AND call.target = outage.target
-                AND NOT call.failed
-                AND call.start_ns BETWEEN outage.start_ns AND outage.last_ns
-        )
+        ASOF LEFT JOIN answered
+            ON answered.service = outage.service
+            AND answered.target = outage.target
+            AND answered.start_ns >= outage.start_ns
+        WHERE answered.start_ns IS NULL OR answered.start_ns > outage.last_ns
     ),
     -- To whom a health route of the service ever spoke.
     tested AS (

@@ -125,12 +125,17 @@ _CALLS: Final = """
         min(waiting.bound_ns) FILTER (endless.span_no IS NOT NULL) / 1e9 AS bound_s,
         coalesce(min(endless.fault_id), '') AS fault,
         coalesce(
-            list({'trace_id': call.trace_id, 'span_id': call.span_id} ORDER BY waiting.span_no)
-                FILTER (endless.span_no IS NOT NULL)[:$shown],
+            list(
+                CASE WHEN endless.span_no IS NOT NULL THEN {
+                    'trace_id': lower(hex(call.trace_id)),
+                    'span_id': format('{:016x}', call.span_id)
+                } END
+                ORDER BY waiting.span_no
+            ) FILTER (endless.span_no IS NOT NULL)[:$shown],
             []
         ) AS evidence
     FROM waiting_call AS waiting
-    JOIN external_call AS call USING (span_no)
+    JOIN outgoing_call AS call USING (span_no)
     LEFT JOIN cut USING (span_no)
     LEFT JOIN given_up
         ON given_up.service = waiting.service AND given_up.target = waiting.target

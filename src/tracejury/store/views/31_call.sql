@@ -1,6 +1,15 @@
 -- table: call
 -- One row a CLIENT or PRODUCER span: who called whom, for what, and what was recorded of it.
 --   span_no         BIGINT    row number of the span
+--   trace_no        BIGINT    row number of the trace
+--   parent_no       BIGINT    row number of the parent span; NULL: none is named, or it is not stored
+--   span_id         UBIGINT   its own id
+--   service         VARCHAR   who called
+--   name            VARCHAR   span name
+--   kind            VARCHAR   CLIENT or PRODUCER
+--   start_ns        BIGINT    nanoseconds since 1970; NULL where unusable
+--   end_ns          BIGINT    NULL where missing or before the start
+--   failed          BOOLEAN   the call failed
 --   peer            VARCHAR   who was called, by the best name recorded; NULL where nothing tells
 --   operation       VARCHAR   what was asked; NULL where nothing tells
 --   protocol        VARCHAR   http, db, messaging, rpc, genai, object, faas or other
@@ -11,10 +20,16 @@
 WITH described AS (
     SELECT
         node.span_no,
+        node.trace_no,
+        node.parent_no,
+        node.span_id,
         node.service,
         node.name,
         node.kind,
+        node.start_ns,
+        node.end_ns,
         node.status,
+        error.span_no IS NOT NULL AS failed,
         coalesce(error.error_type, '') AS error_type,
         field.*,
         CASE
@@ -86,6 +101,15 @@ inner_call AS (
 )
 SELECT
     named.span_no,
+    named.trace_no,
+    named.parent_no,
+    named.span_id,
+    named.service,
+    named.name,
+    named.kind,
+    named.start_ns,
+    named.end_ns,
+    named.failed,
     named.peer,
     nullif(named.operation, '') AS operation,
     named.protocol,

@@ -10,23 +10,22 @@
 --   callee_name   VARCHAR  its span name
 --   pairs         BIGINT   how often both halves were stored
 SELECT
-    caller.service AS caller,
-    caller.name AS caller_name,
-    caller.kind AS caller_kind,
+    call.service AS caller,
+    call.name AS caller_name,
+    call.kind AS caller_kind,
     call.route,
     coalesce(call.peer, '?') AS peer,
-    CASE WHEN caller.kind = 'PRODUCER' THEN coalesce(field.message_type, '') ELSE '' END AS message_type,
+    CASE WHEN call.kind = 'PRODUCER' THEN coalesce(field.message_type, '') ELSE '' END AS message_type,
     callee.service AS callee,
     callee.name AS callee_name,
     count(*) AS pairs
 FROM call
-JOIN node AS caller USING (span_no)
 LEFT JOIN span_field AS field USING (span_no)
 JOIN node AS callee
     ON callee.parent_no = call.span_no
     AND (
-        (caller.kind = 'CLIENT' AND callee.kind = 'SERVER')
-        OR (caller.kind IN ('PRODUCER', 'CLIENT') AND callee.kind = 'CONSUMER')
+        (call.kind = 'CLIENT' AND callee.kind = 'SERVER')
+        OR (call.kind IN ('PRODUCER', 'CLIENT') AND callee.kind = 'CONSUMER')
     )
 GROUP BY ALL
 UNION ALL

@@ -1,6 +1,6 @@
 -- table: outgoing_call
 -- One row a call to another process, as `external_call`, whose columns these are but for: the raw ids
--- of trace and span, and the request fields that are missing.
+-- of trace and span, the peer as recorded, and the request fields that are missing.
 --   span_no          BIGINT   row number of the span
 --   instance_no      BIGINT   row number of the workflow instance
 --   trace_id         BLOB     16 bytes
@@ -9,6 +9,7 @@
 --   name             VARCHAR  span name
 --   kind             VARCHAR  CLIENT or PRODUCER
 --   target           VARCHAR  who was called: the service where it is known, else the best name recorded; '?' where nothing tells
+--   peer             VARCHAR  who was called, by the best name recorded; NULL where nothing tells
 --   route            VARCHAR  target and operation, without what changes from call to call
 --   protocol         VARCHAR  http, db, messaging, rpc, genai, object, faas or other
 --   operation        VARCHAR  what was asked; NULL where nothing tells
@@ -47,22 +48,17 @@ known_peer AS (
 judged AS (
     SELECT
         call.*,
-        node.trace_no, node.service, node.name, node.kind, node.start_ns, node.duration_ns,
-        node.end_ns, node.span_id,
         answered.callee,
         known_peer.callee AS known_callee,
-        error.span_no IS NOT NULL AS failed,
         call.response IS NULL
-            AND error.span_no IS NULL
+            AND NOT call.failed
             AND call.protocol IN ('db', 'messaging', 'rpc', 'object', 'genai')
-            AND node.end_ns IS NOT NULL AS implicit
+            AND call.end_ns IS NOT NULL AS implicit
     FROM call
-    JOIN node USING (span_no)
     LEFT JOIN answered USING (span_no)
     LEFT JOIN known_peer
         ON known_peer.peer = call.peer
-        AND coalesce(known_peer.caller, node.service) = node.service
-    LEFT JOIN span_error AS error USING (span_no)
+        AND coalesce(known_peer.caller, call.service) = call.service
     WHERE call.is_innermost
 )
 SELECT
@@ -74,6 +70,7 @@ SELECT
     judged.name,
     judged.kind,
     coalesce(judged.callee, judged.known_callee, judged.peer, '?') AS target,
+    judged.peer,
     judged.route,
     judged.protocol,
     judged.operation,
@@ -85,7 +82,7 @@ SELECT
     judged.callee IS NULL AND judged.known_callee IS NULL AS is_external,
     judged.callee IS NOT NULL AS has_server_half,
     judged.failed,
-    judged.duration_ns,
+    judged.end_ns - judged.start_ns AS duration_ns,
     judged.start_ns::UBIGINT AS start_ns
 FROM judged
 JOIN trace ON trace.trace_no = judged.trace_no

@@ -18,15 +18,14 @@ SELECT
     call.service AS caller,
     call.name AS caller_name,
     call.kind AS caller_kind,
-    raw.route,
+    call.route,
     answered.message_type
-FROM external_call AS call
-JOIN call AS raw USING (span_no)
+FROM outgoing_call AS call
 LEFT JOIN span_field AS field USING (span_no)
 JOIN answered
     ON answered.caller = call.service
     AND answered.caller_name = call.name
-    AND answered.route = raw.route
+    AND answered.route = call.route
     AND answered.message_type
         = CASE WHEN call.kind = 'PRODUCER' THEN coalesce(field.message_type, '') ELSE '' END
 WHERE NOT call.failed

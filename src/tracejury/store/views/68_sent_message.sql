@@ -15,25 +15,23 @@
 --   may_vanish   BOOLEAN  nobody need process it: it is not due yet, may expire, or a later one with its key came
 WITH sent AS (
     SELECT
-        node.span_no,
+        call.span_no,
         instance.instance_no,
-        node.parent_no,
-        node.service,
+        call.parent_no,
+        call.service,
         field.destination,
         coalesce(field.message_type, '') AS message_type,
         field.message_id,
-        node.end_ns AS sent_ns,
-        error.span_no IS NOT NULL AS failed,
+        call.end_ns AS sent_ns,
+        call.failed,
         greatest(1, coalesce(try_cast(field.message_count AS BIGINT), 1)) AS messages
     FROM call
-    JOIN node USING (span_no)
     JOIN trace_instance AS instance USING (trace_no)
     JOIN span_field AS field USING (span_no)
-    LEFT JOIN span_error AS error USING (span_no)
-    WHERE node.kind = 'PRODUCER'
+    WHERE call.kind = 'PRODUCER'
         AND call.is_innermost
         AND field.destination IS NOT NULL
-        AND node.end_ns IS NOT NULL
+        AND call.end_ns IS NOT NULL
         -- What was created is on its way only once it is sent.
         AND coalesce(field.messaging_operation <> 'create', true)
 ),
