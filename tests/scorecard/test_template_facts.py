@@ -169,3 +169,31 @@ def test_six_questions_are_answered_as_far_as_telemetry_tells() -> None:
     ]  # fmt: skip
     assert first_tasks(EXAMPLE) == (1, 3, 5, 7, 8)
     assert first_tasks(replace(EXAMPLE, system_type="saas")) == (9, 8, 6, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "line"),
+    [
+        ("OBS-12", "uninstrumented", "Send alerts to POST /api/alerts"),
+        ("LOOP-02", "no-exposure", "Record the query of calls that ask for pages"),
+        ("OBS-13", "estimated", "Take the time from the alert"),
+        ("RET-07", "no-exposure", "Inject double_retry, for queue a."),
+        ("OBS-05", "needs-baseline", "Name a clean run"),
+    ],
+)
+def test_the_line_suits_the_check_and_the_reason(name: str, reason: str, line: str) -> None:
+    asked = check(
+        name, name, Severity.HIGH, 10, "not-observed", reason=reason, untested=("queue a",)
+    )
+    assert would_decide(asked).startswith(line)
+
+
+def test_a_redelivery_of_what_is_not_stored_is_counted_all_the_same() -> None:
+    assert EXAMPLE.queue is not None
+    rows = {
+        row.aspect: row.seen
+        for row in queue_table(
+            replace(EXAMPLE, queue=replace(EXAMPLE.queue, most_deliveries=1, redelivered=1))
+        )
+    }
+    assert rows["Maximum of redeliveries"] == "1 came again, the first delivery not stored"

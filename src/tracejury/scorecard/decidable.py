@@ -8,12 +8,18 @@ from tracejury.scorecard.result import CheckResult
 
 _NAMED: Final = 3
 
-# What an uninstrumented check lacks, where that has a name.
+# What a check lacks that no fault puts to the test, or of which nothing sends telemetry.
 _BY_NEED: Final = {
     Need.ALERTS: "Send alerts to POST /api/alerts of the receiver, and inject the fault again.",
     Need.SELF_METRICS: "Let every SDK count its spans: send its self-metrics, too.",
     Need.QUEUE_DEPTH: "Send a metric of the queue's depth.",
     Need.LOGS: "Send logs over OTLP, with the ids of their spans.",
+    Need.HOSTS: "Say on which machine each service runs: host.id or host.name in its resource.",
+    Need.PAGES: "Record the query of calls that ask for pages, and how much came back.",
+    Need.LONG_RUNS: "Run a workflow that takes a second or more.",
+    Need.JOB_STATE: "Put the state of jobs and items on spans or log records.",
+    Need.SERVER_HALF: "Instrument both sides of a call, and let it carry its context.",
+    Need.QUEUE: "Send spans of who puts messages into the queue and of who takes them.",
 }
 _BY_REASON: Final = {
     "sampled": "Keep every trace, and say so: --sampling none.",
@@ -37,15 +43,15 @@ def would_decide(check: CheckResult) -> str:
     if check.outcome in ("pass", "fail", "not-applicable"):
         return ""
     prospect = PROSPECTS.get(check.id, Prospect())
-    if check.outcome == "manual" and prospect.person:
+    if prospect.person:
         return prospect.person
     reason = check.reason if check.outcome == "not-observed" else check.outcome
+    is_lacking = reason == "uninstrumented" or (reason == "no-exposure" and not prospect.faults)
+    lacking = [_BY_NEED[need] for need in prospect.needs if need in _BY_NEED]
+    if is_lacking and lacking:
+        return lacking[0]
     if reason in ("no-exposure", "units"):
         return _exposure(check, prospect)
-    if reason == "uninstrumented":
-        for need in prospect.needs:
-            if need in _BY_NEED:
-                return _BY_NEED[need]
     line = _BY_REASON.get(reason, "See what tracejury explain says of it.")
     return line if line.endswith(".") else f"{line}{_untested(check)}."
 

@@ -65,7 +65,8 @@ def _seen(facts: QueueFacts, visibility: CutOffs | None) -> dict[str, str]:
     """What was counted, by aspect."""
     most = facts.most_deliveries
     earliest = visibility.shortest_s if visibility else None
-    never = "no message was seen to be delivered twice"
+    again = "came again, the first delivery not stored"
+    once = f"{facts.redelivered:,} {again}" if facts.redelivered else "none came again"
     return {
         "Persistence": f"{facts.unprocessed:,} of {facts.sent:,} messages not seen to be processed",
         "Delivery guarantee": f"{facts.redelivered:,} of {facts.deliveries:,} came again",
@@ -74,6 +75,6 @@ def _seen(facts: QueueFacts, visibility: CutOffs | None) -> dict[str, str]:
         else f"delivered again after {earliest:.1f} s at the earliest",
         "Maximum of redeliveries": f"one message was delivered {most:,} times"
         if most > 1
-        else never,
+        else once,
         "Dead letter queue": ", ".join(facts.dead_letters) or "no destination of such a name",
     }
