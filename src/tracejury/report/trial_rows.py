@@ -9,6 +9,7 @@ from tracejury.scorecard.result import FaultResult, Hurt
 from tracejury.scorecard.trials import Trial
 
 WHOLE_RUN = "the whole run"
+WORKFLOWS_SHOWN = 5
 # Longer by less is within what runs differ by anyhow.
 _SLOWER = 1.5
 
@@ -49,9 +50,15 @@ def harm_row(fault: FaultResult) -> HarmRow:
         fault.id,
         " ".join(filter(None, (fault.kind, fault.target))),
         " → ".join(map(percent, shares)),
-        "; ".join(filter(None, map(_who, fault.hurt))) or _nobody(fault),
+        _everybody(fault),
         _how_long(fault),
     )
+
+
+def _everybody(fault: FaultResult) -> str:
+    hurt = [said for said in map(_who, fault.hurt) if said]
+    more = [f"and {len(hurt) - WORKFLOWS_SHOWN:,} more"] if len(hurt) > WORKFLOWS_SHOWN else []
+    return "; ".join([*hurt[:WORKFLOWS_SHOWN], *more]) or _nobody(fault)
 
 
 def _nobody(fault: FaultResult) -> str:
