@@ -16,7 +16,7 @@ from tracejury.scorecard.foresight.preflight import Outlook, Preflight
 from tracejury.scorecard.foresight.prospects import PROSPECTS
 from tracejury.scorecard.result import CheckResult
 
-INJECTOR = Path(__file__).parents[3] / "examples/media-pipeline/stand/faults.py"
+INJECTORS = Path(__file__).parents[3] / "examples/media-pipeline/stand"
 
 
 def planned(outlook: Preflight) -> Plan:
@@ -110,14 +110,20 @@ def passed(check: Outlook) -> Outlook:
 
 
 def test_the_example_has_every_fault_that_it_is_said_to_have() -> None:
-    tree = ast.parse(INJECTOR.read_text())
-    [table] = [
+    assert set(EXAMPLE.values()) <= injected("faults.py", "FAULTS") | injected(
+        "trials.py", "TRIALS"
+    )
+
+
+def injected(file: str, table: str) -> set[object]:
+    """The keys of the table of that name, which `--fault` takes."""
+    [found] = [
         node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FAULTS"
+        for node in ast.parse((INJECTORS / file).read_text()).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == table
     ]
-    names = set(ast.literal_eval(ast.unparse(ast.Tuple(list(table.keys), ast.Load()))))  # type: ignore[attr-defined]
-    assert set(EXAMPLE.values()) <= names
+    assert isinstance(found, ast.Dict)
+    return {key.value for key in found.keys if isinstance(key, ast.Constant)}
 
 
 def test_every_kind_of_fault_can_be_injected_by_hand() -> None:

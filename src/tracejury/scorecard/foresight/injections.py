@@ -27,13 +27,20 @@ BY_HAND: Final = {
 # What `--fault` of examples/media-pipeline does it, by kind and target.
 EXAMPLE: Final = {
     ("bad_item", "POST /jobs"): "bad-item",
+    ("cancel", "POST /jobs"): "cancel",
     ("delay", "provider"): "provider-slow",
+    ("double_retry", "POST /jobs"): "R03",
     ("error", "provider"): "provider-503",
+    ("flood", "media"): "Q03",
+    ("hang", "asset-store"): "T01",
     ("hang", "postgresql"): "postgres-stop",
     ("hang", "provider"): "provider-hang",
     ("hang", "redis"): "redis-stop",
     ("kill", "worker"): "worker-kill",
+    ("restart", "provider"): "RE02",
     ("restart", "redis"): "broker-restart",
+    ("retry", "POST /jobs"): "R01",
+    ("retry_all", "POST /jobs"): "R02",
 }
 
 

@@ -105,7 +105,7 @@ PROSPECTS: Final[dict[str, Prospect]] = {
     "RET-05": Prospect((Need.CALLS,), _OUTAGE, besides="parameters that the attempts record"),
     "RET-06": Prospect(
         (Need.SERVER_HALF,),
-        (Stress("hang", Aim.TRACED_CALL), Stress("delay", Aim.TRACED_CALL), _RESTART),
+        (Stress("hang", Aim.TRACED_CALL), Stress("delay", Aim.TRACED_CALL), _RESTART, _KILL),
         besides="a call that changes something, made again",
     ),
     "RET-07": Prospect((Need.JOB_ID,), (_DOUBLE_RETRY,)),
@@ -124,7 +124,7 @@ PROSPECTS: Final[dict[str, Prospect]] = {
     "RSM-04": Prospect((Need.HEALTH_ROUTE,), _OUTAGE),
     "RSM-05": Prospect(
         (Need.ENOUGH_RUNS,),
-        (*_OUTAGE, _DELAY, _KILL),
+        (*_OUTAGE, _DELAY, _KILL, _BAD_ITEM, _RESTART),
         besides="five instances of a workflow before it, and five after",
     ),
     "Q-01": Prospect((Need.QUEUE,), (_RESTART_BROKER,), besides="messages that wait meanwhile"),
@@ -146,7 +146,7 @@ PROSPECTS: Final[dict[str, Prospect]] = {
     "ST-04": Prospect((Need.JOB_STATE,)),
     "ST-05": Prospect((Need.BASELINE,), _FAILING, besides="a step that fails for good"),
     "ST-06": Prospect((Need.JOB_STATE,), (_CANCEL, _HANG, _ERROR)),
-    "ST-07": Prospect((), _FAILING),
+    "ST-07": Prospect((), (*_FAILING, _KILL)),
     "ST-08": Prospect((Need.JOB_STATE,), (_HANG, _KILL, _BAD_ITEM, _STORAGE, _CANCEL)),
     "ST-09": Prospect((Need.QUEUE, Need.INSTANCE_ID), (_KILL,), besides="a job that stays open"),
     "OBS-01": Prospect(),
