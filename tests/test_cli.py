@@ -194,6 +194,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ["No workflow instance went well outside"],
         ),
         ("audit run.jsonl --baseline-outside-faults --baseline b.duckdb", ["Choose one"]),
+        ("tui run.jsonl --compare absent.jsonl", ["absent.jsonl"]),
         ("compare run.jsonl", ["AFTER"]),
         ("compare run.jsonl absent.jsonl", ["absent.jsonl"]),
         ("compare run.jsonl run.jsonl --faults faults.json --faults faults.json", ['id "f"']),

@@ -381,7 +381,14 @@ def _add_inventory(commands: Commands) -> None:
 
 
 def _add_tui(commands: Commands) -> None:
-    _run_options(_command(commands, "tui", _tui, "browse a store, also while `serve` writes it"))
+    parser = _command(commands, "tui", _tui, "browse a store, also while `serve` writes it")
+    _run_options(parser)
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        metavar="BEFORE",
+        help="an earlier run, as of `compare`: c shows what moved since",
+    )
 
 
 def _add_diagnose(commands: Commands) -> None:
@@ -937,13 +944,17 @@ def _tui(options: argparse.Namespace) -> int:
 def _browse(
     options: argparse.Namespace, config: Config, *, receiver: "Receiving | None" = None
 ) -> int:
+    from tracejury.receiver.inputs import run_files
     from tracejury.tui.app import TracejuryApp
 
     # What cannot be read is said before the screen is taken over.
-    injected = _injected(config)
+    earlier: Path | None = getattr(options, "compare", None)
+    files = run_files(earlier) if earlier else ()
+    injected = _all_injected(config) if earlier else _injected(config)
     baseline = _learn(config, _paths(options, config), with_times=not injected)
     from tracejury.scorecard.audit import audit
     from tracejury.scorecard.brought import Brought
+    from tracejury.scorecard.fault_results import faults_of_run
     from tracejury.tui.stopwatch import Stopwatch
     from tracejury.workflow.stopwatch import stopwatch_file
 
@@ -955,7 +966,7 @@ def _browse(
         judged = audit(
             reader,
             config,
-            injected=injected,
+            injected=faults_of_run(reader, injected) if earlier else injected,
             baseline=baseline,
             inputs=inputs,
             brought=Brought(_measured(inputs)),
@@ -965,9 +976,12 @@ def _browse(
     app = partial(TracejuryApp, load, title=", ".join(inputs), stopwatch=stopwatch)
     if receiver is None:
         _open(options, config).close()
-        app().run()
+        ready = app()
     else:
-        app(announced=receiver.announced, trouble=receiver.trouble).run()
+        ready = app(announced=receiver.announced, trouble=receiver.trouble)
+    if earlier:
+        ready.compare_with(_judge_run(earlier, files, config, injected, baseline))
+    ready.run()
     return DONE
 
 

@@ -14,6 +14,7 @@ from tracejury.config import Config
 from tracejury.receiver.announcement import announcement
 from tracejury.receiver.listening import Addresses
 from tracejury.scorecard.audit import audit
+from tracejury.scorecard.compare import Run
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.workflows import workflows
 from tracejury.store.reader import Reader
@@ -115,6 +116,7 @@ async def browsing(
     announced: str = "",
     trouble: Callable[[], str] = str,
     stopwatch: Stopwatch | None = None,
+    before: Run | None = None,
 ) -> AsyncIterator[Person]:
     app = TracejuryApp(
         load,
@@ -124,6 +126,8 @@ async def browsing(
         refresh_seconds=3600,
         stopwatch=stopwatch,
     )
+    if before is not None:
+        app.compare_with(before)
     async with app.run_test(size=size, notifications=True) as pilot:
         person = Person(pilot, app)
         await person.settle()

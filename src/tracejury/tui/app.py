@@ -13,9 +13,11 @@ from textual.widgets import ContentSwitcher, Footer
 
 from tracejury.checks.check import Reference
 from tracejury.errors import TracejuryError
+from tracejury.scorecard.compare import Run
 from tracejury.scorecard.result import Audit, FaultResult
 from tracejury.store.reader import Reader
 from tracejury.tui.commands import RunCommands
+from tracejury.tui.compare_screen import CompareScreen
 from tracejury.tui.content import safe
 from tracejury.tui.diagnosis_view import DiagnosisView
 from tracejury.tui.empty_view import EmptyView
@@ -84,6 +86,7 @@ class TracejuryApp(App[None]):
         stopwatch: Stopwatch | None = None,
     ) -> None:
         super().__init__()
+        self.before: Run | None = None  # an earlier run to compare with
         self.title = safe(f"tracejury {title}".strip())
         self.audited: Audit | None = None
         self.stopwatch = stopwatch or Stopwatch(None)
@@ -94,6 +97,11 @@ class TracejuryApp(App[None]):
         self._refresh_seconds = refresh_seconds
         self._is_loading = False
         self._visited: list[str] = []
+
+    def compare_with(self, before: Run) -> None:
+        """Have a key that shows what moved since an earlier run."""
+        self.before = before
+        self.bind("c", "compare", description="Compare with the earlier run", show=False)
 
     def compose(self) -> ComposeResult:
         """The views, of which one shows."""
@@ -179,7 +187,7 @@ class TracejuryApp(App[None]):
         elif is_first or switcher.current == "empty-view":
             self._open_view("scorecard-view")
         for screen in self.screen_stack:
-            if isinstance(screen, TraceScreen):
+            if isinstance(screen, TraceScreen | CompareScreen):
                 screen.load()
 
     def tell_state(self, screen: Screen[Any]) -> None:
@@ -251,6 +259,14 @@ class TracejuryApp(App[None]):
             self.say(f"{took}, {measured.service} {measured.step}: {right[measured.is_right]}.")
             self._show_stopwatch()
             self.action_refresh_run()
+
+    def action_compare(self) -> None:
+        """Open what moved since the earlier run, on top of what shows."""
+        if self.before is None or self.audited is None or self.current_view == "empty-view":
+            return
+        while len(self.screen_stack) > 1:
+            self._close_top()
+        self.push_screen(CompareScreen(self.before))
 
     def action_refresh_run(self) -> None:
         if not self._is_loading:
@@ -345,6 +361,9 @@ class TracejuryApp(App[None]):
         if isinstance(screen, TraceScreen):
             if not screen.step_back():
                 self._close_top()
+            return
+        if isinstance(screen, CompareScreen):
+            self._close_top()
             return
         if self.current_view == "traces-view" and self._clear_traces():
             return

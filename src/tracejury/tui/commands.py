@@ -38,6 +38,8 @@ class RunCommands(Provider):
     def _views(self) -> Iterator[tuple[str, IgnoreReturnCallbackType]]:
         for view, title in VIEWS.items():
             yield f"Go to {title}", partial(self._jury.go_to, view)
+        if self._jury.before is not None:
+            yield "Compare with the earlier run", self._jury.action_compare
         yield "Refresh", self._jury.action_refresh_run
         yield "Stopwatch: start at the alert", self._jury.action_start_stopwatch
         yield "Stopwatch: mark the root, and stop", self._jury.action_mark_root
