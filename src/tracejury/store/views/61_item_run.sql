@@ -27,8 +27,13 @@ WITH named AS (
 outermost AS (
     SELECT named.*
     FROM named
-    LEFT JOIN record_item AS above ON above.span_no = named.parent_no
-    WHERE above.item IS DISTINCT FROM named.item
+    SEMI JOIN (
+        SELECT node.span_no
+        FROM record_item
+        JOIN node USING (span_no)
+        LEFT JOIN record_item AS above ON above.span_no = node.parent_no
+        WHERE above.item IS DISTINCT FROM record_item.item
+    ) AS top USING (span_no)
 ),
 -- A loop may have a step beside its items, like noting that one failed.
 loop_step AS (

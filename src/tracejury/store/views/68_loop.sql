@@ -17,7 +17,7 @@ WITH crowded AS (
     FROM node
     WHERE kind IN ('INTERNAL', 'CLIENT', 'PRODUCER')
         AND start_ns IS NOT NULL
-        AND coalesce(parent_no, missing_parent) IS NOT NULL
+        AND (parent_no IS NOT NULL OR missing_parent IS NOT NULL)
     GROUP BY ALL
     HAVING count(*) >= 3
 ),
@@ -35,7 +35,7 @@ repeated AS (
         AND crowded.missing_parent IS NOT DISTINCT FROM node.missing_parent
     WHERE kind IN ('INTERNAL', 'CLIENT', 'PRODUCER')
         AND start_ns IS NOT NULL
-        AND coalesce(parent_no, missing_parent) IS NOT NULL
+        AND (parent_no IS NOT NULL OR missing_parent IS NOT NULL)
     GROUP BY ALL
     HAVING count(*) >= 3
         -- What runs side by side is a fan-out.

@@ -28,6 +28,17 @@ keyed AS (
     FROM stored.span_attribute
     WHERE regexp_matches(key, 'idempotency[-_.]?key$', 'i')
     GROUP BY span_no
+),
+-- PUT, DELETE and upserts may be repeated by their nature.
+asking AS (
+    SELECT
+        span_no,
+        coalesce(http_method IN ('POST', 'PATCH'), false) AS by_method,
+        regexp_matches(coalesce(db_operation, db_query, ''), '^\s*INSERT', 'i')
+            AND NOT coalesce(regexp_matches(db_query, 'ON CONFLICT|ON DUPLICATE KEY', 'i'), false)
+            AS by_insert
+    FROM span_field
+    WHERE by_method OR by_insert
 )
 SELECT
     call.span_no,
@@ -45,19 +56,13 @@ SELECT
         AS is_ambiguous,
     coalesce(answer.is_done, false) AS is_confirmed,
     answer.span_no IS NOT NULL AS has_half
-FROM external_call AS call
+FROM outgoing_call AS call
 JOIN workflow_instance AS instance USING (instance_no)
-LEFT JOIN span_field AS field USING (span_no)
+LEFT JOIN asking USING (span_no)
 LEFT JOIN span_error AS error USING (span_no)
 LEFT JOIN error_class AS class USING (span_no)
 LEFT JOIN answer USING (span_no)
 LEFT JOIN keyed USING (span_no)
 LEFT JOIN record_item ON record_item.span_no = call.span_no
 WHERE NOT instance.background
-    -- PUT, DELETE and upserts may be repeated by their nature.
-    AND (
-        field.http_method IN ('POST', 'PATCH')
-        OR (call.protocol = 'db' AND regexp_matches(coalesce(field.db_operation, field.db_query, ''), '^\s*INSERT', 'i')
-            AND NOT coalesce(regexp_matches(field.db_query, 'ON CONFLICT|ON DUPLICATE KEY', 'i'), false))
-        OR call.protocol = 'genai'
-    )
+    AND (asking.by_method OR (call.protocol = 'db' AND asking.by_insert) OR call.protocol = 'genai')
