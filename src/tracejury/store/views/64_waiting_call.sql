@@ -6,6 +6,17 @@
 --   target       VARCHAR  who was called
 --   component    VARCHAR  what kind of call, by the audit's timeout table: call, statement, storage; '' for none of it
 --   bound_ns     BIGINT   how long it may take by the policy; NULL where the component is not known
+-- What was asked, in as few columns as decide whether anybody waits for it.
+WITH asked AS (
+    SELECT
+        span_no,
+        coalesce(messaging_operation IN ('receive', 'poll'), false) AS is_poll,
+        coalesce(db_operation, db_query) AS statement
+    FROM span_field
+    WHERE messaging_operation IN ('receive', 'poll')
+        OR db_operation IS NOT NULL
+        OR db_query IS NOT NULL
+)
 SELECT
     call.span_no,
     call.instance_no,
@@ -23,16 +34,16 @@ SELECT
         WHEN call.protocol = 'db' THEN (SELECT value FROM bound WHERE name = 'statement_seconds')
         WHEN call.protocol = 'object' THEN (SELECT value FROM bound WHERE name = 'storage_seconds')
     END)::BIGINT AS bound_ns
-FROM external_call AS call
+FROM outgoing_call AS call
 JOIN workflow_instance AS instance USING (instance_no)
-LEFT JOIN span_field AS field USING (span_no)
+LEFT JOIN asked USING (span_no)
 WHERE NOT instance.background
     AND call.kind = 'CLIENT'
-    AND coalesce(field.messaging_operation NOT IN ('receive', 'poll'), true)
+    AND NOT coalesce(asked.is_poll, false)
     -- Reads that wait for something to come.
     AND NOT coalesce(
         regexp_matches(
-            coalesce(field.db_operation, field.db_query, call.operation),
+            coalesce(asked.statement, call.operation),
             '^(B[LRZ]\w*(POP|MOVE|MPOP)|XREAD\w*|SUBSCRIBE|PSUBSCRIBE|LISTEN|WAIT)\b', 'i'
         ),
         false
