@@ -47,7 +47,14 @@ def audit(
     """
     taught = baseline or Baseline.empty()
     injected = with_logged(reader, injected)
-    prepare(reader, config, injected=injected, baseline=taught, state_rows=brought.state_rows)
+    prepare(
+        reader,
+        config,
+        injected=injected,
+        baseline=taught,
+        state_rows=brought.state_rows,
+        measured=brought.measured,
+    )
     checks = answer_checks(run(Evidence(reader, config, taught.exists)), brought.answers)
     judged_at = datetime.now(UTC).isoformat(timespec="seconds")
     bounds = _bounds(config.policy)

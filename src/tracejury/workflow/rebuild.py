@@ -18,7 +18,7 @@ from tracejury.config import Config, Policy
 from tracejury.store.instances import register_components, register_correlation_keys
 from tracejury.store.reader import Reader, definitions
 from tracejury.telemetry import lexicon, semconv
-from tracejury.workflow import faults
+from tracejury.workflow import faults, stopwatch
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.critical_path import Ints, critical_path, lay_out
 from tracejury.workflow.failure_points import find_terminal_errors
@@ -27,6 +27,7 @@ from tracejury.workflow.forest import below_links, build_forest, depths, positio
 from tracejury.workflow.self_time import self_times
 from tracejury.workflow.span_fields import span_fields
 from tracejury.workflow.state_rows import no_state_rows
+from tracejury.workflow.stopwatch import Measurement
 from tracejury.workflow.what_if import what_if
 
 
@@ -37,13 +38,15 @@ def prepare(
     injected: tuple[Fault, ...] = (),
     baseline: Baseline | None = None,
     state_rows: pa.Table | None = None,
+    measured: tuple[Measurement, ...] = (),
 ) -> None:
     """Have every view and table of `reader`'s store derived when it is first read from.
 
     `injected` are the faults of the run, `baseline` what a clean run taught, `state_rows` what the
-    system's own database says.
+    system's own database says, `measured` how long persons took to find roots.
     """
     reader.register("sent_state_row", no_state_rows() if state_rows is None else state_rows)
+    reader.register("measured_diagnosis", stopwatch.as_table(measured))
     _register_inputs(reader, config, injected, baseline or Baseline.empty())
     for name in definitions():
         reader.promise(name, partial(reader.derive, name))

@@ -11,9 +11,25 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+
 from tracejury.errors import InputError, StoreError
 
 SUFFIX: Final = ".stopwatch.jsonl"
+
+
+SCHEMA: Final = pa.schema(
+    [
+        ("fault", pa.string()),
+        ("started_at", pa.string()),
+        ("minutes", pa.float64()),
+        ("service", pa.string()),
+        ("step", pa.string()),
+        ("trace_id", pa.string()),
+        ("span_id", pa.string()),
+        ("is_right", pa.bool_()),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,11 @@ class Measurement:
 def stopwatch_file(browsed: Path) -> Path:
     """Where the measurements of a store, or of the first of several files, are kept."""
     return browsed.with_name(browsed.name + SUFFIX)
+
+
+def as_table(measured: tuple[Measurement, ...]) -> pa.Table:
+    """The measurements as the table `measured_diagnosis`, one row each."""
+    return pa.Table.from_pylist([asdict(one) for one in measured], schema=SCHEMA)
 
 
 def is_root(target: str, names: Collection[str]) -> bool | None:
