@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from tests.workflow.drawn import Record, Span, rebuilt, span_id, stored, trace_id
+from jsonschema import Draft202012Validator
+from tests.report.example_audit import EXAMPLE
+from tests.report.test_schemas import DOCS, closed
+from tests.workflow.drawn import MS, START_NS, Record, Span, rebuilt, span_id, stored, trace_id
 
 from tracejury.config import Config
-from tracejury.report.diagnosis import render_instances
+from tracejury.report.diagnosis import render_diagnosis, render_instances
+from tracejury.scorecard.diagnosis import diagnosis
+from tracejury.scorecard.fault_results import fault_results
 from tracejury.scorecard.instances import DiagnosedInstances, by_place, diagnosed_instances
 from tracejury.store.reader import Reader
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.diagnosis_effort import Around
 from tracejury.workflow.failure_points import FailedInstance
+from tracejury.workflow.faults import Fault
 from tracejury.workflow.rebuild import prepare
 
 SLOW, FAILED, WITH_OTHER_ENTRY = 20, (30, 31), 40
@@ -60,9 +66,20 @@ ODD = [
 ]
 
 
+def around(first: int, last: int) -> tuple[int, int]:
+    """From just before one page to just after another."""
+    return START_NS + (first * 1000 - 100) * MS, START_NS + (last * 1000 + 900) * MS
+
+
+FAULTS = (
+    Fault("fails", *around(*FAILED), target="price"),
+    Fault("slow", *around(SLOW, SLOW), target="db"),
+)
+
+
 @pytest.fixture(scope="module")
 def run() -> Iterator[Reader]:
-    with rebuilt(pages(), ODD) as reader:
+    with rebuilt(pages(), ODD, injected=FAULTS) as reader:
         yield reader
 
 
@@ -111,6 +128,11 @@ def test_it_is_written_as_text_and_as_json(found: DiagnosedInstances) -> None:
     assert "1 could not be compared" in text
     assert "--baseline" in text
     document = json.loads(render_instances(found, "json"))
+    schema = json.loads((DOCS / "diagnose.schema.json").read_text())
+    Draft202012Validator(closed(schema)).validate(document)
+    windows = json.loads(render_diagnosis(EXAMPLE.faults, "json"))
+    Draft202012Validator(closed(schema)).validate(windows)
+    assert windows["faults"][0]["difficulty"]["minutes"] == 6.2
     assert document["faults"] == []
     assert document["failed"]["instances"][0]["causes"][0]["step"] == "SELECT"
     assert document["slow"]["instances"][0]["causes"][0]["evidence"] == [
@@ -125,6 +147,19 @@ def test_no_more_than_ten_are_told_and_the_rest_is_counted() -> None:
         FailedInstance(number, f"job-{number}", f"GET /{min(number, 12)}", ("", ""), (), 0.0, ())
         for number in range(1, 14)
     ]
-    found = by_place(failed, Around(0, False, 1.0, 0.0, Counter()))
+    found = by_place(failed, Around(0, 1.0, 0.0, Counter()))
     assert (found.total, found.places, len(found.shown), found.not_shown) == (13, 12, 10, 2)
     assert (found.shown[0].correlation_id, found.shown[0].alike) == ("job-12", 1)
+
+
+def test_a_fault_is_as_hard_as_what_failed_or_else_who_is_suspected(run: Reader) -> None:
+    fails, slow = (fault.difficulty for fault in fault_results(run, FAULTS))
+    assert fails is not None
+    assert slow is not None
+    assert (fails.basis, fails.failed_instances, fails.candidates) == ("errors", 2, 1)
+    assert (slow.basis, slow.failed_instances) == ("suspects", 0)
+    assert 1 <= slow.candidates <= 3  # of web, price and db
+    assert fails.breakdown["explain"] < slow.breakdown["explain"] == 5  # no log record to read
+    assert fails.breakdown["dark"] == slow.breakdown["dark"] == 0
+    by_workflow = diagnosis(run).by_workflow
+    assert {name: one.minutes for name, one in by_workflow.items()} == {"GET /page": fails.minutes}

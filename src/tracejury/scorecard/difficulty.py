@@ -7,7 +7,7 @@ from typing import Final
 
 from tracejury.scorecard.result import Difficulty
 from tracejury.scorecard.suspects import Ranking
-from tracejury.store.reader import Reader
+from tracejury.store.reader import Reader, Row
 from tracejury.workflow.diagnosis_effort import Around, Search, around, effort, savings, search_of
 from tracejury.workflow.failure_points import (
     BROKEN_CHAIN,
@@ -52,7 +52,7 @@ def of_instances(failed: Sequence[FailedInstance], run: Around) -> Difficulty | 
     blockers = {blocker for instance in failed for blocker in instance.blockers}
     if any(instance.lost_below for instance in failed):
         blockers.add(LOST_BELOW)
-    return _difficulty(searches, basis="errors", blockers=blockers, failed=len(failed))
+    return _difficulty(searches, blockers, failed=len(failed))
 
 
 def by_workflow(failed: Iterable[FailedInstance], run: Around) -> dict[str, Difficulty]:
@@ -74,17 +74,17 @@ def by_fault(
         return []
     failed = failure_points(reader)
     run = around(reader, failed)
-    lines = {row["id"]: row["lines"] for row in reader.rows(_LINES)}
+    windows = {row["id"]: row for row in reader.rows(_WINDOWS)}
     found = []
     for fault, ranking in zip(injected, rankings, strict=True):
         hit = [
             one for one in failed if one.start_ns <= fault.end_ns and one.end_ns >= fault.start_ns
         ]
-        found.append(of_instances(hit, run) or _of_suspects(ranking, run, lines[fault.id]))
+        found.append(of_instances(hit, run) or _of_suspects(ranking, run, windows[fault.id]))
     return found
 
 
-def _of_suspects(ranking: Ranking, run: Around, lines: int) -> Difficulty | None:
+def _of_suspects(ranking: Ranking, run: Around, window: Row) -> Difficulty | None:
     """Nothing failed, so that no error names a place, and no trace is the one to look at."""
     if not ranking.candidates:
         return None
@@ -92,23 +92,21 @@ def _of_suspects(ranking: Ranking, run: Around, lines: int) -> Difficulty | None
         candidates=ranking.candidates,
         is_specific=False,
         has_entity=True,  # it happened to everything
-        has_logs=run.has_logs,
-        lines=lines,
+        has_logs=window["has_logs"],
+        lines=window["lines"],
         alike=1,
-        kept=run.kept,
+        kept=window["kept"],
         dark=run.half_hops,
     )
     blockers = {HALF_CALLS} if search.dark > _MOST else set()
-    return _difficulty([search], basis="suspects", blockers=blockers, failed=0)
+    return _difficulty([search], blockers, failed=0)
 
 
 # Where most calls lack a half, a delay is the caller's or the callee's, and nothing tells whose.
 _MOST: Final = 0.5
 
 
-def _difficulty(
-    searches: Sequence[Search], *, basis: str, blockers: Iterable[str], failed: int
-) -> Difficulty:
+def _difficulty(searches: Sequence[Search], blockers: Iterable[str], *, failed: int) -> Difficulty:
     costs = [effort(search) for search in searches]
     breakdown = {cause: mean(cost[cause] for cost in costs) for cause in costs[0]}
     saved: dict[str, float] = defaultdict(float)
@@ -116,7 +114,7 @@ def _difficulty(
         for fix, minutes in savings(search).items():
             saved[fix] += minutes / len(searches)
     return Difficulty(
-        basis="errors" if basis == "errors" else "suspects",
+        basis="errors" if failed else "suspects",
         candidates=mean(search.candidates for search in searches),
         minutes=sum(breakdown.values()),
         breakdown=breakdown,
@@ -126,12 +124,34 @@ def _difficulty(
     )
 
 
-# Log records of each window that name no trace.
-_LINES: Final = """
-    SELECT fault.id, count(record.log_no) AS lines
+# Of each window: its log records, and how many of the instances that ran in it have some.
+_WINDOWS: Final = """
+    WITH log AS (
+        SELECT
+            fault.id,
+            count(*) FILTER (record.trace_id IS NULL) AS lines,
+            count(DISTINCT record.trace_id) AS named,
+            count(DISTINCT trace.trace_id) AS kept
+        FROM fault
+        JOIN stored.log_record AS record
+            ON greatest(record.time_ns, record.observed_ns) BETWEEN fault.start_ns AND fault.end_ns
+        LEFT JOIN trace ON trace.trace_id = record.trace_id
+        GROUP BY fault.id
+    ),
+    ran AS (
+        SELECT fault.id, count(*) AS instances, count(*) FILTER (instance.logs > 0) AS logged
+        FROM fault
+        JOIN workflow_instance AS instance
+            ON instance.start_ns <= fault.end_ns AND instance.end_ns >= fault.start_ns
+        WHERE NOT instance.background
+        GROUP BY fault.id
+    )
+    SELECT
+        fault.id,
+        coalesce(log.lines, 0) AS lines,
+        CASE WHEN log.kept > 0 THEN log.kept / log.named ELSE 1.0 END AS kept,
+        coalesce(2 * ran.logged >= ran.instances, false) AS has_logs
     FROM fault
-    LEFT JOIN stored.log_record AS record
-        ON record.trace_id IS NULL
-        AND greatest(record.time_ns, record.observed_ns) BETWEEN fault.start_ns AND fault.end_ns
-    GROUP BY fault.id
+    LEFT JOIN log USING (id)
+    LEFT JOIN ran USING (id)
 """

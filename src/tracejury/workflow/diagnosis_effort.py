@@ -59,7 +59,6 @@ class Around:
     """What the run has to go by, whichever instance failed."""
 
     lines: int  # log records that name no trace
-    has_logs: bool  # some name one
     kept: float  # of the traces that are named
     half_hops: float  # share of the hops between services of which one side alone is recorded
     alike: Counter[str]  # failed instances by workflow
@@ -71,7 +70,6 @@ def around(reader: Reader, failed: Iterable[FailedInstance]) -> Around:
     [hops] = reader.rows(_HOPS)
     return Around(
         lines=logs["lines"],
-        has_logs=logs["kept"] > 0,
         kept=logs["kept"] / logs["named"] if logs["kept"] else 1.0,
         half_hops=hops["half"] / hops["hops"] if hops["hops"] else 0.0,
         alike=Counter(instance.workflow for instance in failed),
