@@ -166,7 +166,7 @@ def with_own_ids(faults: Iterable[Fault]) -> tuple[Fault, ...]:
     for fault in faults:
         if named.setdefault(fault.id, fault) is not fault:
             raise InputError(
-                f'two faults have the id "{fault.id}".', next_step="Give each its own."
+                f'Two faults have the id "{fault.id}".', next_step="Give each its own."
             )
     return tuple(named.values())
 
