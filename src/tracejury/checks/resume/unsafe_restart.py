@@ -73,7 +73,13 @@ _CUT_SHORT: Final = """
             coalesce(
                 regexp_matches(class.short_type || ' ' || error.message, 'refused', 'i'), false
             ) AS is_refused
-        FROM side_effect AS effect
+        -- Asked of a server that died, or asked for by it.
+        FROM (
+            SELECT *
+            FROM side_effect
+            WHERE target IN (SELECT death.service FROM death)
+                OR service IN (SELECT death.service FROM death)
+        ) AS effect
         JOIN node USING (span_no)
         LEFT JOIN span_field AS field USING (span_no)
         LEFT JOIN span_error AS error USING (span_no)
