@@ -95,8 +95,9 @@ def _text_hashes(columns: list[pa.Array]) -> Iterator[Hashes]:
     if not hasattr(_local, "connection"):
         # With one thread, rows come out as they went in.
         _local.connection = duckdb.connect(":memory:", config={"threads": 1})
-    texts = pa.table({"text": pa.chunked_array(columns, pa.binary())})
-    answer = _local.connection.from_arrow(texts).project("hash(text) AS hash").fetchnumpy()
+    # DuckDB finds them by their name.
+    texts = pa.table({"text": pa.chunked_array(columns, pa.binary())})  # noqa: F841
+    answer = _local.connection.execute("SELECT hash(text) AS hash FROM texts").fetchnumpy()
     hashes = np.asarray(answer["hash"], np.uint64)
     ends = np.cumsum([len(column) for column in columns])
     return iter(np.split(hashes, ends[:-1]))

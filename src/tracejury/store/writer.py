@@ -478,7 +478,8 @@ class Store:
     def _append(self, table: str, rows: pa.Table) -> None:
         """Insert `rows` by position."""
         if rows.num_rows:
-            self._connection.from_arrow(rows).insert_into(f"stored.{table}")
+            # DuckDB finds `rows` here by its name. The table's is one of this file.
+            self._connection.execute(f"INSERT INTO stored.{table} FROM rows")
 
     def _record_delivery(
         self, batches: Sequence[Batch], kept: "_Kept", received_ns: int, source: str
