@@ -233,7 +233,7 @@ def _tables(audit: Audit) -> Iterator[RenderableType]:
     measured = audit.diagnosis.measured if audit.diagnosis else ()
     saving = "how much sooner a workflow would end, on average and at most"
     gaps = gap_rows(audit.timing.unexplained if audit.timing else ())
-    courses = list(course_rows(audit.faults))
+    courses = list(map(_narrow, course_rows(audit.faults)))
     unseen = "time that no child and no log line accounts for"
     yield from _table("UNEXPLAINED GAPS", unseen, GAP_HEADER, gaps, right=3)
     yield from _table("WHAT IF", saving, WHAT_IF_HEADER, what_if_rows(steps), right=3)
@@ -241,9 +241,15 @@ def _tables(audit: Audit) -> Iterator[RenderableType]:
         "BUDGETS", "declared in step_seconds", BUDGET_HEADER, budget_rows(steps), right=4
     )
     yield from _table(
-        "AROUND EACH FAULT", "before → during → after", COURSE_HEADER, courses, right=0
+        "AROUND EACH FAULT", "before → during → after", _narrow(COURSE_HEADER), courses, right=0
     )
     yield from _table("STOPWATCH", "minutes to the root", HEADER, stopwatch_rows(measured), right=1)
+
+
+def _narrow(row: Sequence[str]) -> tuple[str, ...]:
+    """Leave the counts of instances to wider reports."""
+    fault, workflow, _, *rest = row
+    return (fault, workflow, *rest)
 
 
 def _table(

@@ -259,7 +259,7 @@ def _course(fault: FaultResult) -> list[Part]:
 
 def _course_of(course: FaultCourse) -> list[Part]:
     """Say how one workflow fared before, during and after the fault."""
-    success = " → ".join("-" if part is None else share(part) for part in course.success)
-    p95 = " → ".join(map(short_ms, course.p95_ms))
+    success = "→".join("-" if part is None else share(part) for part in course.success)
+    p95 = "→".join(map(short_ms, course.p95_ms))
     style = "$text-warning" if course.recovery == "damaged" else "$text-muted"
     return [f"  {success}  p95 {p95}  ", (course.workflow, "bold"), (f"  {course.became}", style)]
