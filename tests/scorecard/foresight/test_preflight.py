@@ -135,6 +135,8 @@ def test_keys_that_may_be_meant_are_found_with_their_coverage(bare: Preflight) -
     assert [vars_of(entry) for entry in found[Need.ITEM_ID].candidates] == [("article", 20, 20)]
     assert [vars_of(entry) for entry in found[Need.JOB_STATE].candidates] == [("order.phase", 5, 5)]
     assert '`[correlation] keys = ["order_ref"]`' in found[Need.JOB_ID].change
+    assert found[Need.JOB_ID].seen == "No key names any of 5 workflow instances."
+    assert 'say `items = "article"` of its workflow' in found[Need.ITEM_ID].change
 
 
 def vars_of(candidate: Any) -> tuple[str, int, int]:

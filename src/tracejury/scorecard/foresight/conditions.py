@@ -165,8 +165,8 @@ def _job_id(evidence: Evidence) -> Condition:
     return Condition(
         Need.JOB_ID,
         met=met,
-        seen=f"{row['keys'] or 'No key'} names {row['named']} of {row['instances']} workflow"
-        " instances.",
+        seen=f"{row['keys'] or 'No key'} names {row['named'] or 'any'} of {row['instances']}"
+        " workflow instances.",
         change="Put `job.id` on every span and log record of a job"
         + (f', or say `[correlation] keys = ["{candidates[0].key}"]`.' if candidates else "."),
         candidates=candidates,
@@ -186,7 +186,7 @@ def _item_id(evidence: Evidence) -> Condition:
     return Condition(
         Need.ITEM_ID,
         met=met,
-        seen=f"{row['keys'] or 'No key'} names {row['items']} items.",
+        seen=f"{row['keys']} names {row['items']} items." if met else "No key names an item.",
         change="Put `item.id` on the span of each item"
         + (f', or say `items = "{candidates[0].key}"` of its workflow.' if candidates else "."),
         candidates=candidates,
@@ -207,8 +207,8 @@ def _job_state(evidence: Evidence) -> Condition:
     return Condition(
         Need.JOB_STATE,
         met=met,
-        seen=f"{row['keys'] or 'No key'} tells the state of {row['told']} of {row['instances']}"
-        " workflow instances.",
+        seen=f"{row['keys'] or 'No key'} tells the state of {row['told'] or 'any'} of"
+        f" {row['instances']} workflow instances.",
         change="Log or set `job.status` (queued, processing, completed, partial, failed, ...)"
         " wherever a job's state changes"
         + (f"; send `{candidates[0].key}` under that name." if candidates else "."),
