@@ -44,14 +44,18 @@ _LEARNT: Final = """
         JOIN stored.span AS span ON span.span_no = instance.entry_span_no
         LEFT JOIN resource USING (resource_id)
     ),
-    steps AS (
-        SELECT likely.workflow,
-            list(DISTINCT node.name) || list(DISTINCT node.service || ': ' || node.name) AS names,
-            count(DISTINCT (node.service, node.name, node.kind)) AS steps
+    step AS (
+        SELECT DISTINCT likely.workflow, node.service, node.name, node.kind
         FROM likely_workflow AS likely
         JOIN trace_instance USING (instance_no)
         JOIN node USING (trace_no)
-        GROUP BY likely.workflow
+    ),
+    steps AS (
+        SELECT workflow,
+            list(DISTINCT name) || list(DISTINCT service || ': ' || name) AS names,
+            count(*) AS steps
+        FROM step
+        GROUP BY workflow
     ),
     calls AS (
         SELECT likely.workflow, list(DISTINCT call.target ORDER BY call.target) AS targets
