@@ -127,3 +127,11 @@ def test_harm_is_laid_to_the_fault_it_came_with_and_nobody_recovers_unseen() -> 
     last = harms["is the last"]
     assert last.hurt_for_s == pytest.approx(1)
     assert last.recovered_after_s is None
+
+
+def test_a_test_that_needs_no_fault_says_what_of_it_is_open() -> None:
+    audit = judged({"A": "not-observed"}, ())
+    [test] = audit.tests
+    [trial] = trials(replace(audit, tests=(replace(test, id="TEST-RR-O02"),)))
+    assert said(trial) == ("", "not-run", "asks A")
+    assert (trial.reason, trial.kinds) == ("dropped", ())

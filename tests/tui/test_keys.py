@@ -235,6 +235,18 @@ async def test_tab_changes_the_pane_and_tasks_lead_to_checks(odd: Load) -> None:
         assert person.app.current_view == "findings-view"
 
 
+async def test_a_test_leads_to_the_checks_of_the_clause_that_decided(odd: Load) -> None:
+    async with browsing(odd, size=(120, 40)) as person:
+        assert "Tests under faults" in person.screen()
+        await person.press("tab", "tab")
+        focused = person.app.focused
+        assert focused is not None
+        assert focused.id == "trials"
+        assert "open: No job is stuck" in person.screen()  # S02, which needs no fault
+        assert "ST-01" in await person.press("enter")
+        assert person.app.current_view == "findings-view"
+
+
 async def test_help_lists_the_keys_of_where_one_is(odd: Load) -> None:
     async with browsing(odd, size=(120, 60)) as person:
         await open_odd(person)

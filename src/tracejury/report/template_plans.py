@@ -109,14 +109,14 @@ def _plan(audit: Audit) -> Section:
 def _planned_row(number: int, planned: Planned) -> tuple[str | int, ...]:
     kinds = " or ".join(planned.kinds)
     trial = planned.trial
-    fault = kinds or ("any" if trial.outcome == "not-run" else "none needed")
+    fault = kinds or ("any" if planned.needs_fault else "none needed")
     return (
         number,
         f"{trial.test} {trial.title}",
         planned.tier.upper() if planned.tier else "",
         ", ".join(planned.criteria),
         fault,
-        (planned.target or "not observed") if fault != "none needed" else "",
+        (planned.target or "not observed") if planned.needs_fault else "",
         planned.risk or "not observed",
         HOW.get(planned.kinds[0], "") if planned.kinds else "",
     )

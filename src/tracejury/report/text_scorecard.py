@@ -179,11 +179,11 @@ def _trials(shown: tuple[Trial, ...]) -> Iterator[RenderableType]:
         ]
         yield grid(rows, widths=(WIDEST_OUTCOME,))
     not_run = [trial for trial in shown if trial.outcome == "not-run"]
-    undecided = [_short_id(trial) for trial in not_run if trial.fault]
-    without = [_short_id(trial) for trial in not_run if not trial.fault]
+    undecided = [_short_id(trial) for trial in not_run if trial.clause]
+    without = [_short_id(trial) for trial in not_run if not trial.clause]
     for names, why in (
-        (undecided, "a fault was injected, but no clause could be decided"),
-        (without, "no fault was injected for them, or nothing could be decided"),
+        (undecided, "no clause of them could be decided"),
+        (without, "no fault was injected for them"),
     ):
         if names:
             yield grid([(word("not-run"), f"{' '.join(names)}: {why}")], widths=(WIDEST_OUTCOME,))

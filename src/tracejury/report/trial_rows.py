@@ -26,7 +26,8 @@ class HarmRow(NamedTuple):
 
 def under(trial: Trial) -> str:
     """Name the fault of a trial, and in a campaign how old the evidence is."""
-    named = trial.fault or (WHOLE_RUN if trial.outcome != "not-run" else "none")
+    is_waiting = trial.outcome == "not-run" and trial.clause is None
+    named = trial.fault or ("none" if is_waiting else WHOLE_RUN)
     return f"{named}, {when_seen(trial.seen)}" if trial.seen else named
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from tracejury.checks.check import Severity
 from tracejury.scorecard.result import Audit, Criterion, FaultResult
-from tracejury.scorecard.trials import Trial, needed_kinds, trials
+from tracejury.scorecard.trials import Trial, needed_kinds, needs_fault, trials
 
 _TIERS: Final = tuple(Severity)
 _CALLS: Final = ("hang", "delay", "error", "partition", "storage")
@@ -28,7 +28,8 @@ class Planned:
     trial: Trial
     tier: Severity | None  # the highest of the open criteria that it would help to decide
     criteria: tuple[str, ...]
-    kinds: tuple[str, ...]
+    kinds: tuple[str, ...]  # any one of them will do; (): any at all, or none is needed
+    needs_fault: bool
     target: str  # '' where telemetry names none
     risk: int  # of the riskiest step that the target has a part in; 0: unknown
 
@@ -74,6 +75,7 @@ def _planned(audit: Audit, trial: Trial) -> Planned:
         min((c.tier for c in open_criteria), key=_TIERS.index, default=None),
         tuple(criterion.id for criterion in open_criteria),
         kinds,
+        needs_fault(trial.test),
         target,
         risk,
     )

@@ -38,14 +38,24 @@ def trials(audit: Audit) -> tuple[Trial, ...]:
 
 def needed_kinds(test_id: str) -> tuple[str, ...]:
     """The kinds of fault that run a test; () where any does, or where it needs none."""
-    kinds = {f"TEST-RR-{test.id}": test.kinds for test in TESTS}.get(test_id, ())
+    kinds = _kinds(test_id)
     return () if kinds in (ANY, ALWAYS) else kinds
+
+
+def needs_fault(test_id: str) -> bool:
+    """Whether a test asks for a fault at all."""
+    return _kinds(test_id) != ALWAYS
+
+
+def _kinds(test_id: str) -> tuple[str, ...]:
+    return {f"TEST-RR-{test.id}": test.kinds for test in TESTS}.get(test_id, ())
 
 
 def _of_test(test: TestResult, checks: dict[str, CheckResult]) -> Iterator[Trial]:
     for fault in test.faults or ("",):
         clauses = tuple(_under(clause, fault, test, checks) for clause in test.clauses)
-        is_run = bool(test.faults) or test.outcome != "not-run"
+        has_fault = bool(test.faults) or not needs_fault(test.id)
+        is_run = has_fault or test.outcome != "not-run"
         outcome = test_outcome([clause.outcome for clause in clauses]) if is_run else "not-run"
         clause = _decisive(clauses) if is_run and outcome != "pass" else None
         yield Trial(

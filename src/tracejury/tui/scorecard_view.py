@@ -1,4 +1,4 @@
-"""The scorecard: verdict, four headline scores, ten tasks, criteria and the trust line."""
+"""The scorecard: verdict, four headline scores, ten tasks, criteria, tests and the trust line."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tracejury.scorecard.result import Audit, CheckResult, Criterion
+from tracejury.scorecard.trials import Trial, trials
 from tracejury.tui.content import Cell, row
 from tracejury.tui.headlines import headlines, trust_line, verdict_lines
 from tracejury.tui.row_list import RowList
@@ -49,12 +50,22 @@ class ScorecardView(View):
             yield RowList[Criterion](
                 _criterion_line, id="criteria", title="Criteria", key=lambda found: found.id
             )
+        yield RowList[Trial](
+            _trial_line, id="trials", title="Tests", key=lambda trial: (trial.test, trial.fault)
+        )
         yield Static(id="trust", markup=False)
 
     def show_audit(self, audit: Audit) -> None:
         """Fill the whole view."""
         self._draw_verdict(audit)
         self.query_one("#trust", Static).update(trust_line(audit.trust))
+        found = sorted(
+            trials(audit), key=lambda trial: (trial.outcome == "not-run", trial.clause is None)
+        )
+        tests = self.query_one("#trials", RowList)
+        tests.show(found)
+        waiting = sum(trial.outcome == "not-run" for trial in found)
+        tests.title("Tests under faults ", (f"{waiting} not run" if waiting else "", "$text-muted"))
         tasks = [_task_row(audit, task) for task in TASKS]
         shown = [task for task in tasks if task.task or task.checks]
         self.query_one("#tasks", RowList).show(shown)
@@ -71,6 +82,15 @@ class ScorecardView(View):
         if self.jury.audited is not None:
             self._draw_verdict(self.jury.audited)
 
+    @on(RowList.Chosen, "#trials")
+    def open_trial(self, chosen: RowList.Chosen) -> None:
+        """Go to the checks of the clause that decided, or of all clauses."""
+        trial: Trial = chosen.row
+        tests = self.jury.audited.tests if self.jury.audited else ()
+        every = [clause for test in tests if test.id == trial.test for clause in test.clauses]
+        clauses = [trial.clause] if trial.clause else every
+        self.jury.show_checks([name for clause in clauses for name in clause.checks])
+
     @on(RowList.Chosen, "#tasks")
     def open_task(self, chosen: RowList.Chosen) -> None:
         """Go to the checks of the task."""
@@ -85,6 +105,26 @@ class ScorecardView(View):
 def _task_row(audit: Audit, task: int) -> TaskRow:
     known = [check for check in audit.checks if (check.task if check.task in TASKS else 0) == task]
     return TaskRow(task, tuple(known))
+
+
+def _trial_line(trial: Trial, width: int) -> Content:
+    word = outcome_word(trial.outcome)
+    decided = "every clause holds"
+    is_waiting = trial.outcome == "not-run" and trial.clause is None
+    if is_waiting:
+        decided = "no fault was injected for it"
+    elif trial.clause:
+        decided = f"{'fails' if trial.clause.outcome == 'fail' else 'open'}: {trial.clause.text}"
+    return row(
+        width,
+        [
+            Cell(word.mark, 1, word.style),
+            Cell(word.text, 7, word.style),
+            Cell(trial.test.removeprefix("TEST-RR-"), 4, "$text-muted"),
+            Cell(trial.fault or ("" if is_waiting else "the whole run"), min(20, width // 5)),
+            Cell(decided),
+        ],
+    )
 
 
 def _task_line(task: TaskRow, width: int) -> Content:
