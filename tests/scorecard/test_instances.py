@@ -15,7 +15,12 @@ from tracejury.config import Config
 from tracejury.report.diagnosis import render_diagnosis, render_instances
 from tracejury.scorecard.diagnosis import diagnosis
 from tracejury.scorecard.fault_results import fault_results
-from tracejury.scorecard.instances import DiagnosedInstances, by_place, diagnosed_instances
+from tracejury.scorecard.instances import (
+    Diagnosed,
+    DiagnosedInstances,
+    by_place,
+    diagnosed_instances,
+)
 from tracejury.store.reader import Reader
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.diagnosis_effort import Around
@@ -163,3 +168,15 @@ def test_a_fault_is_as_hard_as_what_failed_or_else_who_is_suspected(run: Reader)
     assert fails.breakdown["dark"] == slow.breakdown["dark"] == 0
     by_workflow = diagnosis(run).by_workflow
     assert {name: one.minutes for name, one in by_workflow.items()} == {"GET /page": fails.minutes}
+
+
+def test_where_nothing_can_be_compared_nothing_is_said_to_be_well() -> None:
+    nothing = Diagnosed(0, 0, ())
+    found = DiagnosedInstances(nothing, nothing, compared=0, not_compared=3, by_baseline=False)
+    text = render_instances(found, "text")
+    assert text.splitlines() == [
+        "None of 3 workflow instances failed.",
+        "",
+        "No workflow instance could be compared with others of its kind.",
+        "3 could not be compared: too few of their kind.",
+    ]

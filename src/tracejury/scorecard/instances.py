@@ -92,7 +92,9 @@ class DiagnosedInstances:
     def about_failed(self) -> str:
         """How many failed, and in how many places."""
         if not self.failed.total:
-            return "No workflow instance failed."
+            return (
+                f"None of {_many(self.compared + self.not_compared, 'workflow instance')} failed."
+            )
         many, places = _many(self.failed.total, "workflow instance"), self.failed.places
         return f"{many} failed, in {_many(places, 'place')}"
 
@@ -100,6 +102,8 @@ class DiagnosedInstances:
     def about_slow(self) -> str:
         """How many took far longer than is usual, of how many."""
         whose = "those of the clean run" if self.by_baseline else "the others of their workflow"
+        if not self.compared:
+            return "No workflow instance could be compared with others of its kind."
         of = f"of {_many(self.compared, 'workflow instance')}, compared with {whose}"
         if not self.slow.total:
             return f"Nothing stands out: {of}, none took far longer."
@@ -111,7 +115,7 @@ class DiagnosedInstances:
         said = []
         if self.not_compared:
             said.append(f"{self.not_compared:,} could not be compared: too few of their kind.")
-        if not self.by_baseline:
+        if self.compared and not self.by_baseline:
             said.append("What all of them waste does not show; a clean run as --baseline tells it.")
         return tuple(said)
 
