@@ -1,16 +1,24 @@
 """The screens of a recorded run, as text."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.report.example_audit import EXAMPLE
+from tests.report.hostile_audit import hostile
+from tests.report.test_comparison import RESIZE
 from tests.tui.conftest import Golden
 from tests.tui.requests import stored
 from tests.tui.screens import ANNOUNCED, SMALL, WIDE, Load, browsing, judged, with_example
 
 from tracejury.config import load_config
 from tracejury.otlp.decode import Encoding, Signal, decode
+from tracejury.scorecard.compare import Run
+from tracejury.scorecard.result import Outcome
+from tracejury.scorecard.step_durations import Quantile, StepDurations
 from tracejury.store.writer import Store
+from tracejury.telemetry.safe_text import UNSAFE
 
 SAMPLE = Path(__file__).parents[2] / "sample-traces" / "worker-kill"
 RECEIVED_NS = 1_800_000_000_000_000_000
@@ -67,3 +75,32 @@ async def test_every_view_fits_any_terminal(worker_kill: Load, size: tuple[int, 
             await person.press("escape", "escape", *keys)
             assert len(person.lines()) == size[1]
             await person.press("escape")
+
+
+def earlier() -> Run:
+    """A run that was better in one check, worse in another, and better observed."""
+    becomes: dict[str, Outcome] = {"TIM-01": "pass", "PAR-01": "fail"}
+    checks = tuple(
+        replace(check, outcome=becomes.get(check.id, check.outcome)) for check in EXAMPLE.checks
+    )
+    audit = replace(EXAMPLE, checks=checks, inputs=("monday.duckdb",), coverage=0.9, workflows=())
+    return Run(audit, {RESIZE: StepDurations(1, 0, Quantile(1, 1, 1), None)})
+
+
+async def test_the_screen_of_what_moved(worker_kill: Load, golden: Golden) -> None:
+    async with browsing(worker_kill, before=earlier()) as person:
+        golden("compare-80x24", await person.press("c"))
+
+
+async def test_enter_opens_the_checks_and_escape_goes_back(worker_kill: Load) -> None:
+    async with browsing(worker_kill, before=earlier()) as person:
+        assert "What moved" in await person.press("c")
+        assert "What moved" not in await person.press("escape")
+        assert "TIM-01" in await person.press("c", "enter")
+        assert person.app.current_view == "findings-view"
+
+
+async def test_hostile_text_of_an_earlier_run_steers_nothing(worker_kill: Load) -> None:
+    async with browsing(worker_kill, before=Run(hostile(), {})) as person:
+        screen = await person.press("c")
+        assert UNSAFE.findall(screen.replace("\n", "")) == []
