@@ -1,6 +1,8 @@
 """What the stopwatch measured is kept beside what was browsed, and read again."""
 
-from dataclasses import replace
+import json
+import math
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,14 @@ def test_what_is_kept_is_read_again_oldest_first(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"fault": "a"}', "[" * 100_000])
+def line_of(minutes: float) -> str:
+    return json.dumps(asdict(replace(TIME, minutes=minutes)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{", "[]", '{"fault": "a"}', "[" * 100_000, *map(line_of, (math.nan, math.inf, -1, 1e300))],
+)
 def test_a_line_that_is_no_measurement_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "times"
     keep(file, TIME)

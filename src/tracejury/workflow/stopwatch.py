@@ -16,6 +16,7 @@ import pyarrow as pa
 from tracejury.errors import InputError, StoreError
 
 SUFFIX: Final = ".stopwatch.jsonl"
+_LONGEST_MINUTES: Final = 60 * 24 * 366
 
 
 SCHEMA: Final = pa.schema(
@@ -103,13 +104,18 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 }
 
 
+def _is_one(entry: dict[str, Any]) -> bool:
+    if not all(isinstance(entry.get(name, ...), kinds) for name, kinds in _TYPES.items()):
+        return False
+    # Python's reader of JSON takes NaN and Infinity, too.
+    return bool(0 <= entry["minutes"] <= _LONGEST_MINUTES)
+
+
 def _measurement(line: str, where: str) -> Measurement:
     try:
         entry: Any = json.loads(line)
     except (ValueError, RecursionError):
         entry = None
-    if not isinstance(entry, dict) or not all(
-        isinstance(entry.get(name, ...), kinds) for name, kinds in _TYPES.items()
-    ):
+    if not isinstance(entry, dict) or not _is_one(entry):
         raise InputError(f"{where} is no measurement.", next_step="Delete the line.")
     return Measurement(**{name: entry[name] for name in _TYPES})
