@@ -148,39 +148,44 @@ def state_keys(reader: Reader) -> tuple[Candidate, ...]:
     return _found(
         reader,
         """
-        WITH carried AS (
-            SELECT
-                attribute.key,
-                regexp_replace(lower(trim(attribute.value)), '[- ]', '_', 'g') AS word,
-                trace_instance.instance_no
+        WITH said AS (
+            SELECT DISTINCT key, value
+            FROM stored.span_attribute
+            WHERE type = 'string' AND len(value) BETWEEN 1 AND $longest
+            UNION
+            SELECT DISTINCT key, value
+            FROM stored.log_attribute
+            WHERE type = 'string' AND len(value) BETWEEN 1 AND $longest
+        ),
+        telling AS (
+            SELECT said.key
+            FROM said
+            LEFT JOIN state_word
+                ON state_word.word = regexp_replace(lower(trim(said.value)), '[- ]', '_', 'g')
+            WHERE NOT list_contains($executions, said.key)
+                AND said.key NOT IN (SELECT state_key.key FROM state_key)
+            GROUP BY said.key
+            HAVING count(*) = count(state_word.word) AND count(DISTINCT state_word.word) > 1
+        ),
+        carried AS (
+            SELECT attribute.key, trace_instance.instance_no
             FROM stored.span_attribute AS attribute
             JOIN node USING (span_no)
             JOIN trace_instance USING (trace_no)
-            WHERE attribute.type = 'string' AND len(attribute.value) BETWEEN 1 AND $longest
+            WHERE attribute.key IN (SELECT telling.key FROM telling)
             UNION ALL
-            SELECT
-                attribute.key,
-                regexp_replace(lower(trim(attribute.value)), '[- ]', '_', 'g'),
-                log_instance.instance_no
+            SELECT attribute.key, log_instance.instance_no
             FROM stored.log_attribute AS attribute
             JOIN log_instance USING (log_no)
-            WHERE attribute.type = 'string' AND len(attribute.value) BETWEEN 1 AND $longest
-        ),
-        told AS (
-            SELECT carried.key, count(DISTINCT carried.instance_no) AS covered
-            FROM carried
-            LEFT JOIN state_word USING (word)
-            JOIN workflow_instance AS instance USING (instance_no)
-            WHERE NOT instance.background
-                AND NOT list_contains($executions, carried.key)
-                AND carried.key NOT IN (SELECT state_key.key FROM state_key)
-            GROUP BY carried.key
-            HAVING count(*) = count(state_word.word) AND count(DISTINCT carried.word) > 1
+            WHERE attribute.key IN (SELECT telling.key FROM telling)
         )
-        SELECT told.key, told.covered,
+        SELECT carried.key, count(DISTINCT carried.instance_no) AS covered,
             (SELECT count(*) FROM workflow_instance WHERE NOT background) AS of
-        FROM told
-        ORDER BY told.covered DESC, told.key
+        FROM carried
+        JOIN workflow_instance AS instance USING (instance_no)
+        WHERE NOT instance.background
+        GROUP BY carried.key
+        ORDER BY covered DESC, carried.key
         LIMIT $shown
         """,
         # How a task or a span ended is the state of an execution, and of no job.
