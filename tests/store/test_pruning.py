@@ -135,6 +135,17 @@ def test_the_oldest_go_to_make_space_and_what_still_receives_never(
         assert "more than --max-size" in said
 
 
+@pytest.mark.parametrize(
+    ("max_size", "limit"), [(1, "16.0 MiB"), (300 * 2**20, "30.0 MiB"), (2**40, "64.0 MiB")]
+)
+def test_the_log_is_a_part_of_the_bound(tmp_path: Path, max_size: int, limit: str) -> None:
+    with Store.open(tmp_path / "run.duckdb") as store:
+        Pruner(store, Retention(max_size=max_size), threading.Event())
+        with store.frozen():
+            pass
+        assert rest(store, "SELECT current_setting('checkpoint_threshold')") == [limit]
+
+
 def test_a_pruner_that_fails_says_so_once_and_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

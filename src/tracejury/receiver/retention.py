@@ -27,8 +27,10 @@ _STILL_RECEIVING_S: Final = 60.0
 # again at once. What is written between two looks must fit in between.
 _BEGIN: Final = 0.9
 _END: Final = 0.8
-# While slices are removed, the log may grow by such a part of the bound.
+# While slices are removed, the log may grow by such a part of the bound; and at any time, but for
+# what each checkpoint leaves half empty of the file.
 _LOG: Final = 0.1
+_LOG_MIB: Final = (16, 64)
 # After a slice, for such a part of the time that it took, waiting for its turn included.
 _REST: Final = 0.25
 # Planning takes no more than so much of the time where there was nothing to remove.
@@ -73,6 +75,9 @@ class Pruner:
         self._planning: Reader | None = None
         self._is_too_large = False
         self._failure = ""  # what was said of it last
+        if retention.max_size is not None:
+            least, most = _LOG_MIB
+            store.limit_log(min(max(int(_LOG * retention.max_size) >> 20, least), most))
 
     def run(self) -> None:
         """Look again and again until `stopped` is set."""

@@ -107,6 +107,7 @@ class Store:
         self._is_given_up = False
         self._openings = 0
         self._checkpointing = threading.RLock()  # taken before the other one
+        self._log_limit = _CHECKPOINT_THRESHOLD
         self._attach(connection)
         self._session = _next_number(connection, "session", "session_no")
         connection.execute(
@@ -117,7 +118,7 @@ class Store:
     def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Go on with what is stored, over `connection`."""
         self._connection = connection
-        connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT_THRESHOLD}'")
+        connection.execute(f"SET checkpoint_threshold = '{self._log_limit}'")
         connection.execute("SET max_vacuum_tasks = 0")
         if self.path is not None:
             # Several share out what a commit writes, and put it in order again, for a tenth more
@@ -239,6 +240,12 @@ class Store:
             self._connection.execute("CHECKPOINT")
             self._connection.execute("SET max_vacuum_tasks = 0")
 
+    def limit_log(self, mebibytes: int) -> None:
+        """Let a commit move the log into the file when it has become so large."""
+        with self._lock, self._writing():
+            self._log_limit = f"{mebibytes}MiB"
+            self._connection.execute(f"SET checkpoint_threshold = '{self._log_limit}'")
+
     def shorten_log(self) -> None:
         """Move what the log holds into the file where that is due soon, for nobody waits now."""
         if self.path is None or _size(_log_of(self.path)) < _CHECKPOINT_AT_LEISURE:
@@ -304,9 +311,7 @@ class Store:
                 yield Frozen(self.path, self._file, size, opened, log_size)
             finally:
                 with self._lock, self._writing():
-                    self._connection.execute(
-                        f"SET checkpoint_threshold = '{_CHECKPOINT_THRESHOLD}'"
-                    )
+                    self._connection.execute(f"SET checkpoint_threshold = '{self._log_limit}'")
             if opening != self._openings:
                 raise StoreError(
                     "The store was opened again while it was copied.", next_step="Try again."
