@@ -18,6 +18,9 @@ RECORDED = sorted(SEEN)
 # Audited in every run of the suite; `make proof` audits all.
 RICHEST = ("fragile-RE01", "resilient-RE01")
 
+# The checks that tell of work that was done and paid for twice.
+TWICE = ("RET-04", "RET-06", "RSM-02", "RSM-03", "Q-04", "PAR-06", "TIM-07")
+
 FINAL = {"completed", "partial", "failed", "timeout", "cancelled"}
 
 
@@ -82,11 +85,13 @@ def _text(path: Path) -> str:
 @pytest.mark.parametrize("run", RECORDED)
 def test_work_done_twice_is_in_the_providers_log(run: str) -> None:
     """Where the audit says that something was paid for twice, it was, and the other way round."""
-    is_blamed = any(
-        outcome(run, check) == "fail"
-        for check in ("RET-04", "RET-06", "RSM-02", "RSM-03", "Q-04", "PAR-06", "TIM-07")
+    is_blamed = any(outcome(run, check) == "fail" for check in TWICE)
+    is_out_of_sight = any(
+        deviation.expected == "fail" and deviation.check in TWICE for deviation in found(run)
     )
-    assert is_blamed == (max(made(run).values()) > 1)
+    was_made_twice = max(made(run).values()) > 1
+    assert was_made_twice or not is_blamed
+    assert is_blamed or is_out_of_sight or not was_made_twice
 
 
 @pytest.mark.parametrize("run", RECORDED)
@@ -106,6 +111,7 @@ def test_a_job_that_is_called_completed_has_all_of_its_items(run: str) -> None:
     false = [
         job["unit"]
         for job in jobs(run)
-        if job["status"] == "completed" and int(job["items_done"]) < len(asked.get(job["unit"], ()))
+        if job["status"] == "completed"
+        and int(job["items_done"] or 0) < len(asked.get(job["unit"], ()))
     ]
     assert bool(false) == (outcome(run, "ST-03") == "fail")

@@ -4,8 +4,9 @@ What: Every step that all clean instances of a workflow have (at least three of 
 that its declaration names and does not call optional, is there in every instance that went well: as
 a span, or as log records of a span that never arrived. No span has an unexplained gap: a second and
 a fifth of its time without a child or a log record. Steps after a failure, or after a circuit
-breaker refused, did not run: those instances are not asked for them. What a crash cut short may
-have lost the span with its process: nothing is concluded from what is not there.
+breaker refused, did not run: those instances are not asked for them. A job that has not ended, or
+was cancelled, may not have got there, and what a crash cut short may have lost the span with its
+process: nothing is concluded from what is not there.
 
 Why: Whoever looks for the cause of a failure takes a step that is not there for one that did not
 run. What happened in a gap can only be guessed.
@@ -197,8 +198,16 @@ _EXPECTED: Final = """
                     AND logged.service = demanded.service
             ) AS is_absent,
             coalesce(
-                demanded.instance_no IN (SELECT crash_hit.instance_no FROM crash_hit), false
-            ) AS is_crashed,
+                demanded.instance_no IN (
+                    SELECT crash_hit.instance_no
+                    FROM crash_hit
+                    UNION
+                    SELECT job.instance_no
+                    FROM job
+                    WHERE NOT job.is_ended OR job.state IN ('cancelled', 'failed', 'timeout')
+                ),
+                false
+            ) AS is_unfinished,
             instance.correlation_id,
             {
                 'trace_id': lower(hex(trace.trace_id)),
@@ -209,12 +218,13 @@ _EXPECTED: Final = """
         LEFT JOIN node AS entry ON entry.span_no = instance.entry_span_no
         LEFT JOIN trace ON trace.trace_no = entry.trace_no
     ),
-    -- What a crash cut short did not get there, or its process took the span along.
+    -- A job that has not ended, or not well, did not get there; of one that crashed, the process
+    -- may have taken the span along.
     judged AS (
         SELECT
             *,
-            is_absent AND NOT is_crashed AS is_missing,
-            is_absent AND is_crashed AS is_cut_short
+            is_absent AND NOT is_unfinished AS is_missing,
+            is_absent AND is_unfinished AS is_cut_short
         FROM looked_for
     )
     SELECT

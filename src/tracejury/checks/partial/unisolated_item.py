@@ -131,7 +131,10 @@ _LOOPS: Final = """
                     AND later.start_ns > alone.start_ns
                         - CASE WHEN later.clock = alone.clock THEN 0 ELSE $skew_ns END
             ) AS is_last,
-            limited.loop_no IS NOT NULL AS is_limited,
+            -- The limit may have struck in the item, and been caught above it.
+            limited.loop_no IS NOT NULL
+                OR coalesce(class.is_job_limit OR class.is_cancellation OR class.is_breaker, false)
+                AS is_limited,
             loop.end_ns IS NULL AS is_lost
         FROM alone
         JOIN workflow_instance AS instance USING (instance_no)
@@ -139,6 +142,7 @@ _LOOPS: Final = """
         LEFT JOIN batch_size ON batch_size.span_no = alone.loop_no
         LEFT JOIN declared ON declared.span_no = alone.span_no
         LEFT JOIN limited ON limited.loop_no = alone.loop_no
+        LEFT JOIN error_class AS class ON class.span_no = alone.span_no
     ),
     decided AS (
         SELECT

@@ -67,14 +67,24 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 
 _JOBS: Final = """
-    WITH ended AS (
-        SELECT
-            instance_no,
-            arg_max(state, (time_ns, is_final, state)) AS state,
-            max(time_ns) AS at_ns
+    WITH taken_up AS (
+        SELECT instance_no, max(time_ns) AS at_ns
         FROM state_record
-        WHERE level = 'job'
+        WHERE level = 'job' AND NOT is_final
         GROUP BY instance_no
+    ),
+    -- How it ended first: who works on all the same may say something else in the end.
+    ended AS (
+        SELECT
+            said.instance_no,
+            arg_min(said.state, (said.time_ns, said.state)) AS state,
+            min(said.time_ns) AS at_ns
+        FROM state_record AS said
+        LEFT JOIN taken_up USING (instance_no)
+        WHERE said.level = 'job'
+            AND said.is_final
+            AND coalesce(said.time_ns >= taken_up.at_ns, true)
+        GROUP BY said.instance_no
     ),
     change AS (
         SELECT

@@ -8,6 +8,15 @@ WITH signed AS (
     SELECT ghost.instance_no, ghost.service, ghost.last_ns AS crashed_ns, true AS is_killed
     FROM ghost
     WHERE ghost.cause = 'killed'
+        -- Who only answers calls of the work takes an answer along, and no work: its caller lives.
+        AND NOT EXISTS (
+            SELECT 1
+            FROM external_call AS call
+            WHERE call.instance_no = ghost.instance_no
+                AND call.target = ghost.service
+                AND call.service <> ghost.service
+                AND call.protocol IN ('http', 'rpc')
+        )
     UNION ALL
     SELECT again.instance_no, again.service, crash.time_ns, false
     FROM delivery AS again

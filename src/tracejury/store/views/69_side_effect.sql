@@ -52,7 +52,11 @@ SELECT
     error.span_no IS NULL AS is_answered,
     error.span_no IS NOT NULL
         AND (coalesce(class.is_timeout OR class.is_cancellation, false)
-            OR coalesce(regexp_matches(class.short_type, 'Reset|Aborted|Disconnected|RemoteProtocol', 'i'), false))
+            -- Some clients say only in the message how a connection ended.
+            OR coalesce(regexp_matches(
+                concat_ws(' ', class.short_type, error.message),
+                'Reset|Aborted|Disconnected|RemoteProtocol', 'i'
+            ), false))
         AS is_ambiguous,
     coalesce(answer.is_done, false) AS is_confirmed,
     answer.span_no IS NOT NULL AS has_half
