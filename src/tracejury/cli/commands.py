@@ -1,0 +1,457 @@
+"""Each command: parse, call, print. What is heavy is imported by the command that needs it."""
+
+import argparse
+import difflib
+import io
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tracejury.cli.judging import (
+    all_injected_faults,
+    evidence_of,
+    injected_faults,
+    judge,
+    judge_campaign,
+    judge_run,
+    judge_runs,
+    learn,
+    measured,
+    open_run,
+    run_names,
+    run_paths,
+    tell,
+    warn_of_outside,
+)
+from tracejury.cli.options import configuration, parser, store_path
+from tracejury.config import Config
+from tracejury.errors import InputError, ReceiverError, TracejuryError, UsageError
+
+if TYPE_CHECKING:
+    from tracejury.receiver.child import Receiving
+    from tracejury.receiver.import_files import Loaded
+    from tracejury.scorecard.result import Audit
+    from tracejury.store.reader import Reader
+    from tracejury.store.writer import Store
+
+DONE: Final = 0
+NOT_GOOD: Final = 1
+NOT_DONE: Final = 2
+
+_SAMPLE: Final = "provider-hang"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    options = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a mark shows its escape, and loses nothing else.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return int(_COMMANDS[options.command](options))
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        sys.stderr.close()
+        return DONE
+    except (Exception, KeyboardInterrupt) as error:
+        if _is_interruption(error):
+            print("tracejury: interrupted.", file=sys.stderr)
+            return 130
+        if not isinstance(error, TracejuryError):
+            raise
+        print(f"tracejury: {error}", file=sys.stderr)
+        return error.exit_status
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Whether a Ctrl-C is behind it, which DuckDB tells in words of its own."""
+    while error is not None:
+        said = str(error)
+        if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in said:
+            return True
+        if said == "Query interrupted":
+            return True
+        error = error.__cause__
+    return False
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from tracejury.receiver.announcement import announcement
+    from tracejury.receiver.server import run_receiver
+
+    config = configuration(options)
+    run_receiver(
+        store=store_path(config),
+        serve=config.serve,
+        keeping=config.keeping,
+        retention=config.retention,
+        announce=lambda addresses: print(announcement(addresses), flush=True),
+        tell=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    return DONE
+
+
+def _import(options: argparse.Namespace) -> int:
+    from tracejury.store.writer import Store
+
+    missing = next((file for file in options.files if not file.is_file()), None)
+    if missing is not None and missing.is_dir():
+        raise InputError(f"{missing} is a folder.", next_step=f"Name the files: {missing}/*.")
+    if missing is not None:
+        raise InputError(f"There is no file {missing}.", next_step="Nothing was loaded.")
+    config = configuration(options)
+    path = store_path(config)
+    is_new, is_bare = not path.exists(), False
+    try:
+        with Store.open(path, kind="import", keeping=config.keeping) as store:
+            try:
+                loads = [_load(store, file) for file in options.files]
+            finally:
+                # Asked of the store: a file that was interrupted may have been stored in part.
+                is_bare = not store.has_deliveries
+    finally:
+        if is_new and is_bare:
+            path.unlink(missing_ok=True)  # a store that nothing was loaded into is no store
+    if not any(loaded is None or loaded.refused or loaded.rejected for loaded in loads):
+        return DONE
+    return NOT_GOOD if any(loaded and loaded.has_loaded for loaded in loads) else NOT_DONE
+
+
+def _load(store: "Store", file: Path) -> "Loaded | None":
+    """Load one file and say what became of it; None: nothing, and the others are none the worse."""
+    from tracejury.receiver.import_files import import_file
+    from tracejury.report.progress import reading
+
+    try:
+        with reading() as progress:
+            loaded = import_file(store, file, progress(file))
+    except InputError as error:
+        print(f"tracejury: {error}", file=sys.stderr)
+        return None
+    print(_loaded_line(file, loaded))
+    tell(file, loaded)
+    return loaded
+
+
+def _loaded_line(file: Path, loaded: "Loaded") -> str:
+    from tracejury.telemetry.safe_text import safe_text
+
+    parts = [f"{loaded.stored:,} records stored"]
+    if loaded.duplicates:
+        parts.append(f"{loaded.duplicates:,} duplicates left out")
+    if loaded.rejected:
+        parts.append(f"{loaded.rejected:,} spans without valid ids refused")
+    return safe_text(f"{file}: {', '.join(parts)}")
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from tracejury.report.render import render
+    from tracejury.report.terminal import PLAIN, Terminal
+
+    options.store = next(iter(options.stores), None)
+    config = configuration(options)
+    if len(options.stores) > 1:
+        judged = judge_campaign(options, config)
+    else:
+        judged, reader = judge(options, config)
+        reader.close()
+    named = {name: getattr(options, name) for name in ("system", "auditor", "system_type")}
+    judged = replace(judged, **named)
+    to_screen = options.output is None
+    terminal = Terminal.of(sys.stdout, os.environ) if to_screen else PLAIN
+    _write(render(judged, options.format, terminal=terminal), options.output)
+    return _audit_status(judged, options)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from tracejury.receiver.inputs import run_files
+    from tracejury.report.comparison import render_comparison
+    from tracejury.report.terminal import PLAIN, Terminal
+    from tracejury.scorecard.compare import compare
+
+    config = configuration(options)
+    runs = [(path, run_files(path)) for path in (options.before, options.after)]
+    before, after = judge_runs(runs, config)
+    compared = compare(before, after)
+    terminal = PLAIN if options.output else Terminal.of(sys.stdout, os.environ)
+    _write(render_comparison(compared, options.format, terminal), options.output)
+    if not compared.can_judge:
+        return NOT_DONE
+    return NOT_GOOD if compared.regressions else DONE
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{output} cannot be written: {error.strerror}.", next_step="Name another --output."
+        ) from error
+    print(f"Written to {output}.", file=sys.stderr)
+
+
+def _audit_status(judged: "Audit", options: argparse.Namespace) -> int:
+    if judged.verdict == "CANNOT_JUDGE":
+        return NOT_DONE
+    if options.min_completeness is not None:
+        ratio = judged.lowest_completeness
+        if ratio is None or ratio < options.min_completeness:
+            seen = "unknown" if ratio is None else f"{ratio:.3f}"
+            print(
+                f"tracejury: completeness is {seen}, below {options.min_completeness}.",
+                file=sys.stderr,
+            )
+            return NOT_GOOD
+    good = ("PASS", "PARTIAL") if options.fail_on == "fail" else ("PASS",)
+    return DONE if judged.verdict in good else NOT_GOOD
+
+
+def _preflight(options: argparse.Namespace) -> int:
+    from tracejury.report.preflight import render_preflight
+    from tracejury.report.terminal import Terminal
+    from tracejury.scorecard.foresight.preflight import preflight
+
+    config = configuration(options)
+    with evidence_of(options, config) as evidence:
+        outlook = preflight(evidence)
+    terminal = Terminal.of(sys.stdout, os.environ)
+    inputs = run_names(options, config)
+    _write(render_preflight(outlook, options.format, inputs=inputs, terminal=terminal), None)
+    return DONE
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from tracejury.report.plan import render_plan
+    from tracejury.report.terminal import Terminal
+    from tracejury.scorecard.foresight.plan import plan
+
+    with evidence_of(options, configuration(options)) as evidence:
+        made = plan(evidence)
+    terminal = Terminal.of(sys.stdout, os.environ)
+    _write(render_plan(made, options.format, terminal=terminal), None)
+    return DONE
+
+
+def _inventory(options: argparse.Namespace) -> int:
+    from tracejury.report.declaration import render_declaration
+    from tracejury.report.inventory import render_inventory
+    from tracejury.report.terminal import Terminal
+    from tracejury.scorecard.inventory import inventory
+
+    config = configuration(options)
+    with evidence_of(options, config) as evidence:
+        learnt = inventory(evidence)
+    if not options.emit:
+        _write(render_inventory(learnt, terminal=Terminal.of(sys.stdout, os.environ)), None)
+        return DONE
+    if not any(workflow.ok for workflow in learnt.workflows):
+        raise InputError(
+            f"No workflow instance of {', '.join(run_names(options, config))} went well.",
+            next_step="Record a run in which nothing fails.",
+        )
+    _write(render_declaration(learnt), None)
+    return DONE
+
+
+def _tui(options: argparse.Namespace) -> int:
+    config = configuration(options)
+    return _browse(options, config)
+
+
+def _browse(
+    options: argparse.Namespace, config: Config, *, receiver: "Receiving | None" = None
+) -> int:
+    from tracejury.receiver.inputs import run_files
+    from tracejury.tui.app import TracejuryApp
+
+    # What cannot be read is said before the screen is taken over.
+    earlier: Path | None = getattr(options, "compare", None)
+    files = run_files(earlier) if earlier else ()
+    injected = all_injected_faults(config) if earlier else injected_faults(config)
+    baseline = learn(config, run_paths(options, config), with_times=not injected)
+    from tracejury.scorecard.audit import audit
+    from tracejury.scorecard.brought import Brought
+    from tracejury.scorecard.fault_results import faults_of_run
+    from tracejury.tui.stopwatch import Stopwatch
+    from tracejury.workflow.stopwatch import stopwatch_file
+
+    inputs = tuple(str(path) for path in options.files) or (str(store_path(config)),)
+    stopwatch = Stopwatch(stopwatch_file(Path(inputs[0])))
+
+    def load() -> "tuple[Audit, Reader]":
+        reader = open_run(options, config)
+        judged = audit(
+            reader,
+            config,
+            injected=faults_of_run(reader, injected) if earlier else injected,
+            baseline=baseline,
+            inputs=inputs,
+            brought=Brought(measured(inputs)),
+        )
+        return judged, reader
+
+    app = partial(TracejuryApp, load, title=", ".join(inputs), stopwatch=stopwatch)
+    if receiver is None:
+        open_run(options, config).close()
+        ready = app()
+    else:
+        ready = app(announced=receiver.announced, trouble=receiver.trouble)
+    if earlier:
+        ready.compare_with(judge_run(earlier, files, config, injected, baseline))
+    ready.run()
+    return DONE
+
+
+def _live(options: argparse.Namespace) -> int:
+    from tracejury.receiver.child import receiving
+
+    config = configuration(options)
+    if options.files:
+        raise UsageError("`live` takes no files.", next_step="Use `tracejury tui FILE...`.")
+    with receiving(store_path(config), config) as receiver:
+        _browse(options, config, receiver=receiver)
+        if trouble := receiver.trouble():
+            raise ReceiverError(trouble, next_step="Start it again.")
+    return DONE
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    from tracejury.report.diagnosis import render_diagnosis, render_instances
+    from tracejury.scorecard.fault_results import fault_results
+    from tracejury.scorecard.instances import diagnosed_instances
+    from tracejury.workflow.logged_faults import with_logged
+    from tracejury.workflow.rebuild import prepare
+
+    config = configuration(options)
+    injected = injected_faults(config)
+    baseline = learn(config, run_paths(options, config), with_times=not injected)
+    with open_run(options, config) as reader:
+        injected = with_logged(reader, injected)
+        prepare(reader, config, injected=injected, baseline=baseline)
+        if not injected:
+            _write(render_instances(diagnosed_instances(reader), options.format), None)
+            return DONE
+        warn_of_outside(reader, injected)
+        _write(render_diagnosis(fault_results(reader, injected), options.format), None)
+    return DONE
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from tracejury.checks.explanation import all_explanations
+    from tracejury.report.explain import render_explanations
+    from tracejury.report.terminal import Terminal
+
+    known = all_explanations()
+    wanted = options.id
+    chosen = [e for e in known if wanted is None or e.id.lower() == wanted.lower()]
+    if not chosen:
+        ids = [e.id for e in known]
+        near = difflib.get_close_matches(wanted.upper(), ids, n=1, cutoff=0.7)
+        raise UsageError(
+            f"There is no check {wanted!r}.",
+            next_step=f"Did you mean {near[0]}?" if near else f"Choose one of {', '.join(ids)}.",
+        )
+    terminal = Terminal.of(sys.stdout, os.environ)
+    _write(render_explanations(chosen, options.format, terminal=terminal), None)
+    return DONE
+
+
+def _sql(options: argparse.Namespace) -> int:
+    from tracejury.report.answer import render_answer
+    from tracejury.store.query import ask
+    from tracejury.store.reader import Reader
+    from tracejury.workflow.logged_faults import with_logged
+    from tracejury.workflow.rebuild import rebuild
+
+    config = configuration(options)
+    with Reader.open(store_path(config)) as reader:
+        injected = with_logged(reader, injected_faults(config))
+        rebuild(reader, config, injected=injected, baseline=learn(config))
+        _write(render_answer(ask(reader, options.query), options.format), None)
+    return DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    from tracejury.report.otlp_files import export_store
+    from tracejury.store.reader import Reader
+
+    with Reader.open(store_path(configuration(options))) as reader:
+        for path, requests in export_store(reader, options.output):
+            print(f"{path}: {requests:,} requests")
+    return DONE
+
+
+def _check_faults(options: argparse.Namespace) -> int:
+    from tracejury.telemetry.safe_text import safe_text
+    from tracejury.workflow.faults import check_faults
+
+    faults, problems = check_faults(options.file)
+    for problem in problems:
+        said = f"{options.file}:{problem.line}: {problem.message} {problem.next_step}"
+        print(safe_text(f"tracejury: {said}"), file=sys.stderr)
+    if problems:
+        return NOT_DONE
+    for fault in faults:
+        seconds = (fault.end_ns - fault.start_ns) / 1e9
+        target = f" of {fault.target}" if fault.target else ""
+        test = f", for {fault.test_id}" if fault.test_id else ""
+        print(
+            safe_text(f"{fault.id}: {fault.kind or 'kind not said'}{target}, {seconds:g} s{test}")
+        )
+    return DONE
+
+
+def _demo(_options: argparse.Namespace) -> int:
+    folder = _samples() / _SAMPLE
+    files = sorted(folder.glob("*.jsonl.gz"))
+    config = folder / "tracejury.toml"
+    main(["audit", *map(str, files), "--config", str(config)])
+    shown = [_from_here(path) for path in (config, *files)]
+    print(
+        "\nThe same run, to browse:\n"
+        f"  {_from_here(Path(sys.argv[0]))} tui --config {shown[0]} {' '.join(shown[1:])}"
+    )
+    return DONE
+
+
+def _samples() -> Path:
+    here = Path(__file__).resolve()
+    for folder in (here.parents[1] / "sample-traces", here.parents[3] / "sample-traces"):
+        if folder.is_dir():
+            return folder
+    raise InputError(
+        "The sample traces are not installed.",
+        next_step="Clone the repository: they are in its folder sample-traces.",
+    )
+
+
+def _from_here(path: Path) -> str:
+    absolute = path.absolute()
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else path)
+
+
+_COMMANDS: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
+    "serve": _serve,
+    "live": _live,
+    "import": _import,
+    "preflight": _preflight,
+    "plan": _plan,
+    "inventory": _inventory,
+    "audit": _audit,
+    "compare": _compare,
+    "tui": _tui,
+    "diagnose": _diagnose,
+    "explain": _explain,
+    "sql": _sql,
+    "export": _export,
+    "check": _check_faults,
+    "demo": _demo,
+}

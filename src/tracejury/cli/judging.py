@@ -1,0 +1,284 @@
+"""From what is named on the command line to a run that is judged, or ready to be asked.
+
+What is heavy is imported by the function that needs it.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracejury.cli.options import store_path
+from tracejury.config import Config
+from tracejury.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tracejury.checks.evidence import Evidence
+    from tracejury.receiver.import_files import Loaded
+    from tracejury.scorecard.compare import Run
+    from tracejury.scorecard.result import Answer, Audit
+    from tracejury.store.reader import Reader
+    from tracejury.workflow.baseline import Baseline
+    from tracejury.workflow.faults import Fault
+    from tracejury.workflow.stopwatch import Measurement
+
+
+def open_run(options: argparse.Namespace, config: Config) -> "Reader":
+    """The telemetry to judge: the files named, else the store."""
+    from tracejury.receiver.inputs import open_inputs
+    from tracejury.report.progress import reading
+
+    with reading() as progress:
+        return open_inputs(run_paths(options, config), tell, progress, keeping=config.keeping)
+
+
+def run_paths(options: argparse.Namespace, config: Config) -> list[Path]:
+    """What is judged: the files named, else the store."""
+    if options.files and options.store:
+        raise UsageError("Both files and --store are named.", next_step="Choose one of them.")
+    return list(options.files) or [store_path(config)]
+
+
+def run_names(options: argparse.Namespace, config: Config) -> tuple[str, ...]:
+    return tuple(str(path) for path in options.files) or (str(config.store),)
+
+
+def tell(file: Path, loaded: "Loaded") -> None:
+    """Name what of a file was not loaded, on stderr."""
+    from tracejury.telemetry.safe_text import safe_text
+
+    for refused in loaded.refused[:20]:
+        print(safe_text(f"{file}: {refused.position}: {refused.reason}"), file=sys.stderr)
+    if len(loaded.refused) > 20:
+        print(f"{file}: and {len(loaded.refused) - 20} more broken records", file=sys.stderr)
+
+
+def injected_faults(config: Config) -> "tuple[Fault, ...]":
+    """The faults of one run, from every file named."""
+    from tracejury.workflow.faults import read_faults, with_own_ids
+
+    return with_own_ids(fault for path in config.faults for fault in read_faults(path))
+
+
+def all_injected_faults(config: Config) -> "tuple[Fault, ...]":
+    """The faults of several runs; each run takes those of its own time."""
+    from tracejury.workflow.faults import read_faults
+
+    return tuple(fault for path in config.faults for fault in read_faults(path))
+
+
+def learn(
+    config: Config, judged: Sequence[Path] = (), *, with_times: bool = False
+) -> "Baseline | None":
+    """What the clean run teaches, or the calm time of the one judged; None where none is named."""
+    if config.learns_outside_faults:
+        return _learn_outside(config, judged)
+    if not config.baseline:
+        return None
+    from tracejury.receiver.inputs import open_inputs
+    from tracejury.report.progress import reading
+    from tracejury.workflow.baseline import Baseline
+    from tracejury.workflow.rebuild import prepare
+
+    with (
+        reading() as progress,
+        open_inputs(config.baseline, tell, progress, keeping=config.keeping) as clean,
+    ):
+        prepare(clean, config)
+        learnt = Baseline.learn(clean, with_times=with_times)
+    if not learnt.exists:
+        names = ", ".join(map(str, config.baseline))
+        raise InputError(
+            f"The baseline {names} holds no clean workflow instance.",
+            next_step="Record a run in which nothing fails.",
+        )
+    return learnt
+
+
+def _learn_outside(config: Config, judged: Sequence[Path]) -> "Baseline":
+    """What the time of the judged run teaches in which no fault lasted."""
+    from tracejury.receiver.inputs import open_inputs
+    from tracejury.report.progress import reading
+    from tracejury.scorecard.fault_results import faults_of_run
+    from tracejury.workflow.baseline import Baseline
+    from tracejury.workflow.logged_faults import with_logged
+    from tracejury.workflow.rebuild import prepare
+
+    with (
+        reading() as progress,
+        # What is wrong with a file is said when it is judged.
+        open_inputs(judged, lambda *_: None, progress, keeping=config.keeping) as run,
+    ):
+        injected = with_logged(run, faults_of_run(run, all_injected_faults(config)))
+        if not injected:
+            raise UsageError(
+                "There is no time outside fault windows, for no fault lies in the run.",
+                next_step="Use --faults FILE, or --baseline FILE.",
+            )
+        prepare(run, config, injected=injected)
+        learnt = Baseline.learn(run)
+    if not learnt.exists:
+        raise InputError(
+            "No workflow instance went well outside the fault windows.",
+            next_step="Record a run in which nothing fails, and use --baseline.",
+        )
+    return learnt
+
+
+def _state_rows(options: argparse.Namespace) -> "pa.Table":
+    from tracejury.workflow.state_rows import no_state_rows, read_state_rows
+
+    return read_state_rows(options.state) if options.state else no_state_rows()
+
+
+def _answers(options: argparse.Namespace) -> "tuple[Answer, ...]":
+    if options.answers is None:
+        return ()
+    from tracejury.scorecard.answers import read_answers
+
+    return read_answers(options.answers)
+
+
+def measured(inputs: tuple[str, ...]) -> "tuple[Measurement, ...]":
+    """How long persons took to find roots in this run, by the TUI's stopwatch."""
+    from tracejury.workflow.stopwatch import measurements, stopwatch_file
+
+    return measurements(stopwatch_file(Path(inputs[0])))
+
+
+def judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]":
+    from tracejury.scorecard.audit import audit
+    from tracejury.scorecard.brought import Brought
+
+    injected, rows = injected_faults(config), _state_rows(options)
+    answers = _answers(options)
+    baseline = learn(config, run_paths(options, config))
+    reader = open_run(options, config)
+    inputs = run_names(options, config)
+    judged = audit(
+        reader,
+        config,
+        injected=injected,
+        baseline=baseline,
+        inputs=inputs,
+        brought=Brought(measured(inputs), rows, answers),
+    )
+    warn_of_outside(reader, injected)
+    _warn_of_unused_answers(answers, judged)
+    return judged, reader
+
+
+def judge_campaign(options: argparse.Namespace, config: Config) -> "Audit":
+    """Judge several stores, each on its own, and let of everything the newest evidence count."""
+    from tracejury.scorecard.campaign import campaign
+
+    if options.files:
+        raise UsageError("Both files and --store are named.", next_step="Choose one of them.")
+    if options.state:
+        raise UsageError(
+            "Rows of a database are of one run, and several stores are named.",
+            next_step="Leave --state out, or name one --store.",
+        )
+    answers = _answers(options)
+    runs = judge_runs([(path, (path,)) for path in options.stores], config)
+    judged = campaign(
+        [run.audit for run in runs], stale_days=config.policy.stale_days, answers=answers
+    )
+    _warn_of_unused_answers(answers, judged)
+    return judged
+
+
+def judge_runs(runs: Sequence[tuple[Path, Sequence[Path]]], config: Config) -> "tuple[Run, ...]":
+    """Judge each of several runs, by its name and files, for the faults of its own time."""
+    injected = all_injected_faults(config)
+    baseline = None if config.learns_outside_faults else learn(config)
+    judged = tuple(judge_run(name, files, config, injected, baseline) for name, files in runs)
+    _warn_of_unused(injected, *(run.audit for run in judged))
+    return judged
+
+
+def judge_run(
+    name: Path,
+    files: Sequence[Path],
+    config: Config,
+    injected: "tuple[Fault, ...]",
+    baseline: "Baseline | None",
+) -> "Run":
+    """Judge one run of several, for the faults that lie in its time."""
+    from tracejury.receiver.inputs import open_inputs
+    from tracejury.report.progress import reading
+    from tracejury.scorecard.audit import audit
+    from tracejury.scorecard.brought import Brought
+    from tracejury.scorecard.compare import Run
+    from tracejury.scorecard.fault_results import faults_of_run
+    from tracejury.scorecard.step_durations import step_durations
+
+    with (
+        reading() as progress,
+        open_inputs(files, tell, progress, keeping=config.keeping) as reader,
+    ):
+        inputs = (str(name),)
+        if config.learns_outside_faults:
+            baseline = _learn_outside(config, files)
+        judged = audit(
+            reader,
+            config,
+            injected=faults_of_run(reader, injected),
+            baseline=baseline,
+            inputs=inputs,
+            brought=Brought(measured(inputs)),
+        )
+        return Run(judged, step_durations(reader))
+
+
+@contextmanager
+def evidence_of(options: argparse.Namespace, config: Config) -> "Iterator[Evidence]":
+    """The run that the options name, prepared; refused where there is no telemetry in it."""
+    from tracejury.checks.evidence import Evidence
+    from tracejury.workflow.baseline import Baseline
+    from tracejury.workflow.logged_faults import with_logged
+    from tracejury.workflow.rebuild import prepare
+
+    injected = injected_faults(config)
+    baseline = learn(config, run_paths(options, config)) or Baseline.empty()
+    with open_run(options, config) as reader:
+        if not reader.value("SELECT count(*) FROM stored.span"):
+            raise InputError(
+                f"{', '.join(run_names(options, config))} holds no spans.",
+                next_step="Receive a minute of ordinary traffic with `tracejury serve`.",
+            )
+        injected = with_logged(reader, injected)
+        prepare(reader, config, injected=injected, baseline=baseline)
+        yield Evidence(reader, config, baseline.exists)
+
+
+def warn_of_outside(reader: "Reader", injected: "tuple[Fault, ...]") -> None:
+    from tracejury.scorecard.fault_results import outside_of_run
+
+    _say_outside(outside_of_run(reader, injected))
+
+
+def _warn_of_unused(injected: "tuple[Fault, ...]", *judged: "Audit") -> None:
+    used = {(fault.id, fault.start_ns) for audit in judged for fault in audit.faults}
+    _say_outside(fault.id for fault in injected if (fault.id, fault.start_ns) not in used)
+
+
+def _say_outside(names: Iterable[str]) -> None:
+    from tracejury.telemetry.safe_text import safe_text
+
+    for name in names:
+        said = f"The window of fault {name} lies outside the telemetry; check its start and end."
+        print(safe_text(f"tracejury: {said}"), file=sys.stderr)
+
+
+def _warn_of_unused_answers(answers: "tuple[Answer, ...]", judged: "Audit") -> None:
+    from tracejury.scorecard.answers import unused
+    from tracejury.telemetry.safe_text import safe_text
+
+    for answer, outcome in unused(answers, judged):
+        said = f"The answer to {answer.id} is not used: without it the outcome is {outcome}."
+        print(safe_text(f"tracejury: {said}"), file=sys.stderr)
