@@ -4,9 +4,10 @@ import pytest
 from hypothesis import settings
 
 # The suite says the same of the same code each time; `make soak` looks for what it misses.
-settings.register_profile("suite", derandomize=True)
+# How long an example takes is the machine's affair.
+settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
-settings.register_profile("soak", max_examples=2000, derandomize=False)
+settings.register_profile("soak", max_examples=2000, derandomize=False, deadline=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

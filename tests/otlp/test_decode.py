@@ -19,7 +19,6 @@ from tracejury.telemetry.batch import Batch
 
 slow = settings(
     suppress_health_check=[HealthCheck.too_slow],
-    deadline=None,
     max_examples=settings().max_examples // 5,
 )
 

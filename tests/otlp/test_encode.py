@@ -13,7 +13,6 @@ from tracejury.otlp.encode import encode_json_lines
 
 slow = settings(
     suppress_health_check=[HealthCheck.too_slow],
-    deadline=None,
     max_examples=settings().max_examples // 5,
 )
 

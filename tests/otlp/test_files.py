@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -251,7 +251,6 @@ def test_a_long_file_is_never_held_as_a_whole(tmp_path: Path) -> None:
 
 
 @given(requests.trace_requests(requests.any_spans))
-@settings(deadline=None)
 def test_generated_requests_pass_for_what_they_are_or_for_nothing(request: Any) -> None:
     timed = [
         span
@@ -264,7 +263,6 @@ def test_generated_requests_pass_for_what_they_are_or_for_nothing(request: Any) 
 
 
 @given(requests.log_requests())
-@settings(deadline=None)
 def test_no_generated_log_passes_for_a_span_or_a_metric(request: Any) -> None:
     records = [
         record

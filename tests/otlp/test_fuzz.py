@@ -23,7 +23,6 @@ from tracejury.otlp.decode import Encoding, MalformedRequest, Signal, decode
 
 fuzz = settings(
     suppress_health_check=[HealthCheck.too_slow],
-    deadline=None,
     max_examples=settings().max_examples // 8,
 )
 

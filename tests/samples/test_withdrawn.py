@@ -119,7 +119,7 @@ def withdraw(run: Recording, *, what: str, rate: float, seed: int) -> None:
                 ]
 
 
-@settings(max_examples=settings().max_examples // 20, deadline=None)
+@settings(max_examples=settings().max_examples // 20)
 @given(
     name=st.sampled_from(NAMES),
     what=st.sampled_from(["spans", "log records", "attributes"]),
@@ -135,7 +135,7 @@ def test_withdrawing_evidence_adds_no_pass(name: str, what: str, rate: float, se
     assert (left.score or 0) <= (whole(name).score or 0)
 
 
-@settings(max_examples=settings().max_examples // 33, deadline=None)
+@settings(max_examples=settings().max_examples // 33)
 @given(rate=st.sampled_from([0.02, 0.1, 0.3]), more=st.floats(0.01, 0.3), seed=st.integers(0, 999))
 def test_fewer_spans_are_never_more_complete(rate: float, more: float, seed: int) -> None:
     """The baseline stays; every span that is gone at `rate` is gone at the greater one, too."""

@@ -42,7 +42,7 @@ def _without_evidence(document: Any) -> Any:
 
 
 @given(runs(), st.randoms(use_true_random=False), st.data())
-@settings(max_examples=settings().max_examples // 30, deadline=None)
+@settings(max_examples=settings().max_examples // 30)
 def test_neither_order_nor_duplicates_change_what_is_said(
     run: list[Record], order: Any, data: st.DataObject
 ) -> None:

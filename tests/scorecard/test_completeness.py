@@ -95,7 +95,7 @@ COUNTED_UNTIL = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=settings().max_examples // 20, deadline=None)
+@settings(max_examples=settings().max_examples // 20)
 @given(
     st.permutations(range(len(CLEAN))),
     st.lists(st.integers(0, 5), min_size=INSTANCES, max_size=INSTANCES),
@@ -118,7 +118,7 @@ def ratio_without(removed: Sequence[int], counts: Counts) -> float:
     return left.total.ratio or 0.0
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.permutations(range(len(CLEAN))), st.sets(st.integers(0, len(CLEAN) - 1)), COUNTED_UNTIL)
 def test_order_and_duplicates_change_nothing(
     order: Sequence[int], gone: set[int], counts: Counts

@@ -37,7 +37,7 @@ def sorted_once(durations: list[int]) -> Times:
     return times(seen, cut(seen, [WINDOW]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.permutations(range(1, 91)))
 def test_a_slice_is_placed_among_the_others_alone(durations: list[int]) -> None:
     sorted_times = sorted_once(durations)

@@ -71,7 +71,7 @@ whole_runs = st.lists(
 
 
 @given(whole_runs)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_the_three_shares_sum_to_one(checks: tuple[CheckResult, ...]) -> None:
     shares = score(checks)
     if shares is None:
@@ -83,7 +83,7 @@ def test_the_three_shares_sum_to_one(checks: tuple[CheckResult, ...]) -> None:
 
 
 @given(whole_runs, st.sets(st.integers(0, len(CATALOGUE) - 1)))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_losing_evidence_never_raises_score_or_verdict(
     checks: tuple[CheckResult, ...], lost: set[int]
 ) -> None:

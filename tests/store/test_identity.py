@@ -21,9 +21,7 @@ from tracejury.store.reader import Reader
 from tracejury.store.writer import Committed, Store
 from tracejury.telemetry.batch import Batch
 
-few = settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+few = settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 SPAN = Span(1, attributes={"a": "1"}, events=[Event("e", {"k": "v"})], links=[(2, 2)])
 

@@ -330,7 +330,7 @@ def said(store: Store) -> tuple[list[list[set[object]]], set[object], set[object
         return members, orphans, {tuple(row.values()) for row in reader.rows(SAID)}
 
 
-@settings(max_examples=settings().max_examples // 20, deadline=None, phases=[Phase.generate])
+@settings(max_examples=settings().max_examples // 20, phases=[Phase.generate])
 @given(groups=runs(), share=st.floats(0.1, 0.9))
 def test_what_is_left_is_whole_and_nothing_of_it_is_missed(
     groups: list[list[Span | Log]], share: float

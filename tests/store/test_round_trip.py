@@ -26,9 +26,7 @@ from tracejury.report.otlp_files import export_store
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
 
-few = settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+few = settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 # Of the profiles signal, or still in development: nothing sends them with spans or log records.
 UNKEPT = {"entity_refs", "key_strindex", "string_value_strindex"}

@@ -63,7 +63,7 @@ traces = st.lists(
 
 
 @given(traces)
-@settings(max_examples=settings().max_examples // 25, deadline=None)
+@settings(max_examples=settings().max_examples // 25)
 def test_every_span_of_any_trace_is_shown_once(shapes: list[list[tuple[int, int]]]) -> None:
     """Orphans, cycles, parents of themselves, and several spans with one id."""
     last = len(shapes)

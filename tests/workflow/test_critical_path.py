@@ -64,7 +64,7 @@ def runs(draw: st.DrawFn) -> list[Timed]:
 
 
 @given(runs())
-@settings(deadline=None, max_examples=250)
+@settings(max_examples=250)
 def test_the_stretches_tile_every_instance(spans: list[Timed]) -> None:
     layout = layout_of(spans)
     for instance, stretches in paths(spans).items():
@@ -82,7 +82,7 @@ def test_the_stretches_tile_every_instance(spans: list[Timed]) -> None:
 
 
 @given(runs())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_a_layout_is_nested_and_keeps_what_can_be_kept(spans: list[Timed]) -> None:
     layout = layout_of(spans)
     for at, span in enumerate(spans):

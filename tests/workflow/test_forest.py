@@ -49,7 +49,7 @@ def references(draw: st.DrawFn) -> list[int]:
 
 
 @given(references())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_every_span_is_in_one_tree_and_every_cycle_loses_one_edge(parents: list[int]) -> None:
     forest = forest_of(parents)
     for span in range(len(parents)):
@@ -68,7 +68,7 @@ def test_every_span_is_in_one_tree_and_every_cycle_loses_one_edge(parents: list[
 
 
 @given(references(), st.data())
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_the_member_that_starts_first_is_the_top_of_its_cycle(
     parents: list[int], data: st.DataObject
 ) -> None:
@@ -80,7 +80,7 @@ def test_the_member_that_starts_first_is_the_top_of_its_cycle(
 
 
 @given(references(), st.integers(1, 3))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_a_place_is_the_way_from_the_top(parents: list[int], kinds: int) -> None:
     steps = [hashed(span % kinds) for span in range(len(parents))]
     forest = forest_of(parents, steps)
@@ -117,7 +117,6 @@ def test_a_top_lies_below_what_it_links_to_but_not_below_itself() -> None:
 
 
 @given(references(), references())
-@settings(deadline=None)
 def test_links_never_make_a_cycle(parents: list[int], links: list[int]) -> None:
     forest = forest_of(parents)
     linked = np.resize(np.array([*links, -1]), len(forest.parent))

@@ -73,7 +73,7 @@ def test_deep_nesting_with_something_beside_every_level() -> None:
 
 
 @given(runs())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_no_more_is_saved_than_is_spent_on_the_path(spans: list[Timed]) -> None:
     layout = layout_of(spans)
     instance = np.array([span.instance for span in spans], dtype=np.int64)
