@@ -9,7 +9,7 @@ from tests.report.example_audit import EMPTY
 from tests.workflow.drawn import MS, START_NS, Span, deliver, learnt
 from tests.workflow.self_metrics import CUMULATIVE, LIVE, SAMPLED, STARTED, send
 
-from tracejury.config import Config
+from tracejury.config import Config, DeclaredWorkflow
 from tracejury.report.json import audit_document
 from tracejury.scorecard.completeness import completeness
 from tracejury.scorecard.result import Completeness
@@ -60,6 +60,27 @@ def test_what_a_failure_kept_from_running_is_not_missing() -> None:
     assert judged(order(1)).not_run == 0
 
 
+def test_a_declared_step_is_missing_where_nothing_failed() -> None:
+    page = DeclaredWorkflow(
+        "GET /order",
+        steps=("web: GET", "look up", "api: compute", "bill: charge", "notify"),
+        optional=("notify",),
+    )
+    whole, holed, failed = (order(trace) for trace in (1, 2, 3))
+    holed = [span for span in holed if span.name != "look up"]
+    failed = [replace(failed[0], status="ERROR")]
+    found = judged(
+        [*whole, *holed, *failed],
+        baseline=Baseline.empty(),
+        config=Config(workflows=(page,)),
+    )
+    assert [(step.service, step.step, step.missing, step.evidence) for step in found.missing] == [
+        ("bill", "charge", 2.0, "the declaration of its workflow names it"),
+        ("api", "look up INTERNAL", 1.0, "the declaration of its workflow names it"),
+    ]
+    assert found.total.known_missing == 3
+
+
 # A process of each service that counts, until a moment (milliseconds); None: it does not.
 Counts = dict[str, int | None]
 
@@ -67,7 +88,11 @@ NOBODY: Counts = {"web": None, "api": None}
 
 
 def judged(
-    spans: Iterable[Span], *, baseline: Baseline = BASELINE, counts: Counts = NOBODY
+    spans: Iterable[Span],
+    *,
+    baseline: Baseline = BASELINE,
+    counts: Counts = NOBODY,
+    config: Config = Config(),  # noqa: B008 - frozen
 ) -> Completeness:
     store = Store.in_memory()
     deliver(store, list(spans))
@@ -76,7 +101,7 @@ def judged(
             count(store, service, until_ms)
     store.close()
     with Reader.of(store) as reader:
-        prepare(reader, Config(), baseline=baseline)
+        prepare(reader, config, baseline=baseline)
         return completeness(reader, (), has_baseline=baseline.exists)
 
 

@@ -75,6 +75,7 @@ def _register_inputs(
         reader.promise(name, partial(reader.register, name, table))
     reader.register("bound", _bounds(config.policy))
     reader.register("declared_budget", _budgets(config))
+    reader.register("declared_step", _declared_steps(config))
     reader.register("fault", faults.as_table(injected))
     reader.register("settled_before", _settled_before(reader, config.policy))
     for name, table in baseline.tables().items():
@@ -136,6 +137,21 @@ def _budgets(config: Config) -> pa.Table:
         for workflow in config.workflows
         for step, seconds in workflow.step_seconds
     ]
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _declared_steps(config: Config) -> pa.Table:
+    """The steps that workflows are declared to have, and not as optional; service '' is any."""
+    schema = pa.schema([(name, pa.string()) for name in ("workflow", "service", "name")])
+    rows = []
+    for workflow in config.workflows:
+        for step in workflow.steps:
+            if step not in workflow.optional:
+                service, colon, name = step.partition(": ")
+                named = (
+                    {"service": service, "name": name} if colon else {"service": "", "name": step}
+                )
+                rows.append({"workflow": workflow.name, **named})
     return pa.Table.from_pylist(rows, schema=schema)
 
 

@@ -52,31 +52,16 @@ def judge(evidence: Evidence) -> Judgement:
 
 
 def _expected(evidence: Evidence, declared: list[DeclaredWorkflow]) -> list[Row]:
-    steps = [
-        (workflow.name, *_split(step))
-        for workflow in declared
-        for step in workflow.steps
-        if step not in workflow.optional
-    ]
     return evidence.rows(
         _EXPECTED,
         {
             "clean_instances": _CLEAN_INSTANCES,
-            "workflows": [workflow for workflow, _, _ in steps],
-            "services": [service for _, service, _ in steps],
-            "names": [name for _, _, name in steps],
             "optional": [step for workflow in declared for step in workflow.optional],
             "breaker_types": sorted(lexicon.BREAKER_TYPES),
             "breaker_message": f"(?i){lexicon.BREAKER_MESSAGE.pattern}",
             "shown": _SHOWN,
         },
     )
-
-
-def _split(step: str) -> tuple[str, str]:
-    """Service and span name of a declared step; '' where it names no service."""
-    service, colon, name = step.partition(": ")
-    return (service, name) if colon else ("", step)
 
 
 def _findings(step: Row | None, gap: Row | None) -> tuple[Finding, ...]:
@@ -126,13 +111,7 @@ def _thin(evidence: Evidence) -> str:
 
 
 _EXPECTED: Final = """
-    WITH declared AS (
-        SELECT
-            unnest($workflows::VARCHAR[]) AS workflow,
-            unnest($services::VARCHAR[]) AS service,
-            unnest($names::VARCHAR[]) AS name
-    ),
-    stopped AS (
+    WITH stopped AS (
         SELECT DISTINCT trace_instance.instance_no
         FROM span_error AS error
         JOIN node USING (span_no)
@@ -167,7 +146,7 @@ _EXPECTED: Final = """
         UNION
         SELECT sound.instance_no, declared.workflow, declared.service, declared.name,
             'the declaration names'
-        FROM declared
+        FROM declared_step AS declared
         LEFT JOIN sound USING (workflow)
     ),
     seen AS (

@@ -5,11 +5,11 @@
 --   name         VARCHAR  of the step; '' where nothing tells
 --   kind         VARCHAR  of the step; '' where nothing tells
 --   signs        BIGINT   spans that records of the run name or imply
---   deficit      BIGINT   how many fewer than every clean instance of the baseline has
+--   deficit      BIGINT   how many fewer than every clean instance of the baseline has, or than are declared
 --   ghosts       BIGINT   spans that stored children or log records name
 --   killed       BIGINT   of the ghosts, those that a crash explains
 --   halves       BIGINT   halves missing to calls that went well; they may be ghosts, too
---   cause        VARCHAR  the likeliest cause of most; '' where only the baseline tells
+--   cause        VARCHAR  the likeliest cause of most; '' where only the baseline or a declaration tells
 --   evidence     VARCHAR  what that rests on
 WITH sign AS (
     SELECT
@@ -47,7 +47,7 @@ seen AS (
     JOIN trace_instance USING (trace_no)
     GROUP BY ALL
 ),
-short AS (
+fewer AS (
     SELECT
         instance.instance_no, step.service, step.name, step.kind,
         step.fewest - coalesce(seen.spans, 0) AS deficit
@@ -59,6 +59,50 @@ short AS (
     -- Steps after a failure did not run: they are not missing.
     WHERE instance.outcome <> 'failed'
         AND step.fewest > coalesce(seen.spans, 0)
+),
+-- Declared steps, of the service and kind that they have elsewhere in the run.
+declared AS (
+    SELECT
+        step.workflow,
+        step.name,
+        step.service AS of_service,
+        coalesce(nullif(step.service, ''), min(known.service), '') AS service,
+        coalesce(min(known.kind), '') AS kind
+    FROM declared_step AS step
+    LEFT JOIN (SELECT DISTINCT service, name, kind FROM node) AS known
+        ON known.name = step.name AND step.service IN ('', known.service)
+    GROUP BY step.workflow, step.name, step.service
+),
+had AS (
+    SELECT DISTINCT trace_instance.instance_no, node.service, node.name
+    FROM node
+    SEMI JOIN declared_step USING (name)
+    JOIN trace_instance USING (trace_no)
+),
+-- What follows a failure, caught or not, may have been left out on purpose.
+troubled AS (
+    SELECT DISTINCT trace_instance.instance_no
+    FROM span_error
+    JOIN node USING (span_no)
+    JOIN trace_instance USING (trace_no)
+),
+short AS (
+    SELECT instance_no, service, name, kind, deficit, '' AS evidence
+    FROM fewer
+    UNION ALL
+    SELECT instance.instance_no, declared.service, declared.name, declared.kind, 1,
+        'the declaration of its workflow names it'
+    FROM likely_workflow AS instance
+    JOIN declared USING (workflow)
+    ANTI JOIN troubled USING (instance_no)
+    ANTI JOIN had
+        ON had.instance_no = instance.instance_no
+        AND had.name = declared.name
+        AND declared.of_service IN ('', had.service)
+    ANTI JOIN fewer
+        ON fewer.instance_no = instance.instance_no
+        AND fewer.service = declared.service AND fewer.name = declared.name
+    WHERE instance.outcome <> 'failed'
 ),
 joined AS (
     SELECT
@@ -72,7 +116,7 @@ joined AS (
         coalesce(signs.killed, 0) AS killed,
         coalesce(signs.halves, 0) AS halves,
         coalesce(signs.cause, '') AS cause,
-        coalesce(signs.evidence, '') AS evidence
+        coalesce(signs.evidence, short.evidence, '') AS evidence
     FROM signs
     FULL JOIN short
         ON short.instance_no = signs.instance_no

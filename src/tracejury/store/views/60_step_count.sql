@@ -10,7 +10,7 @@
 --   ghosts         DOUBLE   absent spans that stored children name, or log records alone
 --   killed         DOUBLE   of the ghosts, those that a crash explains
 --   halves         DOUBLE   halves missing to calls that went well; they may be ghosts, too
---   deficit        BIGINT   fewer than every clean instance of the same workflow has
+--   deficit        BIGINT   fewer than every clean instance of the same workflow has, or is declared
 --   settled        BIGINT   of those observed, spans in instances of which the baseline says exactly
 --                           how many they have
 --   exact          BIGINT   of the deficit, what is missing in such instances
@@ -83,7 +83,7 @@ lost AS (
         sum(missing.deficit) AS deficit,
         coalesce(sum(missing.deficit) FILTER (steady.instance_no IS NOT NULL), 0) AS exact,
         mode(missing.cause ORDER BY missing.cause) FILTER (missing.cause <> '') AS cause,
-        mode(missing.evidence ORDER BY missing.evidence) FILTER (missing.cause <> '') AS evidence
+        mode(missing.evidence ORDER BY missing.evidence) FILTER (missing.evidence <> '') AS evidence
     FROM missing_in_instance AS missing
     LEFT JOIN steady USING (instance_no, service, name, kind)
     GROUP BY missing.service, missing.name, missing.kind
