@@ -5,7 +5,7 @@ from hypothesis import settings
 
 # The suite says the same of the same code each time; `make soak` looks for what it misses.
 # How long an example takes is the machine's affair.
-settings.register_profile("suite", derandomize=True, deadline=None)
+settings.register_profile("suite", max_examples=60, derandomize=True, deadline=None)
 settings.load_profile("suite")
 settings.register_profile("soak", max_examples=2000, derandomize=False, deadline=None)
 
