@@ -30,12 +30,13 @@ demo: .venv/.runtime
 # More workers than cores: tests of screens and of receivers wait.
 test: .venv/.dev
 	$(BIN)/python -m pytest --numprocesses $$($(BIN)/python -c 'import os; print(os.cpu_count() * 3 // 2)') \
-		--dist worksteal $(PYTEST_FLAGS)
+		--dist worksteal -m "not long" $(PYTEST_FLAGS)
 
 soak: .venv/.dev
 	$(BIN)/python -m pytest --hypothesis-profile=soak tests/otlp/test_fuzz.py tests/otlp/test_decode.py
 	$(BIN)/python -m pytest --hypothesis-profile=soak tests/samples/test_withdrawn.py tests/scorecard
 	$(BIN)/python -m pytest --kills 60 tests/receiver/test_kills.py
+	$(BIN)/python -m pytest -m long
 
 # A few of them are audited in `make test`, too; all of them take some minutes.
 proof: .venv/.dev

@@ -88,7 +88,13 @@ def _without_rows(document: Any) -> Any:
     return document
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name == "worker-kill" else pytest.param(name, marks=pytest.mark.long)
+        for name in NAMES
+    ],
+)
 def test_neither_order_nor_duplicates_change_a_verdict(name: str) -> None:
     judgement = judged(name, delivered(name, seed=7, again=0.3))
     assert judgement.trust.duplicates > 0

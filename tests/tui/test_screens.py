@@ -68,7 +68,9 @@ async def test_the_job_that_was_hit_is_named(worker_kill: Load) -> None:
         assert f"job.id job-{job}" in await person.press("enter")
 
 
-@pytest.mark.parametrize("size", [(200, 50), (80, 24), (40, 12)])
+@pytest.mark.parametrize(
+    "size", [pytest.param((200, 50), marks=pytest.mark.long), (80, 24), (40, 12)]
+)
 async def test_every_view_fits_any_terminal(worker_kill: Load, size: tuple[int, int]) -> None:
     async with browsing(worker_kill, size=size) as person:
         for keys in VIEWS.values():
