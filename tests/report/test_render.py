@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -65,6 +66,12 @@ def test_colour_adds_nothing_but_colour() -> None:
 def test_no_line_is_wider_than_the_terminal(audit: Audit, width: int) -> None:
     lines = render(audit, "text", terminal=Terminal(width=width)).splitlines()
     assert [line for line in lines if cell_len(line) > width] == []
+
+
+def test_every_bound_is_printed_however_many_there_are() -> None:
+    bounds = {f"bound_{number:02}_seconds": float(number) for number in range(60)}
+    report = " ".join(render(replace(EXAMPLE, bounds=bounds), "text").split())
+    assert ", ".join(f"{name} {bound:g}" for name, bound in bounds.items()) in report
 
 
 def test_the_scorecard_begins_the_report_and_fits_two_screens() -> None:

@@ -68,7 +68,7 @@ def details(audit: Audit) -> Iterator[RenderableType]:
     if audit.bounds:
         yield heading("BOUNDS", "the policy that these verdicts used")
         bounds = (f"{name} {bound:g}" for name, bound in sorted(audit.bounds.items()))
-        yield indented(text(", ".join(bounds)))
+        yield indented(joined(*bounds, separator=", "))
     yield from _state_rows(audit)
     yield from _next(audit)
 
