@@ -161,7 +161,7 @@ def _audit(options: argparse.Namespace) -> int:
         judged, reader = judge(options, config)
         reader.close()
     named = {name: getattr(options, name) for name in ("system", "auditor", "system_type")}
-    judged = replace(judged, **named)
+    judged = replace(judged, config=str(options.config or ""), **named)
     to_screen = options.output is None
     terminal = Terminal.of(sys.stdout, os.environ) if to_screen else PLAIN
     _write(render(judged, options.format, terminal=terminal), options.output)

@@ -76,9 +76,15 @@ def _more_evidence(audit: Audit) -> list[Step]:
 
 
 def _inputs(audit: Audit) -> str:
-    """Name what was judged, as the command line takes it."""
+    """Name what was judged, and by which configuration, as the command line takes it."""
+    config = f" --config {_word(audit.config)}" if audit.config else ""
     stores = [name for name in audit.inputs if name.endswith(".duckdb")]
-    names = [shlex.quote(safe_text(name)) for name in stores or audit.inputs]
     if stores:
-        return f" --store {names[0]}"
-    return f" {' '.join(names)}" if 0 < len(names) <= _NAMED else " ..."
+        return f"{config} --store {_word(stores[0])}"
+    named = " ".join(map(_word, audit.inputs)) if 0 < len(audit.inputs) <= _NAMED else "..."
+    return f"{config} {named}"
+
+
+def _word(name: str) -> str:
+    """Write a name so that a shell takes it as one word."""
+    return shlex.quote(safe_text(name))
