@@ -13,7 +13,7 @@ from tests.report.test_schemas import closed
 from tracejury.report.comparison import render_comparison
 from tracejury.report.comparison_json import comparison_document
 from tracejury.scorecard.compare import Comparison, Run, compare
-from tracejury.scorecard.result import Outcome
+from tracejury.scorecard.result import Clause, Outcome
 from tracejury.scorecard.step_durations import Quantile, StepDurations, StepName
 from tracejury.telemetry.safe_text import UNSAFE
 
@@ -78,6 +78,28 @@ def test_without_telemetry_nothing_is_said_to_have_moved() -> None:
     shown = render_comparison(compare(Run(EXAMPLE, {}), Run(EMPTY, {})), "text")
     assert "nothing to compare" in shown
     assert "RESULT" not in shown
+
+
+def test_a_test_that_is_partial_now_is_not_said_to_pass_or_to_be_lost() -> None:
+    clauses: dict[str, tuple[Outcome, ...]] = {
+        "T02": ("pass", "not-observed"),
+        "P01": ("pass", "not-observed"),
+        "R01": ("pass", "fail"),
+    }
+    tests = tuple(
+        replace(
+            test,
+            outcome="partial",
+            clauses=tuple(Clause(outcome, outcome, ()) for outcome in clauses[name]),
+        )
+        for test in EXAMPLE.tests
+        if (name := test.id.removeprefix("TEST-RR-")) in clauses
+    )
+    after = Run(replace(EXAMPLE, tests=tests), {})
+    shown = " ".join(render_comparison(compare(Run(EXAMPLE, {}), after), "text").split())
+    assert "fails in part, and was not decided before TEST-RR-R01" in shown
+    assert "passed, and is observed only in part now TEST-RR-P01" in shown
+    assert "passes in part, and was not decided before TEST-RR-T02" in shown
 
 
 def test_no_control_character_survives() -> None:

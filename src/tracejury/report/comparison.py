@@ -45,6 +45,12 @@ _CHANGES: dict[Change, tuple[str, str]] = {
     "fixed": ("got better", "green"),
     "proven": ("passes, and was not decided before", "green"),
 }
+# The same of a test that is partial now.
+_IN_PART: dict[Change, str] = {
+    "found": "fails in part, and was not decided before",
+    "lost": "passed, and is observed only in part now",
+    "proven": "passes in part, and was not decided before",
+}
 _TENTATIVE = "(tentative)"
 _TENTATIVE_SHOWN = 10
 _STEPS_SHOWN = 20
@@ -129,11 +135,17 @@ def _outcomes(
     against = sum(moved.change in AGAINST for moved in changes)
     yield heading(title, f"{len(changes)} changed, {against} for the worse")
     for change, (meaning, style) in _CHANGES.items():
-        those = [moved for moved in changes if moved.change == change]
-        if those:
-            yield indented(text(meaning, style))
-            rows = [_outcome(moved, is_doubted=is_doubted) for moved in those]
-            yield grid(rows, indent=4)
+        for said in filter(None, (meaning, _IN_PART.get(change))):
+            those = [m for m in changes if m.change == change and _meaning(m) == said]
+            if those:
+                yield indented(text(said, style))
+                rows = [_outcome(moved, is_doubted=is_doubted) for moved in those]
+                yield grid(rows, indent=4)
+
+
+def _meaning(moved: OutcomeChange) -> str:
+    meaning, _ = _CHANGES[moved.change]
+    return _IN_PART.get(moved.change, meaning) if moved.after == "partial" else meaning
 
 
 def _outcome(moved: OutcomeChange, *, is_doubted: bool) -> list[Cell]:
