@@ -80,10 +80,11 @@ async def test_every_view_fits_any_terminal(worker_kill: Load, size: tuple[int, 
 
 
 def earlier() -> Run:
-    """A run that was better in one check, worse in another, and better observed."""
+    """A run that was better in one check of few occasions, worse in another, better observed."""
     becomes: dict[str, Outcome] = {"TIM-01": "pass", "PAR-01": "fail"}
     checks = tuple(
-        replace(check, outcome=becomes.get(check.id, check.outcome)) for check in EXAMPLE.checks
+        replace(check, outcome=becomes.get(check.id, check.outcome), exposures=4)
+        for check in EXAMPLE.checks
     )
     audit = replace(EXAMPLE, checks=checks, inputs=("monday.duckdb",), coverage=0.9, workflows=())
     return Run(audit, {RESIZE: StepDurations(1, 0, Quantile(1, 1, 1), None)})
@@ -92,6 +93,18 @@ def earlier() -> Run:
 async def test_the_screen_of_what_moved(worker_kill: Load, golden: Golden) -> None:
     async with browsing(worker_kill, before=earlier()) as person:
         golden("compare-80x24", await person.press("c"))
+
+
+async def test_what_was_tested_less_is_doubtful_and_explained(worker_kill: Load) -> None:
+    checks = tuple(
+        replace(check, exposures=10**6) if check.id == "PAR-01" else check
+        for check in earlier().audit.checks
+    )
+    audit = replace(earlier().audit, checks=checks, coverage=EXAMPLE.coverage)
+    async with browsing(worker_kill, before=Run(audit, {})) as person:
+        screen = await person.press("c")
+        assert "! better" in screen
+        assert "! doubtful: put to the test less than before" in screen
 
 
 async def test_enter_opens_the_checks_and_escape_goes_back(worker_kill: Load) -> None:

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from tracejury.scorecard.compare import Change, Comparison, OutcomeChange, Run, compare
+from tracejury.scorecard.compare import FOR, Change, Comparison, OutcomeChange, Run, compare
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.step_durations import step_durations
 from tracejury.tui.content import Cell, line, row, stacked
@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 _CHANGES: Final[dict[Change, tuple[str, str]]] = {
     "regressed": ("worse", "bold $text-error"),
     "found": ("new failure", "bold $text-error"),
-    "lost": ("not seen any more", "$text-error"),
+    "lost": ("no longer seen", "$text-error"),
     "unproven": ("only not seen", "$text-warning"),
     "other": ("undecided", "$text-muted"),
     "fixed": ("better", "$text-success"),
-    "proven": ("newly passes", "$text-success"),
+    "proven": ("newly proven", "$text-success"),
 }
+# What stands before the word of a movement that may be none.
+_DOUBTFUL, _TENTATIVE = "!", "≈"
+_WORD: Final = 16  # cells of the longest word with its marks
 _WORSE, _BETTER = ("worse", "bold $text-error"), ("better", "$text-success")
 
 
@@ -117,11 +120,15 @@ def _head(compared: Comparison) -> Iterator[Content]:
         counted(compared.regressions, "regression"),
         counted(compared.improvements, "improvement"),
     )
-    yield line(("; ".join(counts), "bold"))
+    tentative = f"   {_TENTATIVE} tentative: a small sample"
+    yield line(("; ".join(counts), "bold"), (tentative, "$text-muted"))
     if compared.doubts:
-        yield line(("Less is observed, so better may be blindness:", "$text-warning"))
+        said = f"Less is observed, so better may be blindness ({_DOUBTFUL}):"
+        yield line((said, "$text-warning"))
     for doubt in compared.doubts:
-        yield line(("! ", "$text-warning"), doubt)
+        yield line((f"{_DOUBTFUL} ", "$text-warning"), doubt)
+    if not compared.doubts and any(moved.doubt for moved in compared.checks):
+        yield line((f"{_DOUBTFUL} doubtful: put to the test less than before", "$text-warning"))
 
 
 def _score(audit: Audit) -> str:
@@ -145,8 +152,8 @@ def _movements(compared: Comparison) -> Iterator[Movement]:
 
 def _outcome(moved: OutcomeChange, checks: tuple[str, ...], is_doubted: bool) -> Movement:  # noqa: FBT001
     word, style = _CHANGES[moved.change]
-    if moved.change in ("fixed", "proven") and (is_doubted or moved.doubt):
-        word += ", doubtful"
+    if moved.change in FOR and (is_doubted or moved.doubt):
+        word = f"{_DOUBTFUL} {word}"
     was, now = outcome_word(moved.before), outcome_word(moved.after)
     return Movement(
         moved.id,
@@ -192,15 +199,15 @@ def _direction(direction: str | None) -> tuple[str, str]:
 
 
 def _tentative(word: str, is_tentative: bool) -> str:  # noqa: FBT001
-    return f"{word}, tentative" if is_tentative else word
+    return f"{_TENTATIVE} {word}" if is_tentative else word
 
 
 def _movement_line(moved: Movement, width: int) -> Content:
-    outcome, word = (14, 18) if width >= 100 else (12, 13)
+    outcome = 14 if width >= 100 else 12
     return row(
         width,
         [
-            Cell(moved.word, word, moved.style),
+            Cell(moved.word, _WORD, moved.style),
             Cell(moved.name, 13, "$text-muted"),
             Cell(moved.was, outcome),
             Cell("→", 1, "$text-muted"),
