@@ -16,7 +16,7 @@ SCHEMA: Final = "tracejury.plan/1"
 
 
 def render_plan(plan: Plan, format: str, *, terminal: Terminal = PLAIN) -> str:  # noqa: A002
-    """`json` for programs, `text` for people."""
+    """`json` as docs/plan.schema.json has it; `text` for people."""
     if format == "json":
         return json_text(_document(plan))
     return draw(_parts(plan), terminal)

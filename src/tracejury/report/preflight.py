@@ -32,7 +32,7 @@ def render_preflight(
     inputs: Sequence[str],
     terminal: Terminal = PLAIN,
 ) -> str:
-    """`json` for programs, `text` for people."""
+    """`json` as docs/preflight.schema.json has it; `text` for people."""
     if format == "json":
         return json_text(_document(outlook, inputs))
     return draw(_parts(outlook), terminal)

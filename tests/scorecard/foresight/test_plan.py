@@ -5,18 +5,22 @@ import json
 from itertools import combinations
 from pathlib import Path
 
+from jsonschema import Draft202012Validator
+from tests.report.test_schemas import closed
 from tests.scorecard.foresight.looked import clean
 
 from tracejury.config import Policy
 from tracejury.report.plan import render_plan
 from tracejury.scorecard import rollup
 from tracejury.scorecard.foresight.injections import BY_HAND, EXAMPLE
+from tracejury.scorecard.foresight.needs import Need
 from tracejury.scorecard.foresight.plan import Gap, Plan, plan_of
 from tracejury.scorecard.foresight.preflight import Outlook, Preflight
 from tracejury.scorecard.foresight.prospects import PROSPECTS
 from tracejury.scorecard.result import CheckResult
 
-INJECTORS = Path(__file__).parents[3] / "examples/media-pipeline/stand"
+ROOT = Path(__file__).parents[3]
+INJECTORS = ROOT / "examples/media-pipeline/stand"
 
 
 def planned(outlook: Preflight) -> Plan:
@@ -136,3 +140,12 @@ def test_json_lists_the_faults_as_a_program_wants_them() -> None:
     assert document["schema"] == "tracejury.plan/1"
     assert document["faults"][0]["target"] == "provider"
     assert document["faults"][-1]["needs"] == {"priority": ["Q-07"]}
+
+
+def test_every_key_of_its_json_is_described() -> None:
+    schema = json.loads((ROOT / "docs/plan.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    document = json.loads(render_plan(planned(clean()), "json"))
+    Draft202012Validator(closed(schema)).validate(document)
+    names = schema["$defs"]["fault"]["properties"]["needs"]["propertyNames"]
+    assert names["enum"] == list(Need)

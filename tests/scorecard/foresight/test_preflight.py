@@ -3,9 +3,12 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+from jsonschema import Draft202012Validator
+from tests.report.test_schemas import closed
 from tests.samples import recorded
 from tests.scorecard.foresight.looked import clean
 from tests.workflow.drawn import MS, START_NS, Log, Record, Span, deliver
@@ -15,13 +18,15 @@ from tracejury.checks.evidence import Evidence
 from tracejury.config import Config
 from tracejury.report.preflight import render_preflight
 from tracejury.scorecard.foresight.needs import Need
-from tracejury.scorecard.foresight.preflight import Outlook, Preflight, preflight
+from tracejury.scorecard.foresight.preflight import Outlook, Preflight, Standing, preflight
 from tracejury.scorecard.foresight.prospects import PROSPECTS
 from tracejury.scorecard.runner import run
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
 from tracejury.workflow.faults import KINDS
 from tracejury.workflow.rebuild import prepare
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 # A fault that happens to strike one item alone tests what a bad item tests for certain.
 BY_CHANCE = {"PAR-01", "PAR-03"}
@@ -172,6 +177,16 @@ def test_json_has_every_check_and_condition(bare: Preflight) -> None:
     assert document["schema"] == "tracejury.preflight/1"
     assert {entry["id"] for entry in document["conditions"]} == {need.value for need in Need}
     assert len(document["checks"]) == len(CATALOGUE)
+
+
+def test_every_key_of_its_json_is_described(bare: Preflight) -> None:
+    schema = json.loads((DOCS / "preflight.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    for outlook in (bare, clean()):
+        document = json.loads(render_preflight(outlook, "json", inputs=("run.duckdb",)))
+        Draft202012Validator(closed(schema)).validate(document)
+    assert schema["$defs"]["need"]["enum"] == list(Need)
+    assert schema["$defs"]["check"]["properties"]["standing"]["enum"] == list(get_args(Standing))
 
 
 def test_hostile_names_cannot_steer_the_terminal(bare: Preflight) -> None:
