@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
@@ -11,7 +12,7 @@ from tests.report.example_audit import EMPTY, EXAMPLE
 from tests.report.hostile_audit import hostile
 
 from tracejury.report.render import render
-from tracejury.scorecard.result import Audit
+from tracejury.scorecard.result import Audit, CheckResult
 from tracejury.telemetry.safe_text import safe_text
 
 TAGS = {
@@ -34,19 +35,32 @@ def many(items: dict[str, Any], least: int = 0) -> dict[str, Any]:
     return {"type": "array", "items": items, "minItems": least}
 
 
-# What sarif-schema-2.1.0.json asks of the parts that are written here, and no key beside them.
+# What sarif-schema-2.1.0.json and GitHub's code scanning ("SARIF support for code scanning") ask of
+# the parts that are written here, and no key beside them.
 TEXT, NUMBER = {"type": "string"}, {"type": "integer", "minimum": 0}
+NAME = {"type": "string", "pattern": "^[A-Z][A-Za-z0-9]*$"}
+SEMANTIC = {"type": "string", "pattern": r"^\d+\.\d+\.\d+([-+].+)?$"}
+RELATIVE = r"^(?!/)(?!.*\.\.)[A-Za-z0-9_.~/%-]+$"  # a URI below the root, without a scheme
 LEVEL = {"enum": ["none", "note", "warning", "error"]}
 MESSAGE = part("text", text={"type": "string", "minLength": 1}, markdown=TEXT)
 LOGICAL = part(name=TEXT, fullyQualifiedName=TEXT, kind=TEXT)
-LOCATION = part(id=NUMBER, logicalLocations=many(LOGICAL, 1), message=MESSAGE)
+PHYSICAL = part(
+    "artifactLocation region",
+    artifactLocation=part("uri", uri={"type": "string", "pattern": RELATIVE}),
+    region=part("startLine", startLine={"type": "integer", "minimum": 1}),
+)
+LOCATION = part(
+    "physicalLocation", id=NUMBER, physicalLocation=PHYSICAL, logicalLocations=many(LOGICAL, 1)
+)
 RULE = part(
-    "id", id=TEXT, shortDescription=MESSAGE, fullDescription=MESSAGE, help=MESSAGE,
+    "id name shortDescription fullDescription help", id=TEXT, name=NAME,
+    shortDescription=MESSAGE, fullDescription=MESSAGE, help=MESSAGE,
     defaultConfiguration=part(level=LEVEL),
 )  # fmt: skip
 RESULT = part(
-    "message", ruleId=TEXT, ruleIndex=NUMBER, level=LEVEL, message=MESSAGE,
-    locations=many(LOCATION), relatedLocations=many(LOCATION),
+    "message locations partialFingerprints", ruleId=TEXT, ruleIndex=NUMBER, level=LEVEL,
+    message=MESSAGE, locations=many(LOCATION, 1), relatedLocations=many(LOCATION),
+    partialFingerprints=part("primaryLocationLineHash", primaryLocationLineHash=TEXT),
 )  # fmt: skip
 NOTE = part("message", level=LEVEL, message=MESSAGE, associatedRule=part(id=TEXT, index=NUMBER))
 INVOCATION = part(
@@ -54,9 +68,12 @@ INVOCATION = part(
     executionSuccessful={"type": "boolean"},
     toolExecutionNotifications=many(NOTE),
 )
-DRIVER = part("name", name=TEXT, version=TEXT, rules=many(RULE))
+DRIVER = part(
+    "name fullName rules", name=TEXT, fullName=TEXT, version=TEXT, semanticVersion=SEMANTIC,
+    rules=many(RULE),
+)  # fmt: skip
 RUN = part(
-    "tool",
+    "tool results",
     tool=part("driver", driver=DRIVER),
     invocations=many(INVOCATION),
     results=many(RESULT),
@@ -109,6 +126,39 @@ def test_sarif_has_a_result_a_finding_at_its_rule_and_its_records() -> None:
         "job-1 / images.example/v1/generate"
     )
     assert len(first["relatedLocations"]) == len(failed[0].findings[0].evidence)
+
+
+def fingerprints(audit: Audit) -> list[str]:
+    [run] = json.loads(render(audit, "sarif"))["runs"]
+    return [found["partialFingerprints"]["primaryLocationLineHash"] for found in run["results"]]
+
+
+def test_a_finding_is_known_again_in_the_next_run_whatever_job_shows_it() -> None:
+    """Two findings of one fingerprint would be one alert to code scanning."""
+    known = fingerprints(EXAMPLE)
+    assert len(set(known)) == len(known)
+    assert (
+        fingerprints(replace(EXAMPLE, checks=tuple(map(by_another_job, EXAMPLE.checks)))) == known
+    )
+
+
+def by_another_job(check: CheckResult) -> CheckResult:
+    findings = (replace(one, instance="job-99", message="other numbers") for one in check.findings)
+    return replace(check, findings=tuple(findings))
+
+
+@pytest.mark.parametrize(
+    ("named", "uri"),
+    [
+        ("runs/my run.duckdb", "runs/my%20run.duckdb"),
+        ("/tmp/ci-8712/run.duckdb", "run.duckdb"),
+        ("../run.duckdb", "run.duckdb"),
+    ],
+)
+def test_a_finding_is_in_the_file_that_was_judged(named: str, uri: str) -> None:
+    [run] = json.loads(render(replace(EXAMPLE, inputs=(named,)), "sarif"))["runs"]
+    [location] = run["results"][0]["locations"]
+    assert location["physicalLocation"]["artifactLocation"]["uri"] == uri
 
 
 def test_text_is_no_link_and_no_placeholder_of_sarif() -> None:
