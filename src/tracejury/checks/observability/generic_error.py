@@ -4,7 +4,9 @@ What: Every terminal error (the lowest failed span of a failure) has four parts:
 it from other errors; a message that says more than "failed" and more than the type; the id of the
 job, item or message it happened to, on the span, above it or in its log; and, for calls to a
 provider that answered, the answer's status or request id. An HTTP answer below 500 needs no
-message, for its code explains it; probes that were answered "no" and handled are not judged.
+message, for its code explains it; probes that were answered "no" and handled are not judged. An
+error that says enough passes only where nothing is known to be missing of its workflow instance:
+the attempt that made it good may be among what is.
 
 Why: `operation failed` sends its reader into the source code. The type says which kind of fault it
 is, the id which customer it hit, and the provider's request id is what its support asks for.
@@ -47,7 +49,9 @@ def judge(evidence: Evidence) -> Judgement:
             "shown": _SHOWN,
         },
     )
-    return Judgement(tuple(Unit(_name(row), row["errors"], _findings(row)) for row in rows))
+    units = tuple(Unit(_name(row), row["errors"] - row["unseen"], _findings(row)) for row in rows)
+    is_exposed = any(unit.exposures for unit in units)
+    return Judgement(units, reason="dropped" if units and not is_exposed else "")
 
 
 def _name(row: Row) -> str:
@@ -72,7 +76,12 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 
 _ERRORS: Final = r"""
-    WITH terminal AS (
+    WITH holed AS (
+        SELECT DISTINCT instance_no
+        FROM missing_in_instance
+        WHERE signs > 0
+    ),
+    terminal AS (
         SELECT
             node.span_no,
             node.service,
@@ -91,6 +100,7 @@ _ERRORS: Final = r"""
             ) IS NOT NULL AS has_answer,
             NOT terminal_error.on_path AND node.kind = 'CLIENT'
                 AND try_cast(field.http_status AS INTEGER) < 500 AS is_probe,
+            terminal_error.instance_no IN (SELECT holed.instance_no FROM holed) AS is_holed,
             {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
                 AS span
         FROM terminal_error
@@ -125,6 +135,7 @@ _ERRORS: Final = r"""
         target,
         error_type,
         count(*) AS errors,
+        count(*) FILTER (is_holed AND NOT is_lacking) AS unseen,
         count(*) FILTER (is_lacking) AS lacking,
         count(*) FILTER (without_type) AS without_type,
         count(*) FILTER (without_message) AS without_message,

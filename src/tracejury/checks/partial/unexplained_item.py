@@ -1,7 +1,8 @@
 """Failed items that nobody can tell the cause of.
 
 What: Every item that failed says which one it is and why: its span, a span below it or a log record
-in it has an error type or a message that tells one error from another.
+in it has an error type or a message that tells one error from another. It passes only where nothing
+is known to be missing of its job: what made the item good after all may be among what is.
 
 Why: Of twenty items one has failed. Without its cause, whether to repeat it, to correct it or to
 give it up has to be found out by hand.
@@ -32,7 +33,9 @@ def judge(evidence: Evidence) -> Judgement:
             "shown": _SHOWN,
         },
     )
-    return Judgement(tuple(Unit(_name(row), row["failed"], _findings(row)) for row in rows))
+    units = tuple(Unit(_name(row), row["failed"] - row["unseen"], _findings(row)) for row in rows)
+    is_exposed = any(unit.exposures for unit in units)
+    return Judgement(units, reason="dropped" if units and not is_exposed else "")
 
 
 def _name(row: Row) -> str:
@@ -75,6 +78,11 @@ _FAILED: Final = """
         JOIN stored.log_record AS log ON log.log_no = named.log_no
         WHERE log.severity_number >= 13
     ),
+    holed AS (
+        SELECT DISTINCT instance_no
+        FROM missing_in_instance
+        WHERE signs > 0
+    ),
     explained AS (
         SELECT DISTINCT span_no
         FROM told
@@ -88,6 +96,10 @@ _FAILED: Final = """
         run.name,
         count(*) AS failed,
         count(*) FILTER (explained.span_no IS NULL) AS unexplained,
+        count(*) FILTER (
+            explained.span_no IS NOT NULL
+            AND run.instance_no IN (SELECT holed.instance_no FROM holed)
+        ) AS unseen,
         arg_min(run.item, (instance.correlation_id, run.item))
             FILTER (explained.span_no IS NULL) AS item,
         coalesce(min(instance.correlation_id) FILTER (explained.span_no IS NULL), '')
