@@ -44,7 +44,7 @@ MATRIX = {
 PORTS = (18317, 18318)
 
 CONFIG = """\
-# Bounds as small as the pipeline's own timeouts, which are about a tenth of a real system's.
+# Bounds as small as {whose}.
 [run]
 faults = "faults.json"
 {baseline}
@@ -55,24 +55,21 @@ keys = ["job.id"]
 sampling = "none"
 
 [policy]
+{policy}
+"""
+
+# Whose timeouts the bounds follow, and the bounds.
+DECENT = {
+    "whose": "the pipeline's own timeouts, which are about a tenth of a real system's",
+    "policy": """\
 call_seconds = 5
 job_seconds = 30
 stuck_seconds = 60
-redelivery_seconds = 30
-"""
-
-MATRIX_CONFIG = """\
-# Bounds as small as the resilient variant's own timeouts.
-[run]
-faults = "faults.json"
-{baseline}
-[correlation]
-keys = ["job.id"]
-
-[evidence]
-sampling = "none"
-
-[policy]
+redelivery_seconds = 30""",
+}
+RESILIENT = {
+    "whose": "the resilient variant's own timeouts",
+    "policy": """\
 call_seconds = 4
 statement_seconds = 3
 storage_seconds = 4
@@ -80,8 +77,8 @@ job_seconds = 25
 stuck_seconds = 60
 redelivery_seconds = 30
 recovery_seconds = 30
-loop_turns = 40
-"""
+loop_turns = 40""",
+}
 
 README = """\
 # {name}
@@ -135,17 +132,20 @@ def _arguments():
 def _record(name, sample):
     fault, story = SAMPLES[name]
     counts = _recorded(name, ("decent", fault), sample, ("faults.json", "jobs.csv"))
-    baseline = "" if name == "clean" else 'baseline = ["../clean/traces.jsonl.gz"]\n'
-    (sample / "tracejury.toml").write_text(CONFIG.format(baseline=baseline))
+    _configure(sample, DECENT, baseline="" if name == "clean" else "clean")
     (sample / "README.md").write_text(README.format(name=name, story=story, **counts))
 
 
 def _record_trial(name, sample):
     variant, trial = MATRIX[name]
     _recorded(name, (variant, trial), sample, ("faults.json", "jobs.csv", "provider.json"))
-    clean = f'baseline = ["../{variant}-clean/traces.jsonl.gz"]\n'
-    baseline = "" if trial == "clean" else clean
-    (sample / "tracejury.toml").write_text(MATRIX_CONFIG.format(baseline=baseline))
+    _configure(sample, RESILIENT, baseline="" if trial == "clean" else f"{variant}-clean")
+
+
+def _configure(sample, bounds, *, baseline):
+    """Write the configuration to judge a sample with, `baseline` the sample of a clean run."""
+    clean = f'baseline = ["../{baseline}/traces.jsonl.gz"]\n' if baseline else ""
+    (sample / "tracejury.toml").write_text(CONFIG.format(baseline=clean, **bounds))
 
 
 def _recorded(name, run, sample, kept):
