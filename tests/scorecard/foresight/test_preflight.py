@@ -11,12 +11,13 @@ from jsonschema import Draft202012Validator
 from tests.report.test_schemas import closed
 from tests.samples import recorded
 from tests.scorecard.foresight.looked import clean
-from tests.workflow.drawn import MS, START_NS, Log, Record, Span, deliver
+from tests.workflow.drawn import MS, START_NS, Log, Record, Span, Value, deliver, rebuilt
 
 from tracejury.checks.catalogue import CATALOGUE, all_checks
 from tracejury.checks.evidence import Evidence
 from tracejury.config import Config
 from tracejury.report.preflight import render_preflight
+from tracejury.scorecard.foresight.conditions import conditions
 from tracejury.scorecard.foresight.needs import Need
 from tracejury.scorecard.foresight.preflight import Outlook, Preflight, Standing, preflight
 from tracejury.scorecard.foresight.prospects import PROSPECTS
@@ -30,6 +31,18 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 # A fault that happens to strike one item alone tests what a bad item tests for certain.
 BY_CHANCE = {"PAR-01", "PAR-03"}
+
+
+ANSWERED = {"http.response.status_code": 200}
+LISTED = "https://catalogue.example/articles?"
+
+
+def sent(destination: str, task: str = "order") -> dict[str, Value]:
+    return {
+        "messaging.system": "rabbitmq",
+        "messaging.destination.name": destination,
+        "celery.task_name": task,
+    }
 
 
 def of(outlook: Preflight, check: str) -> Outlook:
@@ -170,6 +183,38 @@ def test_an_exporter_that_waits_is_named_with_its_delay(bare: Preflight) -> None
     assert condition.met is False
     assert "OTEL_BSP_SCHEDULE_DELAY=200" in condition.change
     assert "up to 45.1 s" in condition.seen  # the first job's spans were kept longest
+
+
+# One of each, and beside it what the check takes for none: no status, no page, an urgent type.
+SEEN: list[Record] = [
+    Span(
+        1,
+        "GET /ready",
+        service="shop",
+        kind="SERVER",
+        attributes=ANSWERED | {"http.route": "/ready"},
+    ),
+    Span(2, "GET /ready", trace=2, service="cart", kind="SERVER"),
+    Span(3, "POST /jobs", 0, 900, trace=3, service="shop", kind="SERVER"),
+    Span(4, "GET", 10, 20, 3, 3, "shop", "CLIENT", attributes={"url.full": LISTED + "page=2"}),
+    Span(5, "GET", 30, 40, 3, 3, "shop", "CLIENT", attributes={"url.full": LISTED + "wide=2"}),
+    Span(6, "send", 50, 60, 3, 3, "shop", "PRODUCER", attributes=sent("urgent")),
+    Span(7, "run", 70, 80, 3, 6, "worker", "CONSUMER", attributes=sent("urgent")),
+    Span(8, "send", 50, 60, 3, 3, "shop", "PRODUCER", attributes=sent("jobs", "urgent.order")),
+    Span(9, "run", 70, 80, 3, 8, "worker", "CONSUMER", attributes=sent("jobs", "urgent.order")),
+]
+
+
+def test_what_a_check_would_judge_is_seen_as_the_check_sees_it() -> None:
+    with rebuilt(SEEN) as reader:
+        evidence = Evidence(reader, Config(), has_baseline=False)
+        gates = tuple(check for check in all_checks() if check.id in ("ING-02", "ING-03"))
+        found = conditions(evidence, {gate.id: gate for gate in run(evidence, checks=gates)})
+    assert [found[need].seen for need in (Need.HEALTH_ROUTE, Need.PAGES, Need.PRIORITY)] == [
+        "A health route of shop is traced.",
+        "1 calls asked for a page.",
+        "1 messages call themselves urgent.",
+    ]
 
 
 def test_json_has_every_check_and_condition(bare: Preflight) -> None:

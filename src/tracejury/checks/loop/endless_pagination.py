@@ -23,21 +23,21 @@ from tracejury.store.reader import Row
 _SHOWN: Final = 5
 
 # Parameters of a query that say which page is meant.
-PAGE: Final = (
+_PAGE: Final = (
     r"(?i)^(page|page[-_]?(no|num|number|token|offset)|page\[(number|offset|after|cursor)\]|p"
     r"|cursor|next|next[-_]?(page|token|cursor)|offset|skip|start|start[-_]?(at|index|key)|after"
     r"|starting[-_]?after|continuation([-_]?token)?|marker|from)="
 )
 # The same anywhere in an address.
-_ANY_PAGE: Final = PAGE.replace("^", "[?&]", 1)
+_ANY_PAGE: Final = _PAGE.replace("^", "[?&]", 1)
 _POLL_NS: Final = 1_000_000_000
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow, service and target that was asked for pages."""
     rows = evidence.rows(
-        _PAGES,
-        {"page": PAGE, "any_page": _ANY_PAGE, "poll_ns": _POLL_NS, "shown": _SHOWN},
+        _PAGES + _LOOPS,
+        {"page": _PAGE, "any_page": _ANY_PAGE, "poll_ns": _POLL_NS, "shown": _SHOWN},
     )
     return Judgement(
         tuple(
@@ -46,6 +46,12 @@ def judge(evidence: Evidence) -> Judgement:
         ),
         reason="dropped" if any(row["lossy"] for row in rows) else "",
     )
+
+
+def pages_asked_for(evidence: Evidence) -> int:
+    """How many calls ask for one page of several."""
+    [row] = evidence.rows(_PAGES + _COUNT, {"page": _PAGE, "any_page": _ANY_PAGE})
+    return int(row["pages"])
 
 
 def _name(row: Row) -> str:
@@ -148,9 +154,17 @@ _PAGES: Final = """
             AND NOT call.failed
             AND node.parent_no IS NOT NULL
             AND (asked.cursor <> '' OR call.protocol = 'db')
-    ),
+    )
+"""
+
+_COUNT: Final = """
+    SELECT count(*) AS pages
+    FROM page
+"""
+
+_LOOPS: Final = """
     -- Where each page has a span of its own around it, the loop is one higher.
-    held AS (
+    , held AS (
         SELECT
             page.*,
             CASE

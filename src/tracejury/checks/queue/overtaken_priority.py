@@ -24,7 +24,7 @@ _SHOWN: Final = 5
 # Assumed: fewer say nothing about a median.
 _FEWEST: Final = 3
 
-URGENT: Final = (
+_URGENT: Final = (
     r"(?i)(^|[^a-z])(urgent|high|priority|critical|express|realtime|interactive)([^a-z]|$)"
 )
 _BULK: Final = r"(?i)(^|[^a-z])(bulk|low|batch|background|slow|nightly|default)([^a-z]|$)"
@@ -33,11 +33,11 @@ _BULK: Final = r"(?i)(^|[^a-z])(bulk|low|batch|background|slow|nightly|default)(
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service that works on urgent and on bulk messages."""
     rows = evidence.rows(
-        _WAITS,
+        _CLASSED + _WAITS,
         {
             "shown": _SHOWN,
             "fewest": _FEWEST,
-            "urgent": URGENT,
+            "urgent": _URGENT,
             "bulk": _BULK,
             "skew_ns": evidence.policy.skew_seconds * 1e9,
         },
@@ -48,6 +48,12 @@ def judge(evidence: Evidence) -> Judgement:
         # What never arrived may have waited longest.
         reason="dropped" if rows and evidence.rows(_ABSENT)[0]["some"] else "",
     )
+
+
+def urgent_messages(evidence: Evidence) -> int:
+    """How many messages say that they are urgent."""
+    [row] = evidence.rows(_CLASSED + _COUNT, {"urgent": _URGENT, "bulk": _BULK})
+    return int(row["urgent"])
 
 
 def _exposures(row: Row) -> int:
@@ -88,7 +94,7 @@ _ABSENT: Final = """
     WHERE kind IN ('PRODUCER', 'CONSUMER', '')
 """
 
-_WAITS: Final = """
+_CLASSED: Final = """
     WITH told AS (
         SELECT
             message.span_no,
@@ -151,9 +157,18 @@ _WAITS: Final = """
                 WHEN lowest < highest AND urgency = lowest THEN 'bulk'
             END AS class
         FROM ranked
-    ),
+    )
+"""
+
+_COUNT: Final = """
+    SELECT count(*) AS urgent
+    FROM classed
+    WHERE class = 'urgent'
+"""
+
+_WAITS: Final = """
     -- From when to when bulk waited without a break.
-    backlog AS (
+    , backlog AS (
         SELECT service, min(sent_ns) AS from_ns, max(started_ns) AS until_ns
         FROM (
             SELECT

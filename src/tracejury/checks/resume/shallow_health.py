@@ -22,16 +22,24 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 
 _SHOWN: Final = 5
-HEALTH_ROUTE: Final = r"(^|/)(-/)?(health|healthz|ready|readyz|readiness|status)/?$"
+_ROUTE: Final = r"(^|/)(-/)?(health|healthz|ready|readyz|readiness|status)/?$"
 _READINESS: Final = r"(^|/)(-/)?(ready|readyz|readiness)/?$"
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service whose route was asked while a dependency of it was down."""
-    rows = evidence.rows(_ASKED, {"shown": _SHOWN, "route": HEALTH_ROUTE, "readiness": _READINESS})
+    rows = evidence.rows(
+        _HEALTH + _ASKED, {"shown": _SHOWN, "route": _ROUTE, "readiness": _READINESS}
+    )
     return Judgement(
         tuple(Unit(row["service"], row["told"] + row["untold"], _findings(row)) for row in rows)
     )
+
+
+def traced_services(evidence: Evidence) -> list[str]:
+    """The services of which requests for a health route were recorded, by name."""
+    rows = evidence.rows(_HEALTH + _SERVICES, {"route": _ROUTE, "readiness": _READINESS})
+    return [row["service"] for row in rows]
 
 
 def _findings(row: Row) -> tuple[Finding, ...]:
@@ -47,7 +55,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
     )
 
 
-_ASKED: Final = """
+_HEALTH: Final = """
     WITH named AS (
         SELECT
             node.span_no,
@@ -71,8 +79,17 @@ _ASKED: Final = """
         -- Who has a readiness route may keep the health route shallow.
         QUALIFY is_readiness OR NOT bool_or(regexp_matches(route, $readiness, 'i'))
             OVER (PARTITION BY service)
-    ),
-    answered AS (
+    )
+"""
+
+_SERVICES: Final = """
+    SELECT DISTINCT service
+    FROM health
+    ORDER BY service
+"""
+
+_ASKED: Final = """
+    , answered AS (
         SELECT service, target, start_ns::BIGINT AS start_ns
         FROM outgoing_call
         SEMI JOIN outage USING (service, target)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracejury.checks.evidence import Evidence
-from tracejury.checks.loop.endless_pagination import PAGE
+from tracejury.checks.loop.endless_pagination import pages_asked_for
 from tracejury.checks.queue.overrun_workers import MEMORY_METRIC
-from tracejury.checks.queue.overtaken_priority import URGENT
+from tracejury.checks.queue.overtaken_priority import urgent_messages
 from tracejury.checks.queue.unwatched_depth import DEPTH_METRIC
-from tracejury.checks.resume.shallow_health import HEALTH_ROUTE
+from tracejury.checks.resume.shallow_health import traced_services
 from tracejury.scorecard.foresight.key_candidates import (
     Candidate,
     item_keys,
@@ -353,44 +353,18 @@ def _metric(evidence: Evidence, need: Need, pattern: str, change: str) -> Condit
 
 
 def _priority(evidence: Evidence) -> Condition:
-    [row] = evidence.rows(
-        """
-        SELECT count(*) FILTER (regexp_matches(
-            concat_ws(' ', message.destination, message.message_type), $urgent
-        )) + count(*) FILTER (field.celery_delivery IS NOT NULL
-            AND regexp_extract(field.celery_delivery, '''priority'': (\\d+)', 1) NOT IN ('', '0'))
-            AS urgent
-        FROM sent_message AS message
-        LEFT JOIN delivery ON delivery.creation_no = message.span_no
-        LEFT JOIN span_field AS field ON field.span_no = delivery.span_no
-        """,
-        {"urgent": URGENT},
-    )
+    urgent = urgent_messages(evidence)
     return Condition(
         Need.PRIORITY,
-        met=row["urgent"] > 0,
-        seen=f"{row['urgent']} messages call themselves urgent.",
+        met=urgent > 0,
+        seen=f"{urgent} messages call themselves urgent.",
         change="Name urgent and bulk queues so (`high`, `bulk`), or record each message's priority;"
         " send both kinds.",
     )
 
 
 def _health_route(evidence: Evidence) -> Condition:
-    rows = evidence.rows(
-        """
-        SELECT DISTINCT node.service
-        FROM node
-        LEFT JOIN span_field AS field USING (span_no)
-        WHERE node.kind = 'SERVER' AND regexp_matches(
-            coalesce(field.http_route, split_part(field.url_path, '?', 1),
-                regexp_extract(node.name, '(/[^ ]*)$', 1)),
-            $route, 'i'
-        )
-        ORDER BY node.service
-        """,
-        {"route": HEALTH_ROUTE},
-    )
-    services = [row["service"] for row in rows]
+    services = traced_services(evidence)
     return Condition(
         Need.HEALTH_ROUTE,
         met=bool(services),
@@ -403,24 +377,11 @@ def _health_route(evidence: Evidence) -> Condition:
 
 
 def _pages(evidence: Evidence) -> Condition:
-    [row] = evidence.rows(
-        """
-        SELECT count(*) AS pages
-        FROM external_call AS call
-        JOIN span_field AS field USING (span_no)
-        WHERE len(list_filter(
-            string_split(
-                regexp_extract(coalesce(field.url_full, field.url_path), '\\?([^#]*)', 1), '&'
-            ),
-            lambda part: regexp_matches(part, $page)
-        )) > 0 OR regexp_matches(field.db_query, '(?i)\\bOFFSET\\b')
-        """,
-        {"page": PAGE},
-    )
+    pages = pages_asked_for(evidence)
     return Condition(
         Need.PAGES,
-        met=row["pages"] > 0,
-        seen=f"{row['pages']} calls asked for a page.",
+        met=pages > 0,
+        seen=f"{pages} calls asked for a page.",
         change="Record the query of calls that ask for pages (`url.full` with `page` or `cursor`),"
         " and how much came back (`http.response.body.size`, `db.response.returned_rows`).",
     )
