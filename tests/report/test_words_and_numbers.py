@@ -6,11 +6,13 @@ from typing import get_args
 
 import pytest
 
-from tracejury.report.numbers import clock, counted, duration, percent, points, short
+from tracejury.report.numbers import clock, duration
 from tracejury.report.tally import together
 from tracejury.report.terminal import PLAIN, Terminal
-from tracejury.report.words import OUTCOMES, VERDICTS, reason_sentence
+from tracejury.report.words import OUTCOMES, VERDICTS
+from tracejury.scorecard.numbers import counted, percent, points, short
 from tracejury.scorecard.result import Outcome, TestOutcome, Verdict
+from tracejury.scorecard.words import reason_sentence
 
 
 class Screen(io.StringIO):

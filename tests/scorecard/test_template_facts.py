@@ -8,7 +8,6 @@ from tests.workflow.drawn import MS, START_NS, Record, Span, rebuilt
 
 from tracejury.checks.catalogue import CATALOGUE
 from tracejury.checks.check import Severity
-from tracejury.report.words import REASONS
 from tracejury.scorecard.aftermath import aftermaths
 from tracejury.scorecard.cut_offs import ROWS, cut_offs
 from tracejury.scorecard.decidable import would_decide
@@ -20,6 +19,7 @@ from tracejury.scorecard.queue_table import queue_table
 from tracejury.scorecard.remediation import EFFORTS, remedies
 from tracejury.scorecard.result import Outcome
 from tracejury.scorecard.timeout_table import timeout_table
+from tracejury.scorecard.words import REASONS
 from tracejury.workflow.faults import Fault
 from tracejury.workflow.step_risk import step_risks, workflow_ranks
 

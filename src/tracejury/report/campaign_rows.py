@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from tracejury.report.numbers import percent, points
 from tracejury.report.words import VERDICTS
+from tracejury.scorecard.numbers import percent, points
 from tracejury.scorecard.result import Audit, Seen
 
 RUNS = ("Until (UTC)", "Run", "Verdict", "Score", "Coverage", "Completeness", "Spans", "Faults")

@@ -9,7 +9,7 @@ import networkx as nx
 
 from tracejury.report.chart import WIDTH, chart, label
 from tracejury.report.element import element
-from tracejury.report.numbers import counted
+from tracejury.scorecard.numbers import counted
 from tracejury.scorecard.result import Audit, CallEdge
 
 WORKFLOWS_SHOWN = 4

@@ -4,7 +4,7 @@ from xml.etree.ElementTree import Element
 
 from tracejury.report.chart import WIDTH
 from tracejury.report.element import element
-from tracejury.report.numbers import percent, points
+from tracejury.scorecard.numbers import percent, points
 from tracejury.scorecard.result import Audit
 
 

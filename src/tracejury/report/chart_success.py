@@ -4,7 +4,7 @@ from xml.etree.ElementTree import Element
 
 from tracejury.report.chart import ROW, WIDTH, bar, chart, label, line
 from tracejury.report.element import element
-from tracejury.report.numbers import percent
+from tracejury.scorecard.numbers import percent
 from tracejury.scorecard.result import Audit, FaultResult
 
 FAULTS_SHOWN = 20

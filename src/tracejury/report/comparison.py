@@ -20,7 +20,7 @@ from tracejury.report.drawing import (
     word,
 )
 from tracejury.report.headlines import trust_parts
-from tracejury.report.numbers import counted, duration, percent, points, short
+from tracejury.report.numbers import duration
 from tracejury.report.terminal import PLAIN, Terminal, draw
 from tracejury.report.words import VERDICTS
 from tracejury.scorecard.compare import (
@@ -32,6 +32,7 @@ from tracejury.scorecard.compare import (
     ShareChange,
     StepChange,
 )
+from tracejury.scorecard.numbers import counted, percent, points, short
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.step_durations import Quantile, StepName
 

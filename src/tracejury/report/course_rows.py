@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from tracejury.report.numbers import duration, percent
+from tracejury.report.numbers import duration
+from tracejury.scorecard.numbers import percent
 from tracejury.scorecard.result import FaultResult
 
 HEADER = ("Fault", "Workflow", "Instances", "Success", "p95", "Since")

@@ -5,9 +5,9 @@ from dataclasses import asdict
 from typing import Final
 
 from tracejury.report.json import json_text
-from tracejury.report.numbers import counted, short
 from tracejury.scorecard.difficulty import BLOCKERS, CAUSES
 from tracejury.scorecard.instances import Cause, Diagnosed, DiagnosedInstance, DiagnosedInstances
+from tracejury.scorecard.numbers import counted, short
 from tracejury.scorecard.result import Difficulty, FaultResult
 from tracejury.scorecard.suspicion.wording import shortened
 from tracejury.telemetry.safe_text import safe_text

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tracejury.report.numbers import short
 from tracejury.scorecard.difficulty import BLOCKERS, CAUSES
+from tracejury.scorecard.numbers import short
 from tracejury.scorecard.result import Audit, Difficulty
 
 HEADER = (

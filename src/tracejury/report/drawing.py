@@ -7,7 +7,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tracejury.report.words import OUTCOMES, Word
+from tracejury.report.words import OUTCOMES
+from tracejury.scorecard.words import word_of
 from tracejury.telemetry.safe_text import safe_text
 
 INDENT = 2
@@ -30,7 +31,7 @@ def joined(*parts: Cell, separator: str = " ") -> Text:
 
 def word(outcome: str) -> Text:
     """Write an outcome as mark and word; one that this version does not know as itself."""
-    known = OUTCOMES.get(outcome, Word("?", outcome.upper(), ""))
+    known = word_of(OUTCOMES, outcome)
     return text(f"{known.mark} {known.text}", known.style)
 
 

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 from tracejury.checks.check import Severity
 from tracejury.report.answered import answers_of
-from tracejury.report.numbers import counted, duration, percent, short
+from tracejury.report.numbers import duration
 from tracejury.report.stopwatch_rows import measured_sentence
 from tracejury.report.tally import outcomes_counted
+from tracejury.scorecard.numbers import counted, percent, short
 from tracejury.scorecard.result import Audit, Completeness, Diagnosis, ExternalCalls, Timing, Trust
 
 UNKNOWN = "not observed"

@@ -10,8 +10,9 @@ from tracejury.report.answered import answered_in_full, answers_of
 from tracejury.report.headlines import verdict_sentence
 from tracejury.report.places import places
 from tracejury.report.tally import UNDECIDED, tasks, undecided_reason
-from tracejury.report.words import VERDICTS, reason_sentence
+from tracejury.report.words import VERDICTS
 from tracejury.scorecard.result import Audit, CheckResult
+from tracejury.scorecard.words import reason_sentence
 from tracejury.telemetry.safe_text import safe_text
 
 FINDINGS_SHOWN = 50

@@ -20,8 +20,9 @@ from tracejury.report.headlines import verdict_sentence
 from tracejury.report.json import json_text
 from tracejury.report.places import place
 from tracejury.report.tally import failing, undecided
-from tracejury.report.words import VERDICTS, reason_sentence, task_title
+from tracejury.report.words import VERDICTS
 from tracejury.scorecard.result import Audit, CheckResult
+from tracejury.scorecard.words import reason_sentence, task_title
 from tracejury.telemetry.safe_text import safe_text
 
 SCHEMA = (

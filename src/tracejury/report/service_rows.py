@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tracejury.report.numbers import counted, percent, short
+from tracejury.scorecard.numbers import counted, percent, short
 from tracejury.scorecard.result import Completeness, ServiceShare
 
 _KEPT = "spans that failures kept from being"

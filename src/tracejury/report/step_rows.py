@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tracejury.report.numbers import duration, percent
+from tracejury.report.numbers import duration
+from tracejury.scorecard.numbers import percent
 from tracejury.scorecard.result import Gap, GapLine, StepTiming
 
 WHAT_IF_HEADER = ("Halved", "Gone", "Share", "Step", "Workflow")

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tracejury.checks.check import Severity
-from tracejury.report.words import OUTCOMES, TASKS, task_title
+from tracejury.report.words import OUTCOMES
 from tracejury.scorecard.result import Audit, CheckResult, Criterion, Outcome
+from tracejury.scorecard.words import TASKS, task_title
 
 SEVERITIES = tuple(Severity)
 UNDECIDED: tuple[Outcome, ...] = ("not-observed", "manual", "error")

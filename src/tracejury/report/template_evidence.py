@@ -7,7 +7,7 @@ from tracejury.report.course_rows import course_rows, noticed
 from tracejury.report.difficulty_rows import HEADER as DIFFICULTY_HEADER
 from tracejury.report.difficulty_rows import difficulty_rows
 from tracejury.report.next_steps import Step, next_steps
-from tracejury.report.numbers import clock, duration, percent, short
+from tracejury.report.numbers import clock, duration
 from tracejury.report.section import Cell, Section, Table
 from tracejury.report.service_rows import not_missing, service_rows
 from tracejury.report.state_queries import are_asked_for, state_queries
@@ -20,6 +20,7 @@ from tracejury.report.step_rows import (
     what_if_rows,
 )
 from tracejury.report.stopwatch_rows import HEADER, stopwatch_rows
+from tracejury.scorecard.numbers import percent, short
 from tracejury.scorecard.result import Audit, FaultResult
 
 

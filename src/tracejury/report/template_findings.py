@@ -5,14 +5,14 @@ from itertools import groupby
 
 from tracejury.checks.check import Finding
 from tracejury.report.drawing import and_more
-from tracejury.report.numbers import points
 from tracejury.report.places import places
 from tracejury.report.section import Entry, Group, Item, Section, Table
 from tracejury.report.tally import failing, undecided
-from tracejury.report.words import reason_sentence
 from tracejury.scorecard.decidable import would_decide
+from tracejury.scorecard.numbers import points
 from tracejury.scorecard.remediation import WHEN, remedies
 from tracejury.scorecard.result import Audit, CheckResult
+from tracejury.scorecard.words import reason_sentence
 
 FINDINGS_SHOWN = 20
 REFERENCES_SHOWN = 5

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from tracejury.report.next_steps import Step
 from tracejury.report.numbers import duration
 from tracejury.report.section import Section, Table
-from tracejury.report.words import task_title
 from tracejury.scorecard.next_faults import Planned, Retest, fault_plan, retests
 from tracejury.scorecard.priorities import SYSTEM_TYPES, first_tasks, questions
 from tracejury.scorecard.result import Audit, FaultResult
+from tracejury.scorecard.words import task_title
 from tracejury.telemetry.safe_text import safe_text
 
 # How each kind is brought about by means that most systems have; TARGET and WORKFLOW are theirs.

@@ -7,11 +7,12 @@ from tracejury.report.answered import answered, answers_of
 from tracejury.report.campaign_rows import EVIDENCE, RUNS, evidence_rows, run_rows
 from tracejury.report.headlines import headlines, trust_parts
 from tracejury.report.mitigations import MITIGATIONS, NO_MITIGATION
-from tracejury.report.numbers import duration, percent, points
+from tracejury.report.numbers import duration
 from tracejury.report.section import Section, Table
 from tracejury.report.tally import TaskTally, tasks
 from tracejury.report.trial_rows import decided_by, harm_row, under
 from tracejury.report.words import Mark
+from tracejury.scorecard.numbers import percent, points
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.trials import trials
 from tracejury.workflow.step_risk import FORMULA, StepRisk, workflow_ranks

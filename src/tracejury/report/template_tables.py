@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tracejury.report.numbers import duration, short
+from tracejury.report.numbers import duration
 from tracejury.report.section import Cell, Section, Table
 from tracejury.report.words import Mark
 from tracejury.scorecard.failure_tables import (
@@ -11,6 +11,7 @@ from tracejury.scorecard.failure_tables import (
     diagnosis_table,
     state_table,
 )
+from tracejury.scorecard.numbers import short
 from tracejury.scorecard.queue_table import QueueAspect, queue_table
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.timeout_table import TimeoutRow, timeout_table

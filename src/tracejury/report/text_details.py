@@ -22,7 +22,7 @@ from tracejury.report.drawing import (
     word,
 )
 from tracejury.report.next_steps import next_steps
-from tracejury.report.numbers import duration, percent, points, short
+from tracejury.report.numbers import duration
 from tracejury.report.places import place
 from tracejury.report.service_rows import not_missing, service_rows
 from tracejury.report.state_queries import are_asked_for, state_queries
@@ -36,7 +36,8 @@ from tracejury.report.step_rows import (
 )
 from tracejury.report.stopwatch_rows import HEADER, stopwatch_rows
 from tracejury.report.tally import failing, undecided
-from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS, reason_sentence
+from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS
+from tracejury.scorecard.numbers import percent, points, short
 from tracejury.scorecard.result import (
     Audit,
     CheckResult,
@@ -45,6 +46,7 @@ from tracejury.scorecard.result import (
     StepTiming,
     WorkflowSummary,
 )
+from tracejury.scorecard.words import reason_sentence
 
 FINDINGS_SHOWN = 3
 UNITS_SHOWN = 4

@@ -21,11 +21,12 @@ from tracejury.report.drawing import (
     word,
 )
 from tracejury.report.headlines import headlines, trust_parts, verdict_sentence
-from tracejury.report.numbers import clock, duration, percent, points
+from tracejury.report.numbers import clock, duration
 from tracejury.report.tally import outcomes_counted, tasks
 from tracejury.report.terminal import Terminal
 from tracejury.report.trial_rows import decided_by, harm_row, under
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS
+from tracejury.scorecard.numbers import percent, points
 from tracejury.scorecard.result import Answer, Audit, Criterion, FaultResult, Suspect
 from tracejury.scorecard.trials import Trial, trials
 

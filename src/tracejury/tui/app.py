@@ -14,6 +14,7 @@ from textual.widgets import ContentSwitcher, Footer
 from tracejury.checks.check import Reference
 from tracejury.errors import TracejuryError
 from tracejury.scorecard.compare import Run
+from tracejury.scorecard.numbers import counted
 from tracejury.scorecard.result import Audit, FaultResult
 from tracejury.store.reader import Reader
 from tracejury.tui.commands import RunCommands
@@ -23,7 +24,6 @@ from tracejury.tui.diagnosis_view import DiagnosisView
 from tracejury.tui.empty_view import EmptyView
 from tracejury.tui.findings_view import FindingsView
 from tracejury.tui.help_screen import HelpScreen
-from tracejury.tui.numbers import counted
 from tracejury.tui.row_list import RowList
 from tracejury.tui.scorecard_view import ScorecardView
 from tracejury.tui.session import Load, Session

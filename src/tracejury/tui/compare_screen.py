@@ -11,10 +11,11 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tracejury.scorecard.compare import FOR, Change, Comparison, OutcomeChange, Run, compare
+from tracejury.scorecard.numbers import counted, percent, points
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.step_durations import step_durations
 from tracejury.tui.content import Cell, line, row, stacked
-from tracejury.tui.numbers import counted, exact_share, points, short_ms
+from tracejury.tui.numbers import short_ms
 from tracejury.tui.row_list import RowList
 from tracejury.tui.tab_bar import TabBar
 from tracejury.tui.words import VERDICTS, outcome_word
@@ -177,7 +178,7 @@ def _measured(compared: Comparison) -> Iterator[Movement]:
         yield Movement(number.name, "", values[0], values[1], word, style, ())
     for part in compared.shares:
         word, style = _direction(part.direction)
-        shares = [exact_share(count / whole) for count, whole in (part.before, part.after)]
+        shares = [percent(count / whole) for count, whole in (part.before, part.after)]
         word = _tentative(word, part.is_tentative)
         yield Movement(part.measure, part.subject, shares[0], shares[1], word, style, ())
     for step in compared.steps:
@@ -190,7 +191,7 @@ def _measured(compared: Comparison) -> Iterator[Movement]:
 
 def _value(unit: str, value: float) -> str:
     if unit == "share":
-        return exact_share(value)
+        return percent(value)
     return points(value) if unit == "points" else counted(value, "minute")
 
 

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tracejury.scorecard.difficulty import BLOCKERS
+from tracejury.scorecard.numbers import counted, percent, short
 from tracejury.scorecard.result import (
     Audit,
     Diagnosis,
@@ -22,15 +23,7 @@ from tracejury.scorecard.result import (
 )
 from tracejury.tui.content import Part, bar, fitted, line, stacked
 from tracejury.tui.instance_list import InstanceList
-from tracejury.tui.numbers import (
-    counted,
-    date_and_time,
-    decimal,
-    exact_share,
-    share,
-    short_duration,
-    short_ms,
-)
+from tracejury.tui.numbers import date_and_time, share, short_duration, short_ms
 from tracejury.tui.row_list import RowList
 from tracejury.tui.stopwatch import Search
 from tracejury.tui.tree import Node, nodes
@@ -144,7 +137,7 @@ def minutes_lines(diagnosis: Diagnosis | None) -> list[Content]:
     measured = _measured_lines(diagnosis.measured) if diagnosis else []
     if diagnosis is None or diagnosis.minutes is None:
         return [line(("No failed workflow instance to diagnose.", "$text-muted")), *measured]
-    said = [(f"≥ {decimal(diagnosis.minutes)} min", "bold"), (" to the root cause", "")]
+    said = [(f"≥ {short(diagnosis.minutes)} min", "bold"), (" to the root cause", "")]
     if diagnosis.candidates is not None:
         candidates = counted(diagnosis.candidates, "effective candidate")
         said.append((f", {candidates} for the failure point", ""))
@@ -184,7 +177,7 @@ def _measured_lines(measured: Sequence[Measurement]) -> list[Content]:
         found = f"{one.service} {one.step} {one.fault and f'for {one.fault} '}"
         lines.append(
             line(
-                (f"◷ {decimal(one.minutes)} min", "bold"),
+                (f"◷ {short(one.minutes)} min", "bold"),
                 f" by the stopwatch: {found}",
                 (graded[one.is_right], "$text-warning" if one.is_right is False else "$text-muted"),
             )
@@ -194,7 +187,7 @@ def _measured_lines(measured: Sequence[Measurement]) -> list[Content]:
 
 def _bar_line(name: str, minutes: float, whole: float, style: str) -> Content:
     return line(
-        f"  {fitted(name, FIX_WIDTH)} {fitted(decimal(minutes), 6, is_right=True)} min ",
+        f"  {fitted(name, FIX_WIDTH)} {fitted(short(minutes), 6, is_right=True)} min ",
         (bar(minutes / whole if whole else 0, BAR_WIDTH), style),
     )
 
@@ -238,22 +231,22 @@ def told_of(fault: FaultResult) -> list[list[Part]]:
 
 def _hardness(hard: Difficulty, what: str) -> list[Part]:
     fix = max(hard.savings, key=lambda name: hard.savings[name], default="")
-    saves = f"; {fix} would save {decimal(hard.savings[fix])}" if fix else ""
+    saves = f"; {fix} would save {short(hard.savings[fix])}" if fix else ""
     return [
-        (f"  ≥ {decimal(hard.minutes)} min", "bold"),
+        (f"  ≥ {short(hard.minutes)} min", "bold"),
         f", {counted(hard.candidates, f'effective {what}')}{saves}",
     ]
 
 
 def _course(fault: FaultResult) -> list[Part]:
     success = " → ".join(
-        "?" if part is None else exact_share(part)
+        "?" if part is None else percent(part)
         for part in (fault.success_before, fault.success_during, fault.success_after)
     )
     detected = fault.detected_after_s
-    alert = "no alert seen" if detected is None else f"alert after {decimal(detected)} s"
+    alert = "no alert seen" if detected is None else f"alert after {short(detected)} s"
     if fault.first_error_after_s is not None:
-        alert += f", first error {decimal(fault.first_error_after_s)} s"
+        alert += f", first error {short(fault.first_error_after_s)} s"
     return [f"  success {success}", (f"   {alert}", "$text-warning")]
 
 

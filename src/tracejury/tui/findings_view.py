@@ -13,12 +13,13 @@ from textual.widgets import Static
 
 from tracejury.checks.check import Finding, Reference, Severity
 from tracejury.scorecard.result import Audit, CheckResult
+from tracejury.scorecard.words import reason_sentence
 from tracejury.tui.content import line, stacked
 from tracejury.tui.row_list import RowList
 from tracejury.tui.tree import Node, nodes
 from tracejury.tui.tree_list import TreeList
 from tracejury.tui.view import View
-from tracejury.tui.words import REASONS, outcome_word
+from tracejury.tui.words import outcome_word
 
 OUTCOME_ORDER = ("fail", "error", "not-observed", "manual", "pass", "not-applicable")
 FINDINGS_SHOWN = 500  # of one check; the JSON report has all
@@ -218,7 +219,7 @@ def explained(place: Place) -> Iterator[Content]:
         yield line(("Enter opens the evidence", "$text-muted") if finding.evidence else "")
     yield line((f"{word.mark} {word.text} ", word.style), (check.id, "bold"), f" {check.title}")
     if check.reason:
-        yield line((f"{check.reason}: ", "$text-warning"), REASONS.get(check.reason, ""))
+        yield line((f"{check.reason}: ", "$text-warning"), reason_sentence(check.reason))
     tested = f"{check.units_exposed:,} of {check.units_total:,} units were put to the test"
     yield line((f"{tested}, {check.exposures:,} times in all", "$text-muted"))
     for name, value in (

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from tracejury.checks.check import Severity
+from tracejury.scorecard.numbers import counted, percent, points, short
 from tracejury.scorecard.result import Audit, Trust
 from tracejury.tui.content import fitted, line
-from tracejury.tui.numbers import counted, decimal, exact_share, points
 from tracejury.tui.words import VERDICTS
 
 NAME_WIDTH, VALUE_WIDTH = 15, 13
@@ -25,7 +25,7 @@ def verdict_lines(audit: Audit, width: int) -> Iterator[Content]:
         low, high = audit.interval
         said.append(f"   interval {points(low)} to {points(high)}")
     if audit.coverage is not None:
-        said.append(f"   coverage {exact_share(audit.coverage)}")
+        said.append(f"   coverage {percent(audit.coverage)}")
     yield line(*said)
     if audit.interval and audit.failed_share is not None:
         yield _weight_bar(audit.interval[0] / 100, audit.failed_share, width)
@@ -78,7 +78,7 @@ def _gap(audit: Audit) -> str:
         for cause, spans in share.gap.items()
         if share.processes
     ]
-    said = [f"{name} {decimal(-spans)} {cause}" for spans, name, cause in sorted(causes)]
+    said = [f"{name} {short(-spans)} {cause}" for spans, name, cause in sorted(causes)]
     return ", ".join(said[:CAUSES_SHOWN]) + ("…" if len(said) > CAUSES_SHOWN else "")
 
 
@@ -87,10 +87,10 @@ def _completeness(audit: Audit) -> tuple[str, str]:
     if completeness is None or completeness.total.ratio is None:
         return UNKNOWN, "no span was received"
     total, bound = completeness.total, "≤ " if completeness.is_upper_bound else ""
-    remark = f"{total.received:,} spans received, {decimal(total.known_missing)} known missing"
+    remark = f"{total.received:,} spans received, {short(total.known_missing)} known missing"
     if completeness.basis == "counted":
         remark += ", counted"
-    return f"{bound}{exact_share(total.ratio)}", remark
+    return f"{bound}{percent(total.ratio)}", remark
 
 
 def _timing(audit: Audit) -> tuple[str, str]:
@@ -98,14 +98,14 @@ def _timing(audit: Audit) -> tuple[str, str]:
     if timing is None or timing.explained is None:
         return UNKNOWN, "no span with usable times"
     remark = f"of critical-path time explained, {counted(timing.gaps, 'gap')}"
-    return exact_share(timing.explained), remark
+    return percent(timing.explained), remark
 
 
 def _external_calls(audit: Audit) -> tuple[str, str]:
     calls = audit.external_calls
     if calls is None or calls.share is None:
         return UNKNOWN, "no external call was recorded"
-    return exact_share(calls.share), f"{calls.complete:,} of {calls.calls:,} calls fully recorded"
+    return percent(calls.share), f"{calls.complete:,} of {calls.calls:,} calls fully recorded"
 
 
 def _diagnosis(audit: Audit) -> tuple[str, str]:
@@ -115,7 +115,7 @@ def _diagnosis(audit: Audit) -> tuple[str, str]:
     remark = f"to the cause of {counted(diagnosis.failed_instances, 'failure')}"
     if diagnosis.candidates is not None:
         remark += f", {counted(diagnosis.candidates, 'candidate')}"
-    return f"≥ {decimal(diagnosis.minutes)} min", remark
+    return f"≥ {short(diagnosis.minutes)} min", remark
 
 
 def trust_line(trust: Trust) -> Content:

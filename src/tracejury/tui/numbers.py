@@ -40,32 +40,6 @@ def share(value: float | None) -> str:
     return f"{100 * value:.0f}%"
 
 
-def exact_share(value: float | None) -> str:
-    """Write a share of 0 to 1 with one decimal."""
-    if value is None or not math.isfinite(value):
-        return "not observed"
-    if 0 < value < 0.001:
-        return "<0.1%"
-    if 0.999 < value < 1:
-        return ">99.9%"
-    return f"{decimal(100 * value)}%"
-
-
-def points(score: float) -> str:
-    """Write a score of 0 to 100; only a full score is 100."""
-    return ">99.9" if 99.9 < score < 100 else decimal(score)
-
-
-def decimal(number: float) -> str:
-    """Write a number with at most one decimal."""
-    return f"{number:,.1f}".removesuffix(".0") if math.isfinite(number) else "unknown"
-
-
-def counted(number: float, one: str) -> str:
-    """Write a count with its noun."""
-    return f"{decimal(number)} {one}" if number == 1 else f"{decimal(number)} {one}s"
-
-
 def wall_clock(time_ns: int | None, *, decimals: int = 3) -> str:
     """Write a time of day in UTC; `?` where there is none that a calendar has."""
     if not time_ns:

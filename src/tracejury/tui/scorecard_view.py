@@ -11,11 +11,12 @@ from textual.widgets import Static
 
 from tracejury.scorecard.result import Audit, CheckResult, Criterion
 from tracejury.scorecard.trials import Trial, trials
+from tracejury.scorecard.words import TASKS, task_title
 from tracejury.tui.content import Cell, row
 from tracejury.tui.headlines import headlines, trust_line, verdict_lines
 from tracejury.tui.row_list import RowList
 from tracejury.tui.view import View
-from tracejury.tui.words import OUTCOMES, TASKS, outcome_word
+from tracejury.tui.words import OUTCOMES, outcome_word
 
 UNDECIDED = ("not-observed", "manual", "error")
 
@@ -66,7 +67,7 @@ class ScorecardView(View):
         tests.show(found)
         waiting = sum(trial.outcome == "not-run" for trial in found)
         tests.title("Tests under faults ", (f"{waiting} not run" if waiting else "", "$text-muted"))
-        tasks = [_task_row(audit, task) for task in TASKS]
+        tasks = [_task_row(audit, task) for task in (*TASKS, 0)]
         shown = [task for task in tasks if task.task or task.checks]
         self.query_one("#tasks", RowList).show(shown)
         criteria = self.query_one("#criteria", RowList)
@@ -136,7 +137,7 @@ def _task_line(task: TaskRow, width: int) -> Content:
         [
             Cell(word.mark, 1, word.style),
             Cell(str(task.task or ""), 2, "$text-muted", is_right=True),
-            Cell(TASKS[task.task]),
+            Cell(task_title(task.task)),
             Cell(" ".join(parts), 14, "$text-muted"),
         ],
     )

@@ -10,11 +10,12 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
+from tracejury.scorecard.numbers import counted
 from tracejury.store.reader import Reader
 from tracejury.tui.content import line
 from tracejury.tui.detail_rows import ghost_rows, log_rows, span_rows
 from tracejury.tui.details_pane import DetailsPane
-from tracejury.tui.numbers import counted, short_duration
+from tracejury.tui.numbers import short_duration
 from tracejury.tui.row_list import RowList
 from tracejury.tui.tab_bar import TabBar
 from tracejury.tui.text_screen import TextScreen
