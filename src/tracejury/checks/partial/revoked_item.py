@@ -3,8 +3,9 @@
 What: What was completed before an item of the same job failed stays completed. It fails where a
 transaction around it is rolled back, where what it stored is deleted, where its calls that change
 something are made again, or where a record says that it is in another state. Jobs whose worker died
-are judged as resuming; cleaning up after the item that failed is no loss of another. Of rows that
-are deleted in a database the trace does not tell whose they were.
+are judged as resuming; cleaning up after the item that failed is no loss of another. Where another
+step of the item went well after each call that failed, no item failed, and nothing is shown. Of
+rows that are deleted in a database the trace does not tell whose they were.
 
 Why: One bad item then costs the work, and the price, of all that went well.
 
@@ -192,6 +193,13 @@ _JOBS: Final = """
             ORDER BY loss.item, loss.how, node.start_ns, node.span_id
         ) = 1
     ),
+    -- What failed were attempts, and no item, where the item went on each time.
+    troubled AS (
+        SELECT instance_no, bool_and(went_on) AS is_handled
+        FROM item_run
+        WHERE failed
+        GROUP BY instance_no
+    ),
     judged AS (
         SELECT
             instance.workflow,
@@ -199,19 +207,21 @@ _JOBS: Final = """
             worst.item,
             worst.how,
             worst.item IS NOT NULL AS is_revoked,
+            troubled.is_handled,
             batch.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed,
             {'trace_id': coalesce(lower(hex(trace.trace_id)), ''),
              'span_id': coalesce(format('{:016x}', node.span_id), ''),
              'log': CASE WHEN node.span_no IS NULL THEN worst.log_no END} AS evidence
         FROM (SELECT DISTINCT instance_no FROM done) AS batch
         JOIN workflow_instance AS instance USING (instance_no)
+        JOIN troubled USING (instance_no)
         LEFT JOIN worst USING (instance_no)
         LEFT JOIN node ON node.span_no = worst.span_no
         LEFT JOIN trace USING (trace_no)
     )
     SELECT
         workflow,
-        count(*) FILTER (NOT is_revoked AND NOT is_holed) AS kept,
+        count(*) FILTER (NOT is_revoked AND NOT is_handled AND NOT is_holed) AS kept,
         count(*) FILTER (NOT is_revoked AND is_holed) AS unseen,
         count(*) FILTER (is_revoked) AS revoked,
         coalesce(min(correlation_id) FILTER (is_revoked), '') AS instance,

@@ -2,7 +2,8 @@
 
 What: Every item that failed says which one it is and why: its span, a span below it or a log record
 in it has an error type or a message that tells one error from another. It passes only where nothing
-is known to be missing of its job: what made the item good after all may be among what is.
+is known to be missing of its job: what made the item good after all may be among what is. A call
+that failed before another step of its item went well was an attempt, and the item has not failed.
 
 Why: Of twenty items one has failed. Without its cause, whether to repeat it, to correct it or to
 give it up has to be found out by hand.
@@ -116,7 +117,7 @@ _FAILED: Final = """
     JOIN node USING (span_no)
     JOIN trace USING (trace_no)
     LEFT JOIN explained USING (span_no)
-    WHERE run.failed
+    WHERE run.failed AND NOT run.went_on
     GROUP BY instance.workflow, run.service, run.name
     ORDER BY instance.workflow, run.service, run.name
 """

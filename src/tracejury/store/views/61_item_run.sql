@@ -16,6 +16,7 @@
 --   error_type   VARCHAR  of the failure; '' where none
 --   message      VARCHAR  of the failure; '' where none
 --   is_fragment  BOOLEAN  its parent is not stored, so a span of the item around it may be missing
+--   went_on      BOOLEAN  it is a call that failed, and another step of the item went well afterwards
 WITH named AS (
     SELECT node.*, record_item.item, instance.instance_no
     FROM record_item
@@ -116,6 +117,25 @@ stated AS (
         -- What is said right after the span's end still speaks of it.
         AND state.time_ns BETWEEN whole.start_ns AND coalesce(whole.end_ns, whole.start_ns) + 50000000
     GROUP BY whole.span_no
+),
+went_well AS (
+    SELECT instance_no, item, service, name, max(start_ns) AS last_ns
+    FROM named
+    ANTI JOIN span_error USING (span_no)
+    WHERE end_ns IS NOT NULL
+    GROUP BY instance_no, item, service, name
+),
+-- Where the span of the item itself does not name it, its calls stand for it, each attempt of them.
+attempt AS (
+    SELECT DISTINCT whole.span_no
+    FROM whole
+    JOIN node USING (span_no)
+    JOIN went_well AS later
+        ON later.instance_no = whole.instance_no
+        AND later.item = whole.item
+        AND later.last_ns >= whole.end_ns
+        AND (later.service, later.name) IS DISTINCT FROM (whole.service, whole.name)
+    WHERE node.kind IN ('CLIENT', 'PRODUCER')
 )
 SELECT
     whole.span_no,
@@ -141,8 +161,12 @@ SELECT
         AS completed,
     coalesce(failure.error_type, '') AS error_type,
     coalesce(failure.message, '') AS message,
-    whole.is_fragment
+    whole.is_fragment,
+    failure.span_no IS NOT NULL
+        AND attempt.span_no IS NOT NULL
+        AND coalesce(stated.state NOT IN ('failed', 'timeout'), true) AS went_on
 FROM whole
 LEFT JOIN known_step ON known_step.service = whole.service AND known_step.name = whole.name
 LEFT JOIN failure USING (span_no)
 LEFT JOIN stated USING (span_no)
+LEFT JOIN attempt USING (span_no)
