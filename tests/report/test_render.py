@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from tests.report.hostile_audit import hostile
 
 from tracejury.errors import UsageError
 from tracejury.report.json import json_text
+from tracejury.report.next_steps import next_steps
 from tracejury.report.render import FORMATS, render
 from tracejury.report.terminal import Terminal
 from tracejury.report.text import render_scorecard
@@ -72,6 +74,16 @@ def test_every_bound_is_printed_however_many_there_are() -> None:
     bounds = {f"bound_{number:02}_seconds": float(number) for number in range(60)}
     report = " ".join(render(replace(EXAMPLE, bounds=bounds), "text").split())
     assert ", ".join(f"{name} {bound:g}" for name, bound in bounds.items()) in report
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_the_next_steps_may_be_pasted_into_a_shell(width: int) -> None:
+    audit = replace(EXAMPLE, inputs=("runs of may/traces.jsonl", "runs of may/logs.jsonl"))
+    report = render(audit, "text", terminal=Terminal(width=width))
+    pasted = report.partition("NEXT\n")[2].rpartition("\n\n")[0].replace("\\\n", "")
+    commands = [shlex.split(line, comments=True) for line in pasted.splitlines()]
+    expected = [shlex.split(step.command) for step in next_steps(audit)]
+    assert [words for words in commands if words] == expected
 
 
 def test_the_scorecard_begins_the_report_and_fits_two_screens() -> None:

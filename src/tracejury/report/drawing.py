@@ -1,8 +1,12 @@
 """The pieces that the text report is drawn with; each makes what it is given safe to show."""
 
-from collections.abc import Iterable, Sequence
+import shlex
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from rich.console import RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -73,6 +77,32 @@ def grid(
     for line in lines:
         table.add_row(*line)
     return indented(table, indent)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command below a comment on what it gives, both so that a shell takes them as they stand."""
+
+    command: str
+    gives: str
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[Text]:
+        for said in textwrap.wrap(self.gives, options.max_width - 2):
+            yield text(f"# {said}", "dim")
+        for line in _shell_lines(shlex.split(self.command), options.max_width):
+            yield text(line, "bold")
+
+
+def _shell_lines(words: Sequence[str], width: int) -> Iterator[str]:
+    """A command's words in lines, each but the last to be continued."""
+    line, *others = map(shlex.quote, words)
+    for word in others:
+        if cell_len(f"{line} {word} \\") > width:
+            yield f"{line} \\"
+            line = f"  {word}"
+        else:
+            line = f"{line} {word}"
+    yield line
 
 
 def and_more(shown: int, total: int) -> str:

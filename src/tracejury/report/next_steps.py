@@ -35,7 +35,9 @@ def _evidence(audit: Audit) -> list[Step]:
     failed = failing(audit)
     steps = []
     if failed:
-        steps.append(Step(f"tracejury explain {failed[0].id}", "what it looks for, and the fix"))
+        steps.append(
+            Step(f"tracejury explain {_word(failed[0].id)}", "what it looks for, and the fix")
+        )
     steps.append(
         Step(f"tracejury tui{_inputs(audit)}", "every finding, down to its spans and log records")
     )

@@ -11,6 +11,7 @@ from tracejury.report.course_rows import course_rows
 from tracejury.report.difficulty_rows import DifficultyRow, difficulty_rows
 from tracejury.report.drawing import (
     Cell,
+    Command,
     and_more,
     bullet,
     grid,
@@ -280,10 +281,7 @@ def _state_rows(audit: Audit) -> Iterator[RenderableType]:
 def _next(audit: Audit) -> Iterator[RenderableType]:
     yield heading("NEXT")
     for step in next_steps(audit):
-        # As a shell's comment, so that the whole line may be copied.
-        yield indented(
-            joined(text(step.command, "bold"), text(f"# {step.gives}", "dim"), separator="  ")
-        )
+        yield indented(Command(step.command, step.gives))
     verdict = VERDICTS[audit.verdict]
     score = "" if audit.score is None else f"score {points(audit.score)} of 100"
     said = joined(text(f"{verdict.mark} {verdict.text}", verdict.style), score, separator="  ")
