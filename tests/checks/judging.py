@@ -38,7 +38,8 @@ from tracejury.workflow.state_rows import read_state_rows
 
 _NOW_NS: Final = BASE_NS + 86_400_000_000_000
 
-_DUCKDB: Final = duckdb.connect(":memory:")
+# One thread: a drawing has a handful of rows, and the suite runs on all cores already.
+_DUCKDB: Final = duckdb.connect(":memory:", config={"threads": 1})
 _NUMBERS: Final = count()
 
 

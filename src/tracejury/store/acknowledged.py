@@ -15,14 +15,22 @@ import duckdb
 _LINE: Final = re.compile(rb"tracejury ([0-9a-f-]{36}) ([0-9]{20})\n")
 
 _STORED: Final = """
-    SELECT
-        (SELECT store_id FROM stored.format),
-        (SELECT count(*) FROM stored.span)
-        + (SELECT count(*) FROM stored.log_record)
-        + (SELECT count(*) FROM stored.metric_point)
-        + (SELECT count(*) FROM stored.alert)
-        + (SELECT coalesce(sum(spans + logs + points + alerts), 0)::BIGINT FROM stored.pruning)
-        + (SELECT coalesce(sum(records), 0)::BIGINT FROM stored.loss)
+    SELECT any_value(store_id), sum(records)::BIGINT
+    FROM (
+        SELECT store_id, 0 AS records FROM stored.format
+        UNION ALL
+        SELECT NULL, count(*) FROM stored.span
+        UNION ALL
+        SELECT NULL, count(*) FROM stored.log_record
+        UNION ALL
+        SELECT NULL, count(*) FROM stored.metric_point
+        UNION ALL
+        SELECT NULL, count(*) FROM stored.alert
+        UNION ALL
+        SELECT NULL, spans + logs + points + alerts FROM stored.pruning
+        UNION ALL
+        SELECT NULL, records FROM stored.loss
+    )
 """
 
 

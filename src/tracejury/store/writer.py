@@ -56,6 +56,35 @@ _PLACES: Final = dict.fromkeys(["row", "request", "resource", "scope", "metric"]
 # Where it comes from, in the order of the tables' columns.
 _ORIGIN: Final = dict.fromkeys(["resource_id", "scope_id", "metric_id"])
 
+# The number that comes after all that are stored. Notifications are numbered among the requests.
+_NEXT_NUMBERS: Final = """
+    SELECT name, coalesce(max(number) + 1, 0)
+    FROM (
+        SELECT 'span_no' AS name, max(span_no) AS number FROM stored.span
+        UNION ALL
+        SELECT 'event_no', max(event_no) FROM stored.span_event
+        UNION ALL
+        SELECT 'link_no', max(link_no) FROM stored.span_link
+        UNION ALL
+        SELECT 'log_no', max(log_no) FROM stored.log_record
+        UNION ALL
+        SELECT 'point_no', max(point_no) FROM stored.metric_point
+        UNION ALL
+        SELECT 'exemplar_no', max(exemplar_no) FROM stored.exemplar
+        UNION ALL
+        SELECT 'alert_no', max(alert_no) FROM stored.alert
+        UNION ALL
+        SELECT 'request_no', max(request_no) FROM stored.span
+        UNION ALL
+        SELECT 'request_no', max(request_no) FROM stored.log_record
+        UNION ALL
+        SELECT 'request_no', max(request_no) FROM stored.metric_point
+        UNION ALL
+        SELECT 'request_no', max(notification_no) FROM stored.alert
+    )
+    GROUP BY name
+"""
+
 _log = logging.getLogger(__name__)
 
 
@@ -109,11 +138,14 @@ class Store:
         self._checkpointing = threading.RLock()  # taken before the other one
         self._log_limit = _CHECKPOINT_THRESHOLD
         self._attach(connection)
-        self._session = _next_number(connection, "session", "session_no")
-        connection.execute(
-            "INSERT INTO stored.session VALUES (?, ?, ?, NULL)",
-            [self._session, kind, time.time_ns()],
-        )
+        [(self._session,)] = connection.execute(
+            """
+            INSERT INTO stored.session
+            SELECT coalesce(max(session_no) + 1, 0), $kind, $now, NULL FROM stored.session
+            RETURNING session_no
+            """,
+            {"kind": kind, "now": time.time_ns()},
+        ).fetchall()
 
     def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Go on with what is stored, over `connection`."""
@@ -124,27 +156,7 @@ class Store:
             # Several share out what a commit writes, and put it in order again, for a tenth more
             # work; there is a thread that decodes what comes next.
             connection.execute("SET threads = 1")
-        self._next = {
-            column: _next_number(connection, table, column)
-            for table, column in (
-                ("span", "span_no"),
-                ("span_event", "event_no"),
-                ("span_link", "link_no"),
-                ("log_record", "log_no"),
-                ("metric_point", "point_no"),
-                ("exemplar", "exemplar_no"),
-                ("alert", "alert_no"),
-            )
-        }
-        self._next_request = max(
-            _next_number(connection, table, column)
-            for table, column in (
-                ("span", "request_no"),
-                ("log_record", "request_no"),
-                ("metric_point", "request_no"),
-                ("alert", "notification_no"),
-            )
-        )
+        self._next = dict(connection.execute(_NEXT_NUMBERS).fetchall())
         self._spans = Identities(_column(connection, "span", "identity"))
         self._logs = Identities(_column(connection, "log_record", "identity"))
         self._points = Identities(_column(connection, "metric_point", "identity"))
@@ -472,7 +484,7 @@ class Store:
             return
         placed = {
             number: kept["row"].to_numpy() + self._next[number],
-            "request_no": kept["request"].to_numpy() + np.int64(self._next_request),
+            "request_no": kept["request"].to_numpy() + np.int64(self._next["request_no"]),
             "received_ns": np.full(kept.num_rows, received_ns, dtype=np.uint64),
         }
         origin = [name for name in _ORIGIN if name in kept.column_names]
@@ -542,7 +554,7 @@ class Store:
         self._next["point_no"] += batch.points.num_rows
         self._next["exemplar_no"] += batch.exemplars.num_rows
         self._next["alert_no"] += batch.alerts.num_rows
-        self._next_request += batch.requests
+        self._next["request_no"] += batch.requests
         self._records += kept.records
         self._acknowledge()
 
@@ -622,7 +634,10 @@ def _is_empty(connection: duckdb.DuckDBPyConnection) -> bool:
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Lay an empty store out in the database that `connection` is at."""
     connection.execute("BEGIN")
-    connection.execute(files("tracejury.store").joinpath("schema.sql").read_text())
+    # One by one: a script as a whole takes DuckDB twice as long.
+    schema = files("tracejury.store").joinpath("schema.sql").read_text(encoding="utf-8")
+    for statement in connection.extract_statements(schema):
+        connection.execute(statement)
     connection.execute(
         "INSERT INTO stored.format VALUES (?, ?, uuid()::VARCHAR)", [FORMAT_VERSION, __version__]
     )
@@ -653,11 +668,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _next_number(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> int:
-    query = f"SELECT coalesce(max({column}) + 1, 0) FROM stored.{table}"
-    return int(connection.execute(query).fetchall()[0][0])
 
 
 def _column(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> Hashes:
