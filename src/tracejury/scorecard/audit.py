@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import partial
 
 from tracejury.checks.evidence import Evidence
 from tracejury.config import Config, Policy
@@ -17,7 +18,7 @@ from tracejury.scorecard.fault_results import fault_results
 from tracejury.scorecard.pictures import call_edges, worst_evidence
 from tracejury.scorecard.queue_facts import queue_facts
 from tracejury.scorecard.result import Audit, Period
-from tracejury.scorecard.runner import run
+from tracejury.scorecard.runner import start
 from tracejury.scorecard.timing import timing
 from tracejury.scorecard.trust import trust
 from tracejury.scorecard.verdict import score, verdict
@@ -55,7 +56,21 @@ def audit(
         state_rows=brought.state_rows,
         measured=brought.measured,
     )
-    checks = answer_checks(run(Evidence(reader, config, taught.exists)), brought.answers)
+    with reader.crew() as crew:
+        # What is computed in Python's memory comes first, while DuckDB keeps little yet.
+        crew.submit(partial(reader.fulfil, ("critical", "terminal_error")))
+        judging = start(Evidence(reader, config, taught.exists), crew)
+        timed = crew.submit(partial(timing, reader))
+        called = crew.submit(partial(external_calls, reader))
+        diagnosed = crew.submit(partial(diagnosis, reader, brought.measured))
+        faulted = crew.submit(partial(fault_results, reader, injected))
+        found = crew.submit(partial(workflows, reader, config.workflows))
+        risks = crew.submit(partial(step_risks, reader))
+        cut = crew.submit(partial(cut_offs, reader))
+        queue = crew.submit(partial(queue_facts, reader))
+        after = crew.submit(partial(aftermaths, reader))
+        edges = crew.submit(partial(call_edges, reader))
+    checks = answer_checks(tuple(judged.result() for judged in judging), brought.answers)
     judged_at = datetime.now(UTC).isoformat(timespec="seconds")
     bounds = _bounds(config.policy)
     trusted = trust(reader, checks)
@@ -73,23 +88,23 @@ def audit(
         unobserved_share=shares.unobserved if shares else None,
         coverage=shares.passed + shares.failed if shares else None,
         completeness=completeness(reader, checks, has_baseline=taught.exists),
-        timing=timing(reader),
-        external_calls=external_calls(reader),
-        diagnosis=diagnosis(reader, brought.measured),
+        timing=timed.result(),
+        external_calls=called.result(),
+        diagnosis=diagnosed.result(),
         trust=trusted,
         tests=rollup.tests(checks, _in_the_run(reader, injected)),
         criteria=criteria,
         patterns=rollup.patterns(checks),
         checks=checks,
-        faults=fault_results(reader, injected),
-        workflows=workflows(reader, config.workflows),
+        faults=faulted.result(),
+        workflows=found.result(),
         ran=_ran(reader, config.policy),
-        step_risks=step_risks(reader),
-        cut_offs=cut_offs(reader),
-        queue=queue_facts(reader),
-        aftermaths=aftermaths(reader),
+        step_risks=risks.result(),
+        cut_offs=cut.result(),
+        queue=queue.result(),
+        aftermaths=after.result(),
         state_rows=brought.state_rows.num_rows,
-        call_edges=call_edges(reader),
+        call_edges=edges.result(),
         worst_evidence=worst_evidence(reader, checks),
     )
 

@@ -1,7 +1,9 @@
 """Run every check of the catalogue and decide: the one place that says "not enough evidence"."""
 
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from threading import Lock
 from typing import Final
 
 from tracejury.checks.catalogue import CATALOGUE, Entry, all_checks
@@ -9,6 +11,7 @@ from tracejury.checks.check import Check, Finding, Judgement, Requirement, Sever
 from tracejury.checks.evidence import Evidence
 from tracejury.errors import DamagedStoreError
 from tracejury.scorecard.result import CheckResult, Outcome
+from tracejury.store.reader import Crew
 
 # Who judges the evidence, and what stands in the way when it is not good enough.
 _GATES: Final = {"ING-03": "sampled", "ING-02": "dropped", "ING-04": "unsettled"}
@@ -34,8 +37,18 @@ def run(evidence: Evidence, *, checks: tuple[Check, ...] | None = None) -> tuple
 
     A check that raises is an `error`, and the others go on.
     """
+    with evidence.reader.crew() as crew:
+        return tuple(judged.result() for judged in start(evidence, crew, checks=checks))
+
+
+def start(
+    evidence: Evidence, crew: Crew, *, checks: tuple[Check, ...] | None = None
+) -> list[Future[CheckResult]]:
+    """What `run` gives, while `crew` is still at work on it."""
     runner = Runner(evidence, all_checks() if checks is None else checks)
-    return tuple(runner.result(entry) for entry in CATALOGUE if runner.judges(entry))
+    return [
+        crew.submit(partial(runner.result, entry)) for entry in CATALOGUE if runner.judges(entry)
+    ]
 
 
 class Runner:
@@ -44,6 +57,7 @@ class Runner:
     def __init__(self, evidence: Evidence, checks: tuple[Check, ...]) -> None:
         self._evidence = evidence
         self._checks = {check.id: check for check in checks}
+        self._judging_gates = Lock()
 
     def judges(self, entry: Entry) -> bool:
         """Whether one of the checks is of the rule `entry`."""
@@ -56,8 +70,12 @@ class Runner:
                 return _not_applicable(entry, f"declared: there is no {component}")
         check = self._checks[entry.id]
         if check.is_gate:
-            return self._judged_gates[check.id]
+            return self._gate_results()[check.id]
         return self._decide(check)
+
+    def _gate_results(self) -> dict[str, CheckResult]:
+        with self._judging_gates:
+            return self._judged_gates
 
     @cached_property
     def _judged_gates(self) -> dict[str, CheckResult]:
@@ -65,7 +83,7 @@ class Runner:
 
     @cached_property
     def _gates(self) -> Gates:
-        return _gates(self._judged_gates)
+        return _gates(self._gate_results())
 
     def _decide(self, check: Check) -> CheckResult:
         missing = _missing_requirement(check, self._evidence)

@@ -96,7 +96,11 @@ _DEAD: Final = """
     )
     SELECT coalesce(
         (SELECT count(*) FROM block)
-        * (SELECT block_size FROM pragma_database_size())
+        * (
+            SELECT block_size
+            FROM pragma_database_size()
+            WHERE database_name = current_database()
+        )
         * greatest(
             0, 1 - (SELECT count(*) FROM query_table($table)) / (SELECT held.rows FROM held)
         ),

@@ -1,16 +1,21 @@
 """Read a store: the public views, and the tables that are derived from it on demand.
 
-A store that `serve` is writing is read through a snapshot, with the same code.
+A store that `serve` is writing is read through a snapshot, with the same code. What is derived
+stands in a database of its own in memory, so that several threads can read it.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
-from typing import Any, Final, Self
+from queue import SimpleQueue
+from threading import Lock, RLock, local
+from typing import Any, Final, Self, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -23,6 +28,7 @@ from tracejury.store.snapshot import discard_snapshot, request_snapshot
 from tracejury.store.writer import Store
 
 Row = dict[str, Any]
+Answer = TypeVar("Answer")
 
 # How DuckDB says that bytes of the file are missing or not what was written.
 _DAMAGE: Final = re.compile(r"Could not read|Corrupt|checksum|FATAL|INTERNAL", re.IGNORECASE)
@@ -31,6 +37,16 @@ _AS_WRITTEN: Final = "-- joins: as written"
 
 # What a SELECT reads, its own CTEs among them.
 _TABLE_NAME: Final = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_]+)")
+
+# What makes views and tables, as DuckDB parsed it: an audit derives most of them for the run and
+# again for its baseline, and to parse one takes a fifth of the time. A statement is of no
+# connection.
+_PARSED: Final[dict[str, duckdb.Statement]] = {}
+
+# How many threads of a crew read at once: where one waits for the end of a query on one core, the
+# other keeps the rest busy. More would take more memory for no time.
+_CREW: Final = 2
+_INTERRUPT_AGAIN_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +87,48 @@ def definitions() -> dict[str, Definition]:
     return found
 
 
-# What makes each view, as DuckDB parsed it: an audit derives most of them for the run and again for
-# its baseline, and to parse one takes a fifth of the time.
-_CREATIONS: Final[dict[str, duckdb.Statement]] = {}
+@dataclass
+class _Seat:
+    """One thread's connection, with the views that were made in it by their SELECTs."""
+
+    connection: duckdb.DuckDBPyConnection
+    views: dict[str, str] = field(default_factory=dict)
+    finds_derived: bool = False
 
 
-def _creation(connection: duckdb.DuckDBPyConnection, definition: Definition) -> duckdb.Statement:
-    """The statement that makes a view or its table; one is of no connection."""
-    if definition.name not in _CREATIONS:
-        kind = "TABLE" if definition.is_table else "VIEW"
-        sql = f"CREATE OR REPLACE TEMP {kind} {definition.name} AS\n{definition.select}"
-        [_CREATIONS[definition.name]] = connection.extract_statements(sql)
-    return _CREATIONS[definition.name]
+@dataclass
+class _Promise:
+    """What makes a table, by one thread while others wait for it."""
+
+    make: Callable[[], None]
+    lock: RLock = field(default_factory=RLock)
+    is_kept: bool = False
+
+
+class Crew:
+    """A few threads that read one store side by side, each through a connection of its own."""
+
+    def __init__(self, reader: "Reader", pool: ThreadPoolExecutor) -> None:
+        self._reader = reader
+        self._pool = pool
+        self._seats: SimpleQueue[_Seat] = SimpleQueue()
+        self.futures: list[Future[Any]] = []
+        for seat in reader.seats(_CREW):
+            self._seats.put(seat)
+
+    def submit(self, work: Callable[[], Answer]) -> Future[Answer]:
+        """Have a thread do `work`, which may read from the reader; in the order of submission."""
+        future = self._pool.submit(self._seated, work)
+        self.futures.append(future)
+        return future
+
+    def _seated(self, work: Callable[[], Answer]) -> Answer:
+        seat = self._seats.get()
+        try:
+            with self._reader.from_seat(seat):
+                return work()
+        finally:
+            self._seats.put(seat)
 
 
 class Reader:
@@ -97,7 +143,14 @@ class Reader:
     ) -> None:
         self._connection = connection
         self._snapshot = snapshot
-        self._promised: dict[str, Callable[[], None]] = {}
+        self._derived = ""  # the database in memory, once there is one
+        self._main = _Seat(connection)
+        self._extra: list[_Seat] = []
+        self._thread = local()
+        self._promised: dict[str, _Promise] = {}
+        self._views: dict[str, str] = {}
+        self._attaching = Lock()
+        self._planning = Lock()
         self.missing = missing  # records that were acknowledged, and that no writer missed yet
 
     @classmethod
@@ -138,58 +191,112 @@ class Reader:
         """Whether a server goes on writing the store that this is a copy of."""
         return self._snapshot is not None
 
-    def promise(self, name: str, make: Callable[[], None]) -> None:
-        """Have `make` make the view or table `name` before something is read from it."""
-        self._promised[name] = make
+    def promise(self, make: Callable[[], None], *names: str) -> None:
+        """Have `make` make the views or tables `names` before something is read from them."""
+        promise = _Promise(make)
+        self._promised.update(dict.fromkeys(names, promise))
 
     def fulfil(self, names: Iterable[str]) -> None:
         """Make those of `names` that are promised and were not read from yet."""
         for name in names:
-            if make := self._promised.pop(name, None):
-                make()
+            if promise := self._promised.get(name):
+                with promise.lock:
+                    if not promise.is_kept:
+                        promise.make()
+                        promise.is_kept = True
+                self._promised.pop(name, None)
+            if name in self._views:
+                self._make_view(name)
 
     def derive(self, name: str) -> None:
         """Make the view or table `name` of views/; what it builds on must be there or promised."""
         definition = definitions()[name]
+        if not definition.is_table:
+            self.define(name, definition.select)
+            return
         self.fulfil(definition.reads)
+        seat = self._seat_to_derive()
+        sql = f"CREATE OR REPLACE TABLE {self._derived}.{name} AS\n{definition.select}"
         with _reading():
-            if definition.is_as_written:
-                self._connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
-            self._connection.execute(_creation(self._connection, definition))
-            if definition.is_as_written:
-                self._connection.execute("RESET disabled_optimizers")
+            statement = _parsed(seat.connection, sql)
+            if not definition.is_as_written:
+                seat.connection.execute(statement)
+                return
+            # The setting is that of all connections: what others plan meanwhile may be slower.
+            with self._planning:
+                seat.connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
+                seat.connection.execute(statement)
+                seat.connection.execute("RESET disabled_optimizers")
 
     def define(self, name: str, select: str) -> None:
-        """Make the view `name` of a SELECT of this program."""
-        with _reading():
-            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {select}")
+        """Make the view `name` of a SELECT of this program; each connection makes it for itself."""
+        self._views[name] = select
+        self._make_view(name)
 
     def register(self, name: str, registered: pa.Table) -> None:
         """Keep `registered` as the table `name`."""
-        self._promised.pop(name, None)
+        seat = self._seat_to_derive()
         with _reading():
+            if self._views.pop(name, None) is not None and seat.views.pop(name, None) is not None:
+                seat.connection.execute(f"DROP VIEW temp.{name}")
             # DuckDB finds `registered` here by its name.
-            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM registered")
+            seat.connection.execute(
+                f"CREATE OR REPLACE TABLE {self._derived}.{name} AS FROM registered"
+            )
+        self._promised.pop(name, None)
+
+    @contextmanager
+    def crew(self) -> Iterator[Crew]:
+        """Threads to read with. Waits for all that was submitted, and stops it where one breaks."""
+        pool = ThreadPoolExecutor(_CREW)
+        crew = Crew(self, pool)
+        try:
+            yield crew
+            pool.shutdown()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            while under_way := [future for future in crew.futures if not future.done()]:
+                self.interrupt()
+                wait(under_way, timeout=_INTERRUPT_AGAIN_S)
+            raise
+        finally:
+            while self._extra:
+                self._extra.pop().connection.close()
+
+    def seats(self, number: int) -> list[_Seat]:
+        """More connections to the same store, until the crew ends."""
+        added = [_Seat(quiet(self._connection.cursor())) for _ in range(number)]
+        self._extra += added
+        return added
+
+    @contextmanager
+    def from_seat(self, seat: _Seat) -> Iterator[None]:
+        """Have what this thread reads go through `seat`."""
+        self._thread.seat = seat
+        try:
+            yield
+        finally:
+            del self._thread.seat
 
     def arrow(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:
         """The result of one query as an Arrow table."""
-        self._fulfil_for(sql)
+        seat = self._seat_for(sql)
         with _reading():
-            return self._connection.sql(sql, params=parameters or None).to_arrow_table()
+            return seat.connection.sql(sql, params=parameters or None).to_arrow_table()
 
     def rows(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Row]:
         """The rows of one query by column name: for answers, not for spans by the million."""
-        self._fulfil_for(sql)
+        seat = self._seat_for(sql)
         with _reading():
-            cursor = self._connection.execute(sql, parameters if parameters else None)
+            cursor = seat.connection.execute(sql, parameters if parameters else None)
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def value(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Any:
         """The first column of the first row; None where there is none."""
-        self._fulfil_for(sql)
+        seat = self._seat_for(sql)
         with _reading():
-            cursor = self._connection.execute(sql, parameters if parameters else None)
+            cursor = seat.connection.execute(sql, parameters if parameters else None)
             rows = cursor.fetchall()
         return rows[0][0] if rows else None
 
@@ -199,24 +306,75 @@ class Reader:
 
     def interrupt(self) -> None:
         """Make what another thread reads here fail with a `StoreError`; it may have ended."""
-        with suppress(duckdb.Error):
-            self._connection.interrupt()
+        for seat in (self._main, *self._extra):
+            with suppress(duckdb.Error):
+                seat.connection.interrupt()
 
     def close(self) -> None:
         """Close the file; remove the snapshot if it was one."""
+        if self._derived:
+            with suppress(duckdb.Error):  # closed already
+                self._connection.execute(f"DETACH {self._derived}")
         self._connection.close()
         if self._snapshot is not None:
             discard_snapshot(self._snapshot)
 
-    def _fulfil_for(self, sql: str) -> None:
-        if self._promised:
+    def _seat_for(self, sql: str) -> _Seat:
+        """This thread's connection, in which all is made that `sql` reads."""
+        if self._promised or self._views:
             self.fulfil(_TABLE_NAME.findall(sql))
+        return self._seat()
+
+    def _seat(self) -> _Seat:
+        seat: _Seat = getattr(self._thread, "seat", self._main)
+        if self._derived and not seat.finds_derived:
+            [(store,)] = seat.connection.execute("SELECT current_database()").fetchall()
+            path = f"{_quoted(store)}.main,{self._derived}.main".replace("'", "''")
+            seat.connection.execute(f"SET search_path = '{path}'")
+            seat.finds_derived = True
+        return seat
+
+    def _seat_to_derive(self) -> _Seat:
+        """This thread's connection, with a place to keep what is derived."""
+        with self._attaching:
+            if not self._derived:
+                self._derived = _attach(self._connection)
+        return self._seat()
+
+    def _make_view(self, name: str) -> None:
+        select = self._views[name]
+        seat = self._seat_for(select)
+        if seat.views.get(name) != select:
+            sql = f"CREATE OR REPLACE TEMP VIEW {name} AS\n{select}"
+            with _reading():
+                seat.connection.execute(_parsed(seat.connection, sql))
+            seat.views[name] = select
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _attach(connection: duckdb.DuckDBPyConnection) -> str:
+    """The name of a new database in memory; another reader of the store may have one too."""
+    for number in count(1):
+        name = f"derived_{number}"
+        with suppress(duckdb.BinderException):
+            connection.execute(f"ATTACH ':memory:' AS {name} (READ_WRITE)")
+            break
+    return name
+
+
+def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    if sql not in _PARSED:
+        [_PARSED[sql]] = connection.extract_statements(sql)
+    return _PARSED[sql]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 @contextmanager

@@ -276,7 +276,8 @@ class Store:
         """The bytes in use: of the file without its free blocks, and of its log."""
         with self._lock, self._writing():
             [(in_file,)] = self._connection.execute(
-                "SELECT (block_size * used_blocks)::BIGINT FROM pragma_database_size()"
+                "SELECT (block_size * used_blocks)::BIGINT FROM pragma_database_size() "
+                "WHERE database_name = current_database()"
             ).fetchall()
         log = 0 if self.path is None else _size(_log_of(self.path))
         return int(in_file) + log

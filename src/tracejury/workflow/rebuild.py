@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -49,9 +50,9 @@ def prepare(
     reader.register("measured_diagnosis", stopwatch.as_table(measured))
     _register_inputs(reader, config, injected, baseline or Baseline.empty())
     for name in definitions():
-        reader.promise(name, partial(reader.derive, name))
-    for name, compute in _COMPUTED.items():
-        reader.promise(name, partial(compute, reader))
+        reader.promise(partial(reader.derive, name), name)
+    for compute, names in _COMPUTED.items():
+        reader.promise(partial(compute, reader), *names)
 
 
 def rebuild(
@@ -63,7 +64,7 @@ def rebuild(
 ) -> None:
     """Derive every view and table at once, for who may ask for any."""
     prepare(reader, config, injected=injected, baseline=baseline)
-    reader.fulfil((*definitions(), *_COMPUTED))
+    reader.fulfil((*definitions(), *chain.from_iterable(_COMPUTED.values())))
 
 
 def _register_inputs(
@@ -72,14 +73,14 @@ def _register_inputs(
     reader.register("field_key", _field_keys())
     register_correlation_keys(reader, config.correlation_keys)
     for name, table in _lexicons(config).items():
-        reader.promise(name, partial(reader.register, name, table))
+        reader.promise(partial(reader.register, name, table), name)
     reader.register("bound", _bounds(config.policy))
     reader.register("declared_budget", _budgets(config))
     reader.register("declared_step", _declared_steps(config))
     reader.register("fault", faults.as_table(injected))
     reader.register("settled_before", _settled_before(reader, config.policy))
     for name, table in baseline.tables().items():
-        reader.promise(name, partial(reader.register, name, table))
+        reader.promise(partial(reader.register, name, table), name)
 
 
 def _field_keys() -> pa.Table:
@@ -357,15 +358,13 @@ def _holders(positions: Ints, numbers: Ints) -> Ints:
     return np.where(positions >= 0, numbers[np.maximum(positions, 0)], positions)
 
 
-# Tables that are computed on whole columns; a computation may give several.
-_COMPUTED: Final[dict[str, Callable[[Reader], None]]] = {
-    "forest": _forest,
-    "item_part": _item_parts,
-    "found_field": _fields,
-    "trace_component": register_components,
-    "followed": _followed,
-    "self_time": _paths,
-    "critical": _paths,
-    "saving": _paths,
-    "terminal_error": find_terminal_errors,
+# What is computed on whole columns, with the tables that it gives.
+_COMPUTED: Final[dict[Callable[[Reader], None], tuple[str, ...]]] = {
+    _forest: ("forest",),
+    _item_parts: ("item_part",),
+    _fields: ("found_field",),
+    register_components: ("trace_component",),
+    _followed: ("followed",),
+    _paths: ("self_time", "critical", "saving"),
+    find_terminal_errors: ("terminal_error",),
 }

@@ -1,0 +1,80 @@
+"""Several threads that read one store: they see the same, and each table is made once."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from tracejury.store.reader import Reader
+from tracejury.store.writer import Store
+
+ENDLESS = "SELECT sum(one.range * other.range) FROM range(1000000) AS one, range(1000000) AS other"
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    # A database has the name of its file, and DuckDB's search path takes names by quotes.
+    path = tmp_path / 'o\'run "of, today".duckdb'
+    Store.open(path).close()
+    with Reader.open(path) as opened:
+        yield opened
+
+
+def test_a_table_that_several_threads_need_is_made_once(reader: Reader) -> None:
+    made = []
+
+    def make() -> None:
+        # Long enough that the other thread comes while it is being made.
+        reader.value("SELECT sum(range) FROM range(30000000)")
+        made.append(reader.value("SELECT count(*) FROM stored.span"))
+        reader.register("number", pa.table({"value": [1, 2]}))
+
+    reader.promise(make, "number", "never_read")
+    with reader.crew() as crew:
+        sums = [
+            crew.submit(lambda: reader.value("SELECT sum(value) FROM number")) for _ in range(8)
+        ]
+    assert [each.result() for each in sums] == [3] * 8
+    assert reader.value("SELECT sum(value) FROM number") == 3
+    assert made == [0]
+
+
+def test_every_thread_finds_the_views_and_the_newest_of_a_name(reader: Reader) -> None:
+    def read() -> int:
+        return int(reader.value("SELECT value FROM said"))
+
+    for value in (1, 2):
+        reader.define("said", f"SELECT {value} AS value")
+        with reader.crew() as crew:
+            both = [crew.submit(read) for _ in range(4)]
+        assert [each.result() for each in both] == [value] * 4
+        assert read() == value
+    reader.register("said", pa.table({"value": [3]}))
+    assert read() == 3
+
+
+def test_what_breaks_stops_the_others_at_once(reader: Reader) -> None:
+    endless: list[Future[object]] = []
+
+    def break_off() -> None:
+        with reader.crew() as crew:
+            endless.extend(crew.submit(lambda: reader.value(ENDLESS)) for _ in range(3))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert [each.cancelled() for each in endless] == [False, False, True]
+    assert all(each.exception() for each in endless[:2])
+    assert reader.value("SELECT 1") == 1
+
+
+def test_two_readers_of_a_store_keep_apart_what_they_derive() -> None:
+    with Store.in_memory() as store:
+        with Reader.of(store) as one, Reader.of(store) as other:
+            one.register("number", pa.table({"value": [1]}))
+            other.register("number", pa.table({"value": [2]}))
+            assert [each.value("SELECT value FROM number") for each in (one, other)] == [1, 2]
+        databases = "SELECT count(*) FROM duckdb_databases() WHERE database_name LIKE 'derived%'"
+        assert store.connection().execute(databases).fetchall() == [(0,)]
