@@ -3,7 +3,8 @@
 What: Where a fault outlasted the attempts, they ended after at most ten (policy), and the failure
 was recorded above the last one. It fails where one thing was tried more often than that; a message
 that comes again because it failed counts, and attempts inside of an attempt multiply it. Attempts
-that succeeded in the end prove no bound. Polls and waits for a change are no attempts.
+that succeeded in the end prove no bound, nor do those of which some may be among the spans that are
+known to be missing of their job. Polls and waits for a change are no attempts.
 
 Why: A retry without a bound turns one outage into a flood, and a paid call into any number of them.
 
@@ -32,8 +33,14 @@ def judge(evidence: Evidence) -> Judgement:
             for row in rows
         ),
         note=_note(rows),
-        reason="no-item-identity" if any(row["unclear"] for row in rows) else "",
+        reason=_reason(rows),
     )
+
+
+def _reason(rows: list[Row]) -> str:
+    if any(row["unclear"] for row in rows):
+        return "no-item-identity"
+    return "dropped" if any(row["unseen"] for row in rows) else ""
 
 
 def _name(row: Row) -> str:
@@ -161,6 +168,7 @@ _GROUPS: Final = """
                     OR coalesce(class.is_exhausted, false))
                 AS is_used_up,
             grouped.instance_no IN (SELECT unclear.instance_no FROM unclear) AS is_unclear,
+            grouped.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed,
             {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', last.span_id)}
                 AS evidence
         FROM grouped
@@ -177,13 +185,14 @@ _GROUPS: Final = """
     SELECT
         service,
         name,
-        count(*) FILTER (is_used_up AND NOT is_unclear) AS exhausted,
+        count(*) FILTER (is_used_up AND NOT is_unclear AND NOT is_holed) AS exhausted,
         count(*) FILTER (is_used_up AND is_unclear) AS unclear,
+        count(*) FILTER (is_used_up AND is_holed) AS unseen,
         count(*) FILTER (is_excessive) AS excessive,
         max(attempts) FILTER (is_excessive) AS most,
         arg_max(outer_attempts, (attempts, outer_attempts)) FILTER (is_excessive) AS outer_attempts,
         arg_max(inner_attempts, (attempts, outer_attempts)) FILTER (is_excessive) AS inner_attempts,
-        max(attempts) FILTER (is_used_up AND NOT is_unclear) AS last,
+        max(attempts) FILTER (is_used_up AND NOT is_unclear AND NOT is_holed) AS last,
         coalesce(min(instance) FILTER (is_excessive), '') AS instance,
         coalesce(list(evidence ORDER BY last_no) FILTER (is_excessive)[:$shown], []) AS evidence
     FROM judged
