@@ -4,7 +4,8 @@ What: Where a fault outlasted the attempts, they ended after at most ten (policy
 was recorded above the last one. It fails where one thing was tried more often than that; a message
 that comes again because it failed counts, and attempts inside of an attempt multiply it. Attempts
 that succeeded in the end prove no bound, nor do those of which some may be among the spans that are
-known to be missing of their job. Polls and waits for a change are no attempts.
+known to be missing of their job, or among others that tell less of what they were for. Polls and
+waits for a change are no attempts.
 
 Why: A retry without a bound turns one outage into a flood, and a paid call into any number of them.
 
@@ -75,7 +76,7 @@ def _note(rows: list[Row]) -> str:
 
 _GROUPS: Final = """
     WITH RECURSIVE tried AS (
-        SELECT how, group_no, span_no, number, failed
+        SELECT how, group_no, span_no, number, failed, unclear
         FROM attempt_of
         UNION ALL
         -- A message that comes again because it failed is tried again.
@@ -84,7 +85,8 @@ _GROUPS: Final = """
             min(delivery.span_no) OVER message,
             delivery.span_no,
             row_number() OVER (message ORDER BY delivery.start_ns, delivery.span_no),
-            delivery.failed
+            delivery.failed,
+            false
         FROM delivery
         JOIN span_field AS field USING (span_no)
         WHERE field.celery_state IS NULL
@@ -135,6 +137,7 @@ _GROUPS: Final = """
             max(coalesce(inside.attempts, 1)) AS inner_attempts,
             sum(coalesce(inside.attempts, 1))::BIGINT AS attempts,
             arg_max(node.span_no, tried.number) AS last_no,
+            bool_or(tried.unclear) AS is_partly_told,
             NOT arg_max(tried.failed, tried.number) AS recovered
         FROM tried
         JOIN node USING (span_no)
@@ -167,7 +170,8 @@ _GROUPS: Final = """
                 AND (above_error.span_no IS NOT NULL OR field.celery_state = 'FAILURE'
                     OR coalesce(class.is_exhausted, false))
                 AS is_used_up,
-            grouped.instance_no IN (SELECT unclear.instance_no FROM unclear) AS is_unclear,
+            grouped.is_partly_told
+                OR grouped.instance_no IN (SELECT unclear.instance_no FROM unclear) AS is_unclear,
             grouped.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed,
             {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', last.span_id)}
                 AS evidence
