@@ -4,9 +4,9 @@ What: What was completed before an item of the same job failed stays completed. 
 transaction around it is rolled back, where what it stored is deleted, where its calls that change
 something are made again, or where a record says that it is in another state. Jobs whose worker died
 are judged as resuming; cleaning up after the item that failed is no loss of another. Where another
-step of the item went well after each call that failed, no item failed, and nothing is shown. Nor
-where some spans of the step that works on items name none. Of rows that are deleted in a database
-the trace does not tell whose they were.
+step of the item went well after each call that failed, no item failed; nothing is shown by such a
+job, nor by one in which spans of the step that works on items name none. Of rows that are deleted
+in a database the trace does not tell whose they were.
 
 Why: One bad item then costs the work, and the price, of all that went well.
 
