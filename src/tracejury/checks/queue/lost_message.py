@@ -3,9 +3,9 @@
 What: Every message that waited in a queue when its broker was restarted is processed afterwards. It
 fails where a message was sent and never processed, though its consumers were alive and the run went
 on for longer than work may wait. Nothing is concluded from a message whose consumer may have died
-with it, that may expire or is due later, whose topic may filter or keep the last one of a key, or
-that nobody ever consumes with tracing on. That it survived this restart does not tell whether the
-queue writes to disk.
+with it, that may expire or is due later, whose job was cancelled, whose topic may filter or keep
+the last one of a key, or that nobody ever consumes with tracing on. That it survived this restart
+does not tell whether the queue writes to disk.
 
 Why: Nobody sees a job that is in no queue any more, until the customer asks for it.
 
@@ -66,6 +66,7 @@ def _reason(evidence: Evidence, rows: list[Row]) -> str:
         ("export-lag", "crashed"),
         ("dropped", "unseen"),
         ("uninstrumented", "partly"),
+        ("uninstrumented", "untold"),
         ("unsettled", "waiting"),
     ):
         if any(row[column] for row in rows):
@@ -159,6 +160,12 @@ _MESSAGES: Final = """
         FROM bound
         WHERE name = 'redelivery_seconds'
     ),
+    -- A queue may drop the message of a job that was called off, and nobody sees it.
+    cancelled AS (
+        SELECT DISTINCT instance_no
+        FROM state_record
+        WHERE level = 'job' AND state = 'cancelled'
+    ),
     judged AS (
         SELECT
             message.*,
@@ -169,7 +176,23 @@ _MESSAGES: Final = """
                     AND restart.start_ns > message.sent_ns
             ), false) AS is_survivor,
             CASE
-                WHEN consumed.span_no IS NULL OR message.failed OR message.may_vanish THEN ''
+                WHEN message.failed OR message.may_vanish THEN ''
+                WHEN message.processed = 0
+                    AND (
+                        cancelled.instance_no IS NOT NULL
+                        -- Of its type nobody was seen to take one, though others of its queue.
+                        OR (
+                            consumed.span_no IS NULL
+                            AND message.destination IN (SELECT consumer.destination FROM consumer)
+                        )
+                    )
+                    THEN CASE WHEN EXISTS (
+                        SELECT 1
+                        FROM restart
+                        WHERE restart.destination = message.destination
+                            AND restart.start_ns > message.sent_ns
+                    ) THEN 'untold' ELSE '' END
+                WHEN consumed.span_no IS NULL THEN ''
                 WHEN consumed.is_crashed THEN 'crashed'
                 WHEN consumed.may_be_unseen OR consumed.lacks_links THEN 'unseen'
                 WHEN message.processed > 0 THEN 'partly'
@@ -186,6 +209,7 @@ _MESSAGES: Final = """
         JOIN settling USING (instance_no)
         CROSS JOIN policy
         LEFT JOIN consumed USING (span_no)
+        LEFT JOIN cancelled ON cancelled.instance_no = message.instance_no
     )
     SELECT
         judged.destination,
@@ -195,6 +219,7 @@ _MESSAGES: Final = """
         count(*) FILTER (judged.fate = 'crashed') AS crashed,
         count(*) FILTER (judged.fate = 'unseen') AS unseen,
         count(*) FILTER (judged.fate = 'partly') AS partly,
+        count(*) FILTER (judged.fate = 'untold') AS untold,
         count(*) FILTER (judged.fate = 'waiting') AS waiting,
         min(judged.waited_s) FILTER (judged.fate = 'lost') AS waited_s,
         coalesce(min(instance.correlation_id) FILTER (judged.fate = 'lost'), '') AS instance,

@@ -3,7 +3,8 @@
 What: Of every type of job at least one was ended within the bound (30 minutes) by a limit of the
 whole job, while a step of it was still open, and did not end well. It fails where a job went on for
 longer than the bound and nothing cut it off by then. A timeout of one of its calls that ended the
-job is no limit of the job, and a limit that is only configured was never seen to work.
+job is no limit of the job, and a limit that is only configured was never seen to work. Where the
+span of a job never came, nobody knows whether something ended it.
 
 Why: Step timeouts do not add up to a limit: retries, loops and a step without a timeout make a job
 last as long as they like, and it holds its worker and its place.
@@ -33,7 +34,8 @@ def judge(evidence: Evidence) -> Judgement:
     )
     configured = [row["workflow"] for row in rows if row["configured"] and not row["limited"]]
     note = f"Configured, never seen to work: {', '.join(configured)}." if configured else ""
-    return Judgement(units, note=note)
+    is_open = bool(evidence.rows(_OPEN)[0]["some"])
+    return Judgement(units, note=note, reason="dropped" if is_open else "")
 
 
 def _findings(row: Row, bound_ns: float) -> tuple[Finding, ...]:
@@ -50,15 +52,21 @@ def _findings(row: Row, bound_ns: float) -> tuple[Finding, ...]:
     )
 
 
+_OPEN: Final = """
+    SELECT count(*) > 0 AS some
+    FROM ghost
+    JOIN job USING (instance_no)
+    WHERE ghost.kind IN ('CONSUMER', '')
+        AND ghost.cause <> 'killed'
+        AND ghost.instance_no NOT IN (SELECT ended_by_limit.instance_no FROM ended_by_limit)
+"""
+
 _JOBS: Final = """
     -- What runs a job: the outermost span that took it from a queue.
     WITH taken AS (
-        SELECT instance.instance_no, node.span_no, node.trace_no, node.span_id, node.duration_ns
-        FROM node
-        JOIN trace_instance AS instance USING (trace_no)
-        LEFT JOIN span_field AS field USING (span_no)
-        WHERE node.kind = 'CONSUMER'
-            AND coalesce(field.messaging_operation NOT IN ('receive', 'poll'), true)
+        SELECT delivery.instance_no, node.span_no, node.trace_no, node.span_id, node.duration_ns
+        FROM delivery
+        JOIN node USING (span_no)
     ),
     limited AS (
         SELECT instance_no

@@ -21,6 +21,16 @@ WITH linked AS (
     WHERE target.kind IN ('PRODUCER', 'CLIENT')
     GROUP BY link.span_no
 ),
+-- A span around a consumer's main loop takes no message: those that it came from name their own.
+loop AS (
+    SELECT DISTINCT around.span_no
+    FROM (SELECT DISTINCT link.span_no FROM stored.span_link AS link) AS link
+    JOIN node AS inside ON inside.span_no = link.span_no AND inside.kind = 'CONSUMER'
+    JOIN node AS around ON around.span_no = inside.parent_no AND around.kind = 'CONSUMER'
+    WHERE around.parent_no IS NULL
+        AND around.missing_parent IS NULL
+        AND around.span_no NOT IN (SELECT own.span_no FROM stored.span_link AS own)
+),
 processed AS (
     SELECT
         node.span_no,
@@ -52,7 +62,8 @@ processed AS (
         AND node.start_ns IS NOT NULL
         AND coalesce(field.messaging_operation NOT IN ('receive', 'poll'), true)
         -- A span of each record inside of the span of its batch tells of one delivery twice.
-        AND coalesce(parent.kind <> 'CONSUMER', true)
+        AND (coalesce(parent.kind <> 'CONSUMER', true) OR parent.span_no IN (SELECT loop.span_no FROM loop))
+        AND node.span_no NOT IN (SELECT loop.span_no FROM loop)
 )
 SELECT
     span_no, instance_no, creation_no, has_context, destination, message_type, consumer_group,
