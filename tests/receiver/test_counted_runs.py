@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.receiver.running import Process, Running
-from tests.test_cli import called
+from tests.receiver.running import ROOT, Process, Running
 
 # A service as auto-instrumentation sets it up: all its settings are the environment's.
 SDK = """
@@ -103,7 +102,14 @@ def completeness(receiver: Running) -> Mapping[str, Any]:
     """What the audit says after the receiver has ended."""
     receiver.terminate()
     command = ("audit", "--store", str(receiver.store), "--format", "json")
-    audited = called(receiver.store.parent, *command)
+    audited = subprocess.run(
+        [sys.executable, "-m", "tracejury.cli", *command],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert audited.returncode in (0, 1), audited.stderr
     found: Mapping[str, Any] = json.loads(audited.stdout)["completeness"]
     return found
