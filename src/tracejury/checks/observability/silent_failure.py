@@ -5,7 +5,8 @@ the time that a call may take, if that is longer) a span of its target or of a d
 an attempt that was repeated for one, or one of them wrote a log record of severity WARN or above.
 It fails where the target was called or killed and nothing of that kind came. A delay that every
 call came through, more load than usual, and what a tester does to a job are no failures by
-themselves.
+themselves. What a caller suffered from somebody else, and what comes without a fault as well, shows
+nothing and proves no silence.
 
 Why: What leaves no signal is found by customers, and never explained.
 
@@ -31,7 +32,7 @@ def judge(evidence: Evidence) -> Judgement:
     rows = evidence.rows(_SHOWED, {"shown": _SHOWN, "within_ns": within_s * 1e9})
     return Judgement(
         tuple(
-            Unit(row["id"], int(bool(row["signals"] or row["hits"])), _findings(row))
+            Unit(row["id"], int(bool(row["signals"] or _is_silent(row))), _findings(row))
             for row in rows
         ),
         note=" ".join(_note(row) for row in rows if row["signals"]),
@@ -40,7 +41,7 @@ def judge(evidence: Evidence) -> Judgement:
 
 
 def _is_silent(row: Row) -> bool:
-    return bool(row["hits"] and not row["signals"])
+    return bool(row["hits"] and not row["signals"] and not row["doubtful"])
 
 
 def _findings(row: Row) -> tuple[Finding, ...]:
@@ -88,39 +89,98 @@ _SHOWED: Final = """
         FROM fault_call
         JOIN node USING (span_no)
     ),
-    -- A caller fails for many reasons; where it failed to reach the target is known.
+    broken AS (
+        SELECT
+            node.span_no, node.trace_no, node.service, node.start_ns,
+            coalesce(node.end_ns, node.start_ns) AS time_ns,
+            node.service || ' ' || node.name AS first,
+            concat_ws(chr(31), node.service, node.name, error.error_type) AS what,
+            call.target
+        FROM span_error AS error
+        JOIN node USING (span_no)
+        LEFT JOIN external_call AS call USING (span_no)
+    ),
+    -- A caller fails for many reasons; where it failed to reach somebody else is known.
+    elsewhere AS (
+        SELECT lasting.id, broken.trace_no, broken.service
+        FROM lasting
+        JOIN broken ON broken.start_ns BETWEEN lasting.start_ns AND lasting.end_ns
+        LEFT JOIN fault_call AS struck
+            ON struck.fault_id = lasting.id AND struck.span_no = broken.span_no
+        WHERE broken.target <> '?'
+        GROUP BY lasting.id, broken.trace_no, broken.service
+        HAVING bool_and(struck.span_no IS NULL AND lower(broken.target) <> lower(lasting.target))
+    ),
     failed AS (
         SELECT
-            lasting.id,
-            coalesce(node.end_ns, node.start_ns) AS time_ns,
-            node.service || ' ' || node.name AS first
+            lasting.id, broken.time_ns, broken.first, broken.what,
+            struck.span_no IS NOT NULL AS is_struck,
+            lower(broken.service) <> lower(lasting.target)
+                AND elsewhere.id IS NOT NULL AS is_elsewhere
         FROM lasting
-        JOIN span_error AS error ON true
-        JOIN node ON node.span_no = error.span_no
-        WHERE coalesce(node.end_ns, node.start_ns)
-                BETWEEN lasting.start_ns AND lasting.start_ns + $within_ns
-            AND node.service IN (SELECT witness.service FROM witness WHERE witness.id = lasting.id)
-    ),
-    warned AS (
-        SELECT
-            lasting.id,
-            greatest(log.time_ns, CASE WHEN log.time_ns = 0 THEN log.observed_ns END)::BIGINT
-                AS time_ns,
-            'a log record of ' || resource.service AS first
-        FROM lasting
-        JOIN stored.log_record AS log
-            ON log.severity_number >= 13
-            AND greatest(log.time_ns, CASE WHEN log.time_ns = 0 THEN log.observed_ns END)
-                BETWEEN lasting.start_ns AND lasting.start_ns + $within_ns
-        JOIN resource USING (resource_id)
-        WHERE resource.service IN (
+        JOIN broken
+            ON broken.time_ns BETWEEN lasting.start_ns AND lasting.start_ns + $within_ns
+        LEFT JOIN fault_call AS struck
+            ON struck.fault_id = lasting.id AND struck.span_no = broken.span_no
+        LEFT JOIN elsewhere
+            ON elsewhere.id = lasting.id
+            AND elsewhere.trace_no = broken.trace_no
+            AND elsewhere.service = broken.service
+        WHERE broken.service IN (
             SELECT witness.service FROM witness WHERE witness.id = lasting.id
         )
     ),
+    said AS (
+        SELECT
+            greatest(log.time_ns, CASE WHEN log.time_ns = 0 THEN log.observed_ns END)::BIGINT
+                AS time_ns,
+            resource.service,
+            concat_ws(
+                chr(31), resource.service, regexp_replace(left(log.body, 200), '\\d+', '#', 'g')
+            ) AS what
+        FROM stored.log_record AS log
+        JOIN resource USING (resource_id)
+        WHERE log.severity_number >= 13
+            AND greatest(log.time_ns, log.observed_ns) <= 9223372036854775807
+    ),
+    warned AS (
+        SELECT
+            lasting.id, said.time_ns, 'a log record of ' || said.service AS first, said.what,
+            false AS is_struck, false AS is_elsewhere
+        FROM lasting
+        JOIN said ON said.time_ns BETWEEN lasting.start_ns AND lasting.start_ns + $within_ns
+        WHERE said.service IN (
+            SELECT witness.service FROM witness WHERE witness.id = lasting.id
+        )
+    ),
+    -- What fails or is said without a fault, too, tells of none.
+    usual AS (
+        SELECT DISTINCT heard.what
+        FROM (
+            SELECT what, time_ns FROM broken
+            UNION ALL
+            SELECT what, time_ns FROM said
+        ) AS heard
+        WHERE NOT EXISTS (
+            SELECT 1
+            FROM fault
+            WHERE heard.time_ns BETWEEN fault.start_ns AND fault.end_ns + $within_ns
+        )
+    ),
     signal AS (
-        SELECT id, count(*) AS signals, arg_min(first, (time_ns, first)) AS first,
-            min(time_ns) AS first_ns
-        FROM (FROM failed UNION ALL FROM warned)
+        SELECT
+            id,
+            count(*) FILTER (is_telling) AS signals,
+            count(*) FILTER (NOT is_telling) AS doubtful,
+            arg_min(first, (time_ns, first)) FILTER (is_telling) AS first,
+            min(time_ns) FILTER (is_telling) AS first_ns
+        FROM (
+            SELECT
+                *,
+                is_struck OR NOT (is_elsewhere OR what IN (SELECT usual.what FROM usual))
+                    AS is_telling
+            FROM (FROM failed UNION ALL FROM warned)
+        )
         GROUP BY id
     ),
     hit AS (
@@ -156,6 +216,7 @@ _SHOWED: Final = """
         lasting.id,
         lasting.target,
         coalesce(signal.signals, 0) AS signals,
+        coalesce(signal.doubtful, 0) AS doubtful,
         signal.first,
         (signal.first_ns - lasting.start_ns) / 1e9 AS after_s,
         coalesce(hit.hits, 0) AS hits,

@@ -91,6 +91,12 @@ _CALLERS: Final = """
         WHERE ghost.cause = 'not-exported'
             AND NOT instance.background
             AND known.caller <> node.service
+            -- Of what it did for that trace something has come, or anybody else may have called.
+            AND EXISTS (
+                SELECT 1
+                FROM node AS other
+                WHERE other.trace_no = ghost.trace_no AND other.service = known.caller
+            )
             -- It lived on, and what it did later has come.
             AND EXISTS (
                 SELECT 1

@@ -118,6 +118,7 @@ _POISON: Final = """
             -- A group that reads a retry topic is named after it.
             regexp_replace(delivery.consumer_group, '(?i)-retry(-\\d+)?$', '') AS reader,
             delivery.start_ns,
+            coalesce(delivery.end_ns, delivery.start_ns) AS end_ns,
             delivery.failed,
             coalesce(named.is_dead, false) AS is_dead
         FROM tried
@@ -180,18 +181,32 @@ _POISON: Final = """
             OR trial.is_dead
             OR chain.message_no IN (SELECT settled.message_no FROM settled)
     ),
-    -- Each group of consumers has its own deliveries; the one with the most failures counts.
-    failing AS (
+    -- What comes again comes after the failure. Beside it are other readers of a fan-out.
+    sequence AS (
         SELECT
-            chain.first_no,
-            count(*) FILTER (trial.failed) AS failures,
-            arg_max(trial.failed, (trial.start_ns, trial.failed)) AS is_failing
+            chain.first_no, trial.service, trial.reader, trial.start_ns, trial.failed,
+            coalesce(
+                trial.start_ns >= max(trial.end_ns) OVER (
+                    PARTITION BY chain.first_no, trial.service, trial.reader
+                    ORDER BY trial.start_ns, trial.end_ns
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                ),
+                true
+            ) AS is_next
         FROM chain
         JOIN trial USING (message_no)
         WHERE NOT trial.is_dead
-        GROUP BY chain.first_no, trial.service, trial.reader
+    ),
+    -- Each group of consumers has its own deliveries; the one with the most failures counts.
+    failing AS (
+        SELECT
+            first_no,
+            count(*) FILTER (failed AND is_next) AS failures,
+            arg_max(failed, (start_ns, failed)) AS is_failing
+        FROM sequence
+        GROUP BY first_no, service, reader
         QUALIFY row_number() OVER (
-            PARTITION BY chain.first_no ORDER BY count(*) FILTER (trial.failed) DESC, is_failing
+            PARTITION BY first_no ORDER BY count(*) FILTER (failed AND is_next) DESC, is_failing
         ) = 1
     ),
     judged AS (

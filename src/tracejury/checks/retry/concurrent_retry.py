@@ -23,6 +23,12 @@ from tracejury.telemetry import lexicon
 
 _SHOWN: Final = 5
 
+# Routes that begin a job, or begin it again, whatever stands before the verb.
+_TRIGGER: Final = (
+    r"(?i)\b(re[-_]?)?(try|run|start|process|play|submit|queue|generate|execute|sume|launch)\b"
+    r"|\btrigger\b"
+)
+
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow with a job that was asked for again while it was in work."""
@@ -30,6 +36,7 @@ def judge(evidence: Evidence) -> Judgement:
         _TRIGGERS,
         {
             "skew_ns": int(evidence.policy.skew_seconds * 1e9),
+            "trigger": _TRIGGER,
             "in_progress": f"(?i){lexicon.IN_PROGRESS_MESSAGE.pattern}",
             "shown": _SHOWN,
         },
@@ -96,6 +103,12 @@ _TRIGGERS: Final = """
         JOIN node USING (span_no)
         WHERE delivery.end_ns IS NOT NULL
     ),
+    named AS (
+        SELECT DISTINCT node.trace_no, record_item.item
+        FROM record_item
+        JOIN node USING (span_no)
+        SEMI JOIN worked ON worked.trace_no = node.trace_no
+    ),
     -- What began before, and ran longest of that.
     followed AS (
         SELECT
@@ -121,7 +134,19 @@ _TRIGGERS: Final = """
             before.clock = clock AS is_near
         FROM followed
         -- Each trigger has a trace of its own; messages within one are parts of one job.
-        WHERE before.trace_no <> trace_no AND before.end_ns > start_ns
+        WHERE before.trace_no <> trace_no
+            AND before.end_ns > start_ns
+            -- Requests for other items of a batch are other work.
+            AND (
+                before.trace_no NOT IN (SELECT named.trace_no FROM named)
+                OR followed.trace_no NOT IN (SELECT named.trace_no FROM named)
+                OR EXISTS (
+                    SELECT 1
+                    FROM named AS first
+                    JOIN named AS later USING (item)
+                    WHERE first.trace_no = before.trace_no AND later.trace_no = followed.trace_no
+                )
+            )
         UNION ALL
         SELECT
             later.instance_no,
@@ -177,7 +202,7 @@ _TRIGGERS: Final = """
         JOIN asked_twice USING (instance_no)
         WHERE asked.is_refused
             -- A conflict of two edits refuses no second run.
-            AND (asked.is_post OR EXISTS (
+            AND ((asked.is_post AND regexp_matches(asked.route, $trigger)) OR EXISTS (
                 SELECT 1
                 FROM asked AS granted
                 WHERE granted.instance_no = asked.instance_no
