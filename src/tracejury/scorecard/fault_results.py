@@ -70,18 +70,14 @@ def _result(reader: Reader, harms: dict[str, Harm], fault: Fault, ranking: Ranki
     shares = reader.rows(
         """
         SELECT
-            CASE
-                WHEN instance.end_ns < $start THEN 'before'
-                WHEN instance.start_ns > $end THEN 'after'
-                ELSE 'during'
-            END AS phase,
-            count(*) FILTER (instance.outcome = 'ok')
-                / nullif(count(*) FILTER (instance.outcome <> 'unknown'), 0) AS success
-        FROM workflow_instance AS instance
-        WHERE NOT instance.background
+            phase,
+            count(*) FILTER (outcome = 'ok')
+                / nullif(count(*) FILTER (outcome <> 'unknown'), 0) AS success
+        FROM fault_phase
+        WHERE fault_id = $fault
         GROUP BY phase
         """,
-        {"start": fault.start_ns, "end": fault.end_ns},
+        {"fault": fault.id},
     )
     success = {row["phase"]: row["success"] for row in shares}
     services = [suspect.service for suspect in ranking.suspects]

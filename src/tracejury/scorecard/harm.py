@@ -2,7 +2,8 @@
 
 An instance is laid to a fault where it overlaps its window, or began within the policy's
 `recovery_seconds` after it and before the next fault. What failed there may have failed in any
-case: the share of success before the fault stands beside it.
+case: the share of success before the fault stands beside it. Before is what the view `fault_phase`
+says: what an earlier fault left behind is no picture of the usual.
 """
 
 from dataclasses import dataclass
@@ -51,14 +52,10 @@ def harm_by_fault(reader: Reader) -> dict[str, Harm]:
 
 _HURT: Final = """
     WITH usual AS (
-        SELECT
-            fault.id AS fault_id,
-            instance.workflow,
-            quantile_cont((instance.end_ns - instance.start_ns) / 1e6, 0.95) AS p95_ms
-        FROM fault
-        JOIN workflow_instance AS instance ON instance.end_ns < fault.start_ns
-        WHERE NOT instance.background
-        GROUP BY fault.id, instance.workflow
+        SELECT fault_id, workflow, quantile_cont(took_ns / 1e6, 0.95) AS p95_ms
+        FROM fault_phase
+        WHERE phase = 'before'
+        GROUP BY fault_id, workflow
     ),
     near AS (
         SELECT *, phase = 'during' AS is_during
@@ -72,8 +69,7 @@ _HURT: Final = """
         count(*) FILTER (near.outcome = 'failed') AS failed,
         count(*) FILTER (near.is_during AND near.outcome = 'unknown') AS unfinished,
         max(usual.p95_ms) AS p95_before_ms,
-        quantile_cont((near.end_ns - near.start_ns) / 1e6, 0.95) FILTER (near.is_during)
-            AS p95_during_ms
+        quantile_cont(near.took_ns / 1e6, 0.95) FILTER (near.is_during) AS p95_during_ms
     FROM near
     LEFT JOIN usual ON usual.fault_id = near.fault_id AND usual.workflow = near.workflow
     GROUP BY near.fault_id, near.workflow
