@@ -30,8 +30,10 @@ from tracejury.cli.judging import (
 from tracejury.cli.options import configuration, parser, store_path
 from tracejury.config import Config
 from tracejury.errors import InputError, ReceiverError, TracejuryError, UsageError
+from tracejury.telemetry.safe_text import safe_text
 
 if TYPE_CHECKING:
+    from tracejury.checks.explanation import Explanation
     from tracejury.receiver.child import Receiving
     from tracejury.receiver.import_files import Loaded
     from tracejury.scorecard.result import Audit
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 130
         if not isinstance(error, TracejuryError):
             raise
-        print(f"tracejury: {error}", file=sys.stderr)
+        print(safe_text(f"tracejury: {error}"), file=sys.stderr)
         return error.exit_status
 
 
@@ -131,7 +133,7 @@ def _load(store: "Store", file: Path) -> "Loaded | None":
         with reading() as progress:
             loaded = import_file(store, file, progress(file))
     except InputError as error:
-        print(f"tracejury: {error}", file=sys.stderr)
+        print(safe_text(f"tracejury: {error}"), file=sys.stderr)
         return None
     print(_loaded_line(file, loaded))
     tell(file, loaded)
@@ -139,7 +141,6 @@ def _load(store: "Store", file: Path) -> "Loaded | None":
 
 
 def _loaded_line(file: Path, loaded: "Loaded") -> str:
-    from tracejury.telemetry.safe_text import safe_text
 
     parts = [f"{loaded.stored:,} records stored"]
     if loaded.duplicates:
@@ -351,7 +352,7 @@ def _explain(options: argparse.Namespace) -> int:
 
     known = all_explanations()
     wanted = options.id
-    chosen = [e for e in known if wanted is None or e.id.lower() == wanted.lower()]
+    chosen = [e for e in known if wanted is None or wanted.upper() in _names(e)]
     if not chosen:
         ids = [e.id for e in known]
         near = difflib.get_close_matches(wanted.upper(), ids, n=1, cutoff=0.7)
@@ -362,6 +363,12 @@ def _explain(options: argparse.Namespace) -> int:
     terminal = Terminal.of(sys.stdout, os.environ)
     _write(render_explanations(chosen, options.format, terminal=terminal), None)
     return DONE
+
+
+def _names(explained: "Explanation") -> set[str]:
+    """By what its check is asked for: also a criterion, a pattern or a test that it decides."""
+    serves = {name.upper() for name in explained.serves}
+    return {explained.id, *serves, *(name.removeprefix("TEST-RR-") for name in serves)}
 
 
 def _sql(options: argparse.Namespace) -> int:
@@ -390,7 +397,6 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _check_faults(options: argparse.Namespace) -> int:
-    from tracejury.telemetry.safe_text import safe_text
     from tracejury.workflow.faults import check_faults
 
     faults, problems = check_faults(options.file)

@@ -337,7 +337,12 @@ def _add_diagnose(commands: Commands) -> None:
 
 def _add_explain(commands: Commands) -> None:
     parser = _command(commands, "explain", "what a check looks for, why, and how to fix it")
-    parser.add_argument("id", nargs="?", metavar="ID", help="for example OBS-03 (default: all)")
+    parser.add_argument(
+        "id",
+        nargs="?",
+        metavar="ID",
+        help="a check, or what it decides: OBS-03, CRITICAL-4, T01 (default: all)",
+    )
     parser.add_argument("--format", default="text", choices=("text", "json"))
 
 

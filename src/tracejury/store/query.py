@@ -66,7 +66,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
         return Answer(columns, _rows(cursor))
     except duckdb.Error as error:
         raise QueryError(
-            f"The query failed: {_first_line(error)}.",
+            f"The query failed: {_reason(error)}",
             next_step="The views and their columns are listed in docs/views.md.",
         ) from error
 
@@ -115,11 +115,13 @@ def _one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         statements = connection.extract_statements(sql)
     except duckdb.Error as error:
         raise QueryError(
-            f"The query is not SQL: {_first_line(error)}.", next_step=_ONE_SELECT
+            f"The query is not SQL: {_reason(error)}", next_step=_ONE_SELECT
         ) from error
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("The query is not exactly one SELECT.", next_step=_ONE_SELECT)
 
 
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).splitlines()[0].removesuffix(".")
+def _reason(error: duckdb.Error) -> str:
+    """What DuckDB says, and which name it takes to be meant; not the query again."""
+    said = " ".join(str(error).split("\n\n")[0].splitlines())
+    return said if said.endswith((".", "!", "?")) else f"{said}."
