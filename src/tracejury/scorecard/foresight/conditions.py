@@ -301,7 +301,7 @@ def _server_half(evidence: Evidence) -> Condition:
         Need.SERVER_HALF,
         met=len(dark) < len(rows),
         seen=f"{len(rows) - len(dark)} of {len(rows)} services that are called send spans of their"
-        " own." + (f" {_listed(dark)} do not." if dark else ""),
+        " own." + (f" Not: {_listed(dark)}." if dark else ""),
         change=f"Instrument {_listed(dark) or 'a service that is called'}, or a stub in its place:"
         " only who answers knows how often something was done.",
     )
@@ -343,12 +343,14 @@ def _metric(evidence: Evidence, need: Need, pattern: str, change: str) -> Condit
         SELECT DISTINCT metric
         FROM metric_point
         WHERE regexp_matches(metric, $pattern)
+            -- The SDKs' own queues of spans and records are not the system's.
+            AND NOT starts_with(metric, 'otel.sdk.')
         ORDER BY metric
         """,
         {"pattern": pattern},
     )
     names = [f"`{row['metric']}`" for row in rows]
-    seen = f"{_listed(names)} is stored." if names else "No such metric is stored."
+    seen = f"Stored: {_listed(names)}." if names else "No such metric is stored."
     return Condition(need, met=bool(names), seen=seen, change=change)
 
 
