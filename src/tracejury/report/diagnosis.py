@@ -47,7 +47,8 @@ def _lines(fault: FaultResult) -> list[str]:
     if not fault.stands_out:
         lines.append("  nothing stands out")
     for number, suspect in enumerate(fault.suspects[:5], 1):
-        lines.append(safe_text(f"  {number}. {suspect.service}, {suspect.step}: {suspect.score:g}"))
+        place = ", ".join(filter(None, (suspect.service, suspect.step)))
+        lines.append(safe_text(f"  {number}. {place}: {suspect.score:g}"))
         lines += [safe_text(f"     {sentence}") for sentence in suspect.evidence]
     if fault.difficulty:
         lines += [f"  {sentence}" for sentence in _difficulty(fault.difficulty)]

@@ -6,7 +6,7 @@ from typing import Final
 from rich.console import RenderableType
 
 from tracejury import __version__
-from tracejury.report.drawing import grid, heading, indented, joined, listed, text
+from tracejury.report.drawing import Command, grid, heading, indented, joined, listed, text
 from tracejury.report.json import json_text
 from tracejury.report.terminal import PLAIN, Terminal, draw
 from tracejury.report.words import SEVERITY_STYLES
@@ -91,8 +91,7 @@ def _injection(number: int, injection: Injection) -> Iterator[RenderableType]:
         rows.append(("first", f"{lacking} (`tracejury preflight` says how)"))
     yield grid(rows)
     if injection.command:
-        yield indented(text("in the example:"))
-        yield indented(text(injection.command), 4)
+        yield indented(Command(injection.command, "in the example"))
 
 
 def _left(remainders: tuple[Remainder, ...]) -> Iterator[tuple[str, str]]:

@@ -180,8 +180,9 @@ def _trials(shown: tuple[Trial, ...]) -> Iterator[RenderableType]:
         ]
         yield grid(rows, widths=(WIDEST_OUTCOME,))
     not_run = [trial for trial in shown if trial.outcome == "not-run"]
-    undecided = [_short_id(trial) for trial in not_run if trial.clause]
-    without = [_short_id(trial) for trial in not_run if not trial.clause]
+    # A test that several faults could run is one test.
+    undecided = dict.fromkeys(_short_id(trial) for trial in not_run if trial.clause)
+    without = dict.fromkeys(_short_id(trial) for trial in not_run if not trial.clause)
     for names, why in (
         (undecided, "no clause of them could be decided"),
         (without, "no fault was injected for them"),

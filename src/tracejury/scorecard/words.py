@@ -49,7 +49,7 @@ EVIDENCE_TASK: Final = "Evidence the audit rests on"
 
 REASONS: Final = {
     "no-exposure": "nothing was seen that puts it to the test",
-    "sampled": "the traces were sampled, so what is absent proves nothing",
+    "sampled": "traces were sampled, or may have been, so what is absent proves nothing",
     "dropped": "telemetry was dropped on the way",
     "unsettled": "spans may still arrive",
     "uninstrumented": "what it judges sends no telemetry",

@@ -72,7 +72,7 @@ def _said(row: Row) -> str:
         case "type_mismatch":
             return f"`{row['key']}` is no {KEY_TYPES[row['key']]} on {row['spans']} spans"
         case _:
-            return f"`{row['key']}` lacks on {row['spans']} spans"
+            return f"`{row['key']}` is missing on {row['spans']} spans"
 
 
 _SERVICES: Final = """
