@@ -13,7 +13,10 @@ FORMAT_VERSION: Final = 6
 
 # What DuckDB may hold of a run that is read, where the machine would let it hold more: past this it
 # goes on in files beside the store.
-_MOST_MEMORY: Final = "4 GiB"
+_MOST_TO_READ: Final = "4 GiB"
+
+# And of a run that is written: it would keep all of the file that it has touched.
+_MOST_TO_WRITE: Final = "1 GiB"
 
 _HOLDER: Final = re.compile(r"PID (\d+)")
 
@@ -45,7 +48,9 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         )
     except duckdb.Error as error:
         raise _explain(path, str(error)) from error
-    return quiet(_for_reading(connection) if read_only else connection)
+    if read_only:
+        return quiet(_for_reading(connection))
+    return quiet(_held_to(connection, _MOST_TO_WRITE))
 
 
 def _for_reading(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -53,12 +58,17 @@ def _for_reading(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnec
     return_freed_blocks()
     # To tidy them up is no use.
     connection.execute("SET checkpoint_threshold = '1TB'")
+    return _held_to(connection, _MOST_TO_READ)
+
+
+def _held_to(connection: duckdb.DuckDBPyConnection, most: str) -> duckdb.DuckDBPyConnection:
+    """`connection`, with a bound on DuckDB's memory where the machine would let it hold more."""
     [(is_more,)] = connection.execute(
         "SELECT parse_formatted_bytes(current_setting('memory_limit')) > parse_formatted_bytes(?)",
-        [_MOST_MEMORY],
+        [most],
     ).fetchall()
     if is_more:
-        connection.execute(f"SET memory_limit = '{_MOST_MEMORY}'")
+        connection.execute(f"SET memory_limit = '{most}'")
     return connection
 
 
