@@ -68,7 +68,8 @@ def judge(evidence: Evidence) -> Judgement:
 def _compared(workflow: DeclaredWorkflow, row: Row) -> int:
     """How many instances there are to hold against what is declared."""
     has_duration = workflow.expected_seconds is not None or bool(workflow.step_seconds)
-    if has_duration and not row["timed"]:
+    seen = {name for step in row["steps"] for name in _names(step)}
+    if has_duration and not (row["timed"] and seen.issuperset(dict(workflow.step_seconds))):
         return 0
     return int(row["instances"]) if has_duration or workflow.dependencies else 0
 
@@ -91,8 +92,7 @@ def _slow_steps(workflow: DeclaredWorkflow, rows: list[Row]) -> tuple[Finding, .
     declared = dict(workflow.step_seconds)
     found = []
     for row in rows:
-        names = (f"{row['service']}: {row['name']}", row["name"])
-        expected = next((declared[name] for name in names if name in declared), None)
+        expected = next((declared[name] for name in _names(row) if name in declared), None)
         if expected is not None and row["p95_s"] > expected:
             found.append(
                 Finding(
@@ -103,6 +103,11 @@ def _slow_steps(workflow: DeclaredWorkflow, rows: list[Row]) -> tuple[Finding, .
                 )
             )
     return tuple(found)
+
+
+def _names(step: Row) -> tuple[str, str]:
+    """What a declaration may call a step: the more telling name first."""
+    return f"{step['service']}: {step['name']}", step["name"]
 
 
 def _strangers(workflow: DeclaredWorkflow, rows: list[Row]) -> tuple[Finding, ...]:
@@ -172,6 +177,8 @@ _WORKFLOWS: Final = """
         FROM timed
         JOIN node ON node.span_no = timed.entry_span_no
         JOIN trace USING (trace_no)
+        -- How long it took nobody knows where its own span has no end.
+        WHERE node.end_ns IS NOT NULL
         GROUP BY timed.workflow
     ),
     counted AS (

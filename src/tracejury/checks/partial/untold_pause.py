@@ -1,8 +1,8 @@
 """Work that paused while a target was down, without a word to who waits for it.
 
-What: While a target fails at least three calls in a row, a log record of each job that calls it
-says that the work paused, how much of it is done, and why. Nothing else of what users are told can
-be seen in telemetry, so where no record says it, a person must answer.
+What: Each time that a target fails at least three calls in a row, a log record of each job that
+calls it says that the work paused, how much of it is done, and why. Nothing else of what users are
+told can be seen in telemetry, so where no record says it, a person must answer.
 
 Why: Who is told nothing asks for the same work again, and so makes the outage worse.
 
@@ -17,8 +17,8 @@ from typing import Final
 from tracejury.checks.check import Check, Judgement, Severity, Unit
 from tracejury.checks.evidence import Evidence
 
-# How far the work has come; what counts attempts tells something else.
-_PROGRESS: Final = r"\b\d+ ?(of|/|out of) ?\d+\b"
+# How far the work has come; paths and dates, and what counts attempts, tell something else.
+_PROGRESS: Final = r"(^|[^/\w.-])\d+ ?(of|/|out of) ?\d+($|[^/\w])"
 _ATTEMPTS: Final = r"\b(attempt|try|retry)\W+\d+ ?(of|/|out of) ?\d+\b"
 _PAUSE: Final = r"\b(paus|on hold|postpon|defer|resum|suspend|delayed|continues? (later|when))"
 _CAUSE: Final = (
@@ -42,7 +42,7 @@ def judge(evidence: Evidence) -> Judgement:
             WHERE called.failed AND called.start_ns BETWEEN outage.start_ns AND outage.last_ns
         ),
         told AS (
-            SELECT DISTINCT hit.instance_no
+            SELECT DISTINCT hit.instance_no, hit.target, hit.start_ns, hit.end_ns
             FROM hit
             JOIN log_instance USING (instance_no)
             JOIN stored.log_record AS log USING (log_no)
@@ -57,11 +57,14 @@ def judge(evidence: Evidence) -> Judgement:
         )
         SELECT
             instance.workflow,
-            count(DISTINCT hit.instance_no) AS paused,
-            count(DISTINCT told.instance_no) AS told
+            count(*) AS paused,
+            count(told.instance_no) AS told
         FROM hit
         JOIN workflow_instance AS instance USING (instance_no)
-        LEFT JOIN told USING (instance_no)
+        LEFT JOIN told
+            ON told.instance_no = hit.instance_no
+            AND told.target = hit.target
+            AND (told.start_ns, told.end_ns) = (hit.start_ns, hit.end_ns)
         GROUP BY instance.workflow
         ORDER BY instance.workflow
         """,

@@ -2,9 +2,10 @@
 
 What: While a flood (one that the fault file names, and that sends at least twice as much as usual)
 lasts, no worker dies, every message can be sent and is processed in the end, workers go on at an
-even pace (each quarter of the time within half of the mean, over at least 20 messages), and their
-memory does not grow: in the last third at most half as much again as in the first. It fails where a
-worker dies or messages are refused. Without a metric of the workers' memory a person must answer.
+even pace (each quarter of the time within half of the mean, over at least 20 messages), and the
+memory of none of them grows: in the last third at most half as much again as in the first. It fails
+where a worker dies or messages are refused. Without a metric of the workers' memory a person must
+answer.
 
 Why: A queue is there to turn a flood into a wait. Where workers die of it, it becomes an outage.
 
@@ -110,6 +111,16 @@ _FLOODED: Final = """
         JOIN sent_message USING (destination)
         JOIN delivery ON delivery.creation_no = sent_message.span_no
     ),
+    -- Who worked meanwhile. What one process needs says nothing of another.
+    at_work AS (
+        SELECT DISTINCT
+            flood.fault_id, flood.destination, delivery.service,
+            coalesce(delivery.instance_id, '') AS process
+        FROM flooded_queue AS flood
+        JOIN sent_message USING (destination)
+        JOIN delivery ON delivery.creation_no = sent_message.span_no
+        WHERE delivery.start_ns BETWEEN flood.start_ns AND flood.end_ns
+    ),
     dead AS (
         SELECT flood.fault_id, flood.destination, count(*) AS crashes
         FROM flooded_queue AS flood
@@ -156,7 +167,7 @@ _FLOODED: Final = """
             flood.fault_id,
             flood.destination,
             point.service,
-            point.instance_id,
+            coalesce(point.instance_id, '') AS process,
             point.metric,
             max(point.value) FILTER (
                 point.time_ns <= flood.start_ns + (flood.end_ns - flood.start_ns) / 3
@@ -176,7 +187,12 @@ _FLOODED: Final = """
         SELECT
             fault_id,
             destination,
-            count(DISTINCT service) AS services,
+            count(DISTINCT (service, process)) FILTER (
+                (fault_id, destination, service, process) IN (
+                    SELECT (worker.fault_id, worker.destination, worker.service, worker.process)
+                    FROM at_work AS worker
+                )
+            ) AS processes,
             bool_and(late <= $grown * early) AS is_bounded
         FROM measured
         WHERE early IS NOT NULL AND late IS NOT NULL
@@ -208,9 +224,9 @@ _FLOODED: Final = """
         coalesce(dead.crashes, 0) AS crashes,
         coalesce(pace.is_even, false) AS is_even,
         CASE
-            WHEN memory.services = (
+            WHEN memory.processes = (
                 SELECT count(*)
-                FROM worker
+                FROM at_work AS worker
                 WHERE worker.fault_id = flood.fault_id AND worker.destination = flood.destination
             )
             THEN memory.is_bounded

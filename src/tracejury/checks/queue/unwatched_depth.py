@@ -26,10 +26,15 @@ DEPTH_METRIC: Final = (
 )
 _ALERT: Final = r"(?i)queue|backlog|lag\b|depth|undelivered"
 
+# Labels that say where a measurement comes from, which may be called as the queue is.
+_ORIGIN: Final = (
+    r'"(app|component|container|instance|job|namespace|pod|service|team)": ?"(\\.|[^"\\])*"'
+)
+
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a queue that was flooded."""
-    rows = evidence.rows(_FLOODED, {"metric": DEPTH_METRIC, "alert": _ALERT})
+    rows = evidence.rows(_FLOODED, {"metric": DEPTH_METRIC, "alert": _ALERT, "origin": _ORIGIN})
     return Judgement(
         tuple(
             Unit(
@@ -80,7 +85,11 @@ _FLOODED: Final = """
             JOIN alert USING (alert_no)
             WHERE told.fault_id = flood.fault_id
                 AND (
-                    contains(lower(alert.labels), to_json(lower(flood.destination))::VARCHAR)
+                    contains(
+                        CASE WHEN regexp_matches(told.name, $alert) THEN lower(alert.labels)
+                            ELSE regexp_replace(lower(alert.labels), $origin, '', 'g') END,
+                        to_json(lower(flood.destination))::VARCHAR
+                    )
                     OR (told.is_about AND regexp_matches(told.name, $alert))
                 )
         ) AS alerts

@@ -24,7 +24,7 @@ _SHOWN: Final = 5
 
 # Names in a query whose values belong to one attempt alone.
 _VOLATILE: Final = (
-    r"(?i)^(x-amz-.*|x-goog-.*|.*signature|sig|.*token|.*nonce|ts|time|timestamp|.*expires|expiry"
+    r"(?i)^(x-amz-.*|x-goog-.*|.*signature|sig|.*token|.*nonce|ts|time|.*timestamp|.*expires|expiry"
     r"|date|_|cb|cache_?bust(er)?|rand(om)?|(x[-_])?request[-_]?id|trace.*|se|sp|st|sv|sr|spr"
     r"|.*attempts?|.*retry|.*retries)="
 )
@@ -102,7 +102,7 @@ _COMPARED: Final = """
     of_item AS (
         SELECT
             again.instance_no, again.item, again.number, call.service, call.target, call.name,
-            call.span_no
+            call.operation, call.span_no
         FROM again
         JOIN record_item ON record_item.item = again.item
         JOIN external_call AS call
@@ -112,7 +112,7 @@ _COMPARED: Final = """
         -- Of several calls of a step in one run nobody can tell which is which.
         QUALIFY count(*) OVER (
             PARTITION BY again.instance_no, again.item, again.number, call.service, call.target,
-                call.name
+                call.name, call.operation
         ) = 1
     ),
     attempt AS (
@@ -123,7 +123,8 @@ _COMPARED: Final = """
         WHERE attempt.how = 'siblings'
         UNION ALL
         SELECT
-            concat_ws(chr(31), 'i' || instance_no, item, service, target, name), number, span_no
+            concat_ws(chr(31), 'i' || instance_no, item, service, target, name, operation),
+            number, span_no
         FROM of_item
     ),
     thing AS (
@@ -157,6 +158,8 @@ _COMPARED: Final = """
                     )),
                     '&'
                 )
+                WHEN attribute.key IN (SELECT unnest($sizes)) THEN
+                    regexp_extract(attribute.value, '\\d+')
                 ELSE attribute.value
             END AS value
         FROM attempt
@@ -164,8 +167,9 @@ _COMPARED: Final = """
         JOIN stored.span_attribute AS attribute USING (span_no)
         WHERE attribute.key IN (SELECT unnest($urls))
             OR attribute.key IN (SELECT unnest($sizes))
-            OR attribute.key LIKE 'db.query.parameter.%'
-            OR attribute.key LIKE 'db.operation.parameter.%'
+            -- A moment is that of the attempt, and names of parameters are often numbers.
+            OR (regexp_matches(attribute.key, '^db\\.(query|operation)\\.parameter\\.')
+                AND NOT regexp_matches(attribute.value, '^\\d{4}-\\d\\d-\\d\\d[T ]\\d\\d:\\d\\d'))
             OR (attribute.key LIKE 'gen_ai.request.%' AND attribute.key <> 'gen_ai.request.model')
     ),
     -- Of several addresses of one call the one with the most to say.

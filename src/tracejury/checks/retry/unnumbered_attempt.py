@@ -2,9 +2,9 @@
 
 What: At least 95 % of the retries of jobs and items carry their number: an attribute that counts
 attempts or retries (`celery.retries`, `retry.attempt`, `messaging.*.delivery_attempt`) on the span,
-on what lies above it in its process, or on a log record of it, or the number in the span's name. It
-fails where fewer do. Attempts inside of a call are not asked for, since clients record none, nor is
-what comes again because a worker crashed.
+on what lies above it in its process, or on a log record of it, or the number in the span's name,
+and another one than the attempt before. It fails where fewer do. Attempts inside of a call are not
+asked for, since clients record none, nor is what comes again because a worker crashed.
 
 Why: Without a number nobody sees how near the limit a job is, or that it has none.
 
@@ -24,8 +24,8 @@ _SHOWN: Final = 5
 
 # Attributes that count attempts or retries; how many there may be is no number of one.
 _NUMBER: Final = (
-    r"(^|[._])(attempts?|retry|retries|retry_attempts?|retry_count|attempt_number|delivery_attempt"
-    r"|delivery_count|redelivery_count)([._](number|count|no|index))?$"
+    r"(^|[._])(attempts?|retry|retries|retry_?attempts?|retry_?count|attempt_?number"
+    r"|delivery_?attempt|(re)?delivery_?count|attempts_?made)([._](number|count|no|index|made))?$"
 )
 _BOUND: Final = r"max|limit|policy"
 
@@ -62,27 +62,27 @@ _RETRIES: Final = """
     ),
     -- Of a job: its task is published again, or its message comes again because it failed.
     retry AS (
-        SELECT attempt.span_no
+        SELECT attempt.span_no, earlier.span_no AS before_no
         FROM attempt_of AS attempt
-        JOIN node USING (span_no)
+        JOIN attempt_of AS earlier
+            ON earlier.how = attempt.how
+            AND earlier.group_no = attempt.group_no
+            AND earlier.number = attempt.number - 1
+        JOIN node ON node.span_no = attempt.span_no
         WHERE attempt.number > 1
             AND (attempt.how = 'nested' OR node.kind IN ('INTERNAL', 'CONSUMER'))
         UNION
-        SELECT again.span_no
+        SELECT again.span_no, earlier.span_no
         FROM delivery AS again
-        WHERE again.number > 1
-            AND EXISTS (
-                SELECT 1
-                FROM delivery AS earlier
-                WHERE earlier.creation_no = again.creation_no
-                    AND earlier.service = again.service
-                    AND earlier.consumer_group = again.consumer_group
-                    AND earlier.number = again.number - 1
-                    AND earlier.failed
-            )
+        JOIN delivery AS earlier
+            ON earlier.creation_no = again.creation_no
+            AND earlier.service = again.service
+            AND earlier.consumer_group = again.consumer_group
+            AND earlier.number = again.number - 1
+        WHERE again.number > 1 AND earlier.failed
         UNION
         -- Of an item: the run before failed.
-        SELECT again.span_no
+        SELECT again.span_no, earlier.span_no
         FROM item_run AS again
         JOIN item_run AS earlier
             ON earlier.instance_no = again.instance_no
@@ -97,8 +97,8 @@ _RETRIES: Final = """
             AND NOT earlier.is_fragment
     ),
     asked AS (
-        SELECT retry.span_no, node.parent_no, node.trace_no, node.service, node.name, node.start_ns,
-            node.span_id
+        SELECT DISTINCT
+            retry.span_no, node.trace_no, node.service, node.name, node.start_ns, node.span_id
         FROM retry
         JOIN node USING (span_no)
         JOIN trace_instance USING (trace_no)
@@ -109,21 +109,42 @@ _RETRIES: Final = """
     ),
     -- The span itself and what lies above it in its process.
     above AS (
-        SELECT span_no AS of_no, span_no, parent_no, service, 0 AS steps
-        FROM asked
+        SELECT node.span_no AS of_no, node.span_no, node.parent_no, node.service, 0 AS steps
+        FROM (
+            SELECT span_no FROM asked
+            UNION
+            SELECT retry.before_no FROM retry SEMI JOIN asked USING (span_no)
+        ) AS tried
+        JOIN node USING (span_no)
         UNION ALL
         SELECT above.of_no, node.span_no, node.parent_no, node.service, above.steps + 1
         FROM above
         JOIN node ON node.span_no = above.parent_no AND node.service = above.service
         WHERE above.steps < 8
     ),
-    numbered AS (
-        SELECT above.of_no AS span_no
+    number AS (
+        SELECT DISTINCT above.of_no, attribute.key, attribute.value
         FROM above
         JOIN stored.span_attribute AS attribute USING (span_no)
         WHERE regexp_matches(attribute.key, $number, 'i')
             AND NOT regexp_matches(attribute.key, $bound, 'i')
             AND coalesce(try_cast(attribute.value AS BIGINT) >= 1, false)
+        UNION
+        SELECT span_no, 'name', name
+        FROM above
+        JOIN node USING (span_no)
+        WHERE above.of_no = above.span_no
+            AND regexp_matches(node.name, '\\b(attempt|try|retry)\\b[\\s#:]*\\d+', 'i')
+    ),
+    numbered AS (
+        -- What the attempt before says as well tells them apart from nothing.
+        SELECT retry.span_no
+        FROM retry
+        JOIN number ON number.of_no = retry.span_no
+        ANTI JOIN number AS before
+            ON before.of_no = retry.before_no
+            AND before.key = number.key
+            AND before.value = number.value
         UNION
         SELECT asked.span_no
         FROM asked
@@ -132,10 +153,6 @@ _RETRIES: Final = """
         WHERE regexp_matches(attribute.key, $number, 'i')
             AND NOT regexp_matches(attribute.key, $bound, 'i')
             AND coalesce(try_cast(attribute.value AS BIGINT) >= 1, false)
-        UNION
-        SELECT span_no
-        FROM asked
-        WHERE regexp_matches(name, '\\b(attempt|try|retry)\\b[\\s#:]*\\d+', 'i')
     )
     SELECT
         asked.service,

@@ -69,7 +69,14 @@ _SPANS: Final = """
                 WHEN node.status = 'UNSET'
                     AND field.error_type <> ''
                     AND NOT (
-                        node.kind = 'SERVER' AND regexp_full_match(field.error_type, '4\\d\\d')
+                        node.kind = 'SERVER' AND (
+                            regexp_full_match(field.error_type, '4\\d\\d')
+                            -- So it is with RPC: these codes, and no others, are the server's own.
+                            OR coalesce(upper(field.rpc_status) NOT IN (
+                                '2', '4', '12', '13', '14', '15', 'UNKNOWN', 'DEADLINE_EXCEEDED',
+                                'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS'
+                            ), false)
+                        )
                     )
                     THEN 'unmarked'
                 WHEN node.status = 'ERROR'

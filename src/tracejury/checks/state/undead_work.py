@@ -3,8 +3,9 @@
 What: Once a job is cancelled, timed out or failed, nothing more is changed for it: no call that
 changes something begins later than five seconds (policy, and the difference of two clocks) after
 the record of its end. Cleaning up is exempt, and so is what completed jobs of the workflow do after
-their end, too, such as telling somebody. Where a user asked again or a record takes the job up
-again, it is no longer ended.
+their end, too, such as telling somebody. Where a user asked again, a record takes the job up again,
+or its queue tries again what failed, it is no longer ended. Messages and remote procedures that may
+change something leave it open.
 
 Why: Who cancelled an order is charged for it, and a job that was started again competes with its
 own past.
@@ -27,6 +28,10 @@ _CLEANING: Final = (
     r"|delet|restor"
 )
 
+_READING: Final = (
+    r"(^|/)(get|list|read|find|search|check|watch|query|describe|head|lookup|count|exists|fetch)"
+)
+
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: its jobs whose last word is that they were cancelled or given up."""
@@ -36,6 +41,7 @@ def judge(evidence: Evidence) -> Judgement:
         {
             "grace_ns": int((policy.grace_seconds + policy.skew_seconds) * 1e9),
             "cleaning": _CLEANING,
+            "reading": _READING,
             "shown": _SHOWN,
         },
     )
@@ -48,7 +54,9 @@ def judge(evidence: Evidence) -> Judgement:
 def _reason(rows: list[Row]) -> str:
     if any(row["waiting"] for row in rows):
         return "unsettled"
-    return "dropped" if any(row["unseen"] for row in rows) else ""
+    if any(row["unseen"] for row in rows):
+        return "dropped"
+    return "uninstrumented" if any(row["unclear"] for row in rows) else ""
 
 
 def _findings(row: Row) -> tuple[Finding, ...]:
@@ -83,6 +91,7 @@ _JOBS: Final = """
         LEFT JOIN taken_up USING (instance_no)
         WHERE said.level = 'job'
             AND said.is_final
+            AND said.time_ns > 0
             AND coalesce(said.time_ns >= taken_up.at_ns, true)
         GROUP BY said.instance_no
     ),
@@ -97,23 +106,30 @@ _JOBS: Final = """
             node.start_ns,
             ended.state,
             ended.at_ns,
-            coalesce(parent.name, '') AS above
+            coalesce(parent.name, '') AS above,
+            coalesce(
+                call.kind = 'CLIENT' AND (
+                    field.http_method IN ('POST', 'PUT', 'PATCH')
+                    OR call.protocol = 'genai'
+                    OR field.rpc_method ILIKE '%PutObject%'
+                    OR regexp_matches(
+                        coalesce(field.db_operation, field.db_query, ''),
+                        '^\\s*(INSERT|UPDATE|MERGE|REPLACE|COPY)\\b', 'i'
+                    )
+                ),
+                false
+            ) AS is_sure
         FROM outgoing_call AS call
         JOIN ended USING (instance_no)
         JOIN node USING (span_no)
         JOIN span_field AS field USING (span_no)
         LEFT JOIN node AS parent ON parent.span_no = node.parent_no
         WHERE node.start_ns > ended.at_ns
-            AND call.kind = 'CLIENT'
-            AND (
-                field.http_method IN ('POST', 'PUT', 'PATCH')
-                OR call.protocol = 'genai'
-                OR field.rpc_method ILIKE '%PutObject%'
-                OR regexp_matches(
-                    coalesce(field.db_operation, field.db_query, ''),
-                    '^\\s*(INSERT|UPDATE|MERGE|REPLACE|COPY)\\b', 'i'
-                )
-            )
+            -- What a message or a remote procedure changes, its name does not tell for certain.
+            AND (is_sure OR call.kind = 'PRODUCER' OR (
+                call.protocol = 'rpc'
+                AND NOT regexp_matches(coalesce(field.rpc_method, ''), $reading, 'i')
+            ))
     ),
     -- What completed jobs do after their end belongs to ending.
     farewell AS (
@@ -123,7 +139,7 @@ _JOBS: Final = """
         WHERE change.state = 'completed'
     ),
     request AS (
-        SELECT trace_instance.instance_no, node.start_ns
+        SELECT trace_instance.instance_no, node.start_ns, false AS is_queue
         FROM node
         JOIN trace_instance USING (trace_no)
         SEMI JOIN change ON change.instance_no = trace_instance.instance_no
@@ -131,6 +147,16 @@ _JOBS: Final = """
         WHERE node.kind = 'SERVER'
             AND node.parent_no IS NULL
             AND coalesce(field.http_method NOT IN ('GET', 'HEAD', 'OPTIONS'), true)
+        UNION ALL
+        SELECT instance_no, start_ns, true
+        FROM delivery
+        WHERE is_again
+        UNION ALL
+        SELECT trace_instance.instance_no, node.start_ns, true
+        FROM attempt_of AS attempt
+        JOIN node USING (span_no)
+        JOIN trace_instance USING (trace_no)
+        WHERE attempt.how = 'nested' AND attempt.number > 1
     ),
     late AS (
         SELECT change.*
@@ -148,6 +174,8 @@ _JOBS: Final = """
                 FROM request
                 WHERE request.instance_no = change.instance_no
                     AND request.start_ns BETWEEN change.at_ns AND change.start_ns
+                    -- A queue tries again what failed, and may not what somebody called off.
+                    AND NOT (request.is_queue AND change.state = 'cancelled')
             )
     ),
     first_late AS (
@@ -155,7 +183,7 @@ _JOBS: Final = """
         FROM late
         QUALIFY row_number() OVER (
             PARTITION BY instance_no
-            ORDER BY start_ns, trace_no, span_id
+            ORDER BY is_sure DESC, start_ns, trace_no, span_id
         ) = 1
     ),
     judged AS (
@@ -166,7 +194,8 @@ _JOBS: Final = """
             first_late.service,
             first_late.name,
             (first_late.start_ns - ended.at_ns) / 1e9 AS late_s,
-            first_late.span_no IS NOT NULL AS is_undead,
+            coalesce(first_late.is_sure, false) AS is_undead,
+            coalesce(NOT first_late.is_sure, false) AS is_unclear,
             settling.is_settled,
             instance.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed,
             {'trace_id': lower(hex(trace.trace_id)),
@@ -180,9 +209,10 @@ _JOBS: Final = """
     )
     SELECT
         workflow,
-        count(*) FILTER (NOT is_undead AND is_settled AND NOT is_holed) AS dead,
+        count(*) FILTER (NOT is_undead AND NOT is_unclear AND is_settled AND NOT is_holed) AS dead,
         count(*) FILTER (NOT is_undead AND NOT is_settled) AS waiting,
         count(*) FILTER (NOT is_undead AND is_holed) AS unseen,
+        count(*) FILTER (is_unclear) AS unclear,
         count(*) FILTER (is_undead) AS undead,
         coalesce(min(correlation_id) FILTER (is_undead), '') AS instance,
         arg_min(state, correlation_id) FILTER (is_undead) AS state,

@@ -82,12 +82,14 @@ _INSTANCES: Final = """
     ),
     -- The last one of each instance.
     given_up AS (
-        SELECT call.instance_no, call.target, node.span_no, node.span_id, node.trace_no,
+        SELECT call.instance_no, call.target, node.span_no, run.item, node.span_id, node.trace_no,
             node.service, node.instance_id, node.start_ns, node.end_ns, unanswered.is_cut,
             bool_or(unanswered.is_cut) OVER (PARTITION BY call.instance_no) AS has_cut
         FROM unanswered
         JOIN external_call AS call USING (span_no)
         JOIN node USING (span_no)
+        LEFT JOIN item_part AS part ON part.span_no = call.span_no
+        LEFT JOIN item_run AS run ON run.span_no = part.run_no
         WHERE node.end_ns IS NOT NULL
         QUALIFY row_number() OVER (
             PARTITION BY call.instance_no
@@ -96,25 +98,25 @@ _INSTANCES: Final = """
     ),
     -- What may come after it: an attempt that went well, an end, a row that is updated.
     later AS (
-        SELECT instance.instance_no, node.start_ns AS time_ns
+        SELECT instance.instance_no, NULL::VARCHAR AS item, node.start_ns AS time_ns
         FROM attempt_of AS attempt
         JOIN node USING (span_no)
         JOIN trace_instance AS instance USING (trace_no)
         WHERE attempt.how = 'nested' AND attempt.number > 1 AND attempt.recovered
         UNION ALL
-        SELECT instance_no, start_ns
+        SELECT instance_no, item, start_ns
         FROM item_run
         WHERE number > 1 AND completed
         UNION ALL
-        SELECT instance_no, start_ns
+        SELECT instance_no, NULL, start_ns
         FROM delivery
         WHERE is_again AND NOT failed AND end_ns IS NOT NULL
         UNION ALL
-        SELECT instance_no, time_ns
+        SELECT instance_no, NULL, time_ns
         FROM state_record
         WHERE level = 'job' AND (is_final OR state = 'retrying')
         UNION ALL
-        SELECT call.instance_no, call.start_ns::BIGINT
+        SELECT call.instance_no, NULL, call.start_ns::BIGINT
         FROM external_call AS call
         JOIN span_field AS field USING (span_no)
         WHERE call.protocol = 'db'
@@ -124,9 +126,12 @@ _INSTANCES: Final = """
             )
     ),
     went_on AS (
-        SELECT instance_no, max(time_ns) AS time_ns
-        FROM later
-        GROUP BY instance_no
+        SELECT given_up.instance_no, max(later.time_ns) AS time_ns
+        FROM given_up
+        JOIN later USING (instance_no)
+        -- That another item is tried again helps this one nothing.
+        WHERE coalesce(later.item = given_up.item, true)
+        GROUP BY given_up.instance_no
     ),
     tried_again AS (
         SELECT span_no

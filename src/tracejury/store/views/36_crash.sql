@@ -27,7 +27,7 @@ JOIN resource USING (resource_id)
 WHERE log.severity_number >= 13
     AND regexp_matches(
         log.body,
-        'WorkerLost|SIGKILL|signal 9|exit(ed)? (with )?(code |status )?137|OOMKilled|out of memory',
+        'WorkerLost|SIGKILL|signal 9\b|exit(ed)? (with )?(code |status )?137|OOMKilled|out of memory: kill|heap out of memory',
         'i'
     )
     AND greatest(log.time_ns, log.observed_ns) <= 9223372036854775807
