@@ -10,8 +10,10 @@ diagnose` judges by a fault file of ids and times alone. What is printed:
 - the runs whose service is not first, and how long importing and diagnosing took;
 - accuracy at 1, 3 and 5, and how often something stands out;
 - how often something stands out in quiet windows: 75 s before every second injection, all together
-  beside the real ones; and each slice of the time outside, one at a time beside the real windows.
-  A slice that stands out is listed with its first suspect and the services of the faults beside it;
+  beside the real ones; a minute that ends a minute before each injection, since some faults are at
+  work a minute before the time that was recorded for them; and each slice of the time outside. The
+  last two are judged one at a time beside the real windows, and listed with the first suspect and
+  the services of the faults beside them where they stand out;
 - what the two fitted bounds are worth: each service's runs judged with the bounds that are best for
   the runs of all the others.
 """
@@ -30,6 +32,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from tracejury.config import Config
 from tracejury.scorecard.suspects import Bounds, Ranking, judge
 from tracejury.scorecard.suspicion.observed import Observed, observe
@@ -43,7 +47,9 @@ BOUNDS: Final = [
     for stands_out in (1.0, 1.25, 1.5, 2.0)
 ]
 _FEWEST_BEFORE: Final = 40  # traces before an injection that make a quiet window
+_FEWEST_IN_A_MINUTE: Final = 20
 _QUIET_S: Final = (80, 5)  # from and to, before the injection
+_CLEAR_S: Final = (120, 60)  # the same, clear of what begins early
 _NOWHERE: Final = 99
 
 Window = tuple[int, int]
@@ -167,20 +173,47 @@ def quiet(day: Day) -> Iterator[str]:
     """How often something stands out where nothing was injected."""
     real = [case.window for case in day.cases]
     before = [case.window[0] for case in day.cases if case.traces_before >= _FEWEST_BEFORE][::2]
-    windows = [tuple(start - s * 10**9 for s in _QUIET_S) for start in before]
-    together = judge(day.observed, [*real, *((one[0], one[1]) for one in windows)])[len(real) :]
+    together = judge(day.observed, [*real, *(_before(start, _QUIET_S) for start in before)])
+    together = together[len(real) :]
     out = sum(ranking.stands_out for ranking in together)
     named = f"{day.cases[0].system} {day.cases[0].date}"
     yield f"{named}: {out} of {len(together)} windows before injections stand out"
+    clear = [_before(start, _CLEAR_S) for start, _ in real]
+    yield from _one_by_one(
+        day,
+        "minutes that end a minute before",
+        [(start, end) for start, end in clear if _traces(day, start, end) >= _FEWEST_IN_A_MINUTE],
+    )
     segments = cut(day.observed, real)
+    yield from _one_by_one(
+        day,
+        "slices",
+        [(int(segments.start_ns[at]), int(segments.end_ns[at]) - 1) for at in segments.slices],
+    )
+
+
+def _one_by_one(day: Day, called: str, windows: list[Window]) -> Iterator[str]:
+    """How often something stands out in `windows`, each judged as the only one that is not real."""
+    real = [case.window for case in day.cases]
     alarms = []
-    for at in segments.slices:
-        window = int(segments.start_ns[at]), int(segments.end_ns[at]) - 1
+    for window in windows:
         ranking = judge(day.observed, [*real, window])[-1]
         if ranking.stands_out:
             alarms.append(_alarm(day, window, ranking))
-    yield f"{named}: {len(alarms)} of {len(segments.slices)} slices stand out"
+    named = f"{day.cases[0].system} {day.cases[0].date}"
+    yield f"{named}: {len(alarms)} of {len(windows)} {called} stand out"
     yield from alarms
+
+
+def _before(moment: int, seconds: tuple[int, int]) -> Window:
+    """The time from and to so many `seconds` before a moment."""
+    return moment - seconds[0] * 10**9, moment - seconds[1] * 10**9
+
+
+def _traces(day: Day, start: int, end: int) -> int:
+    """How many traces have a span that begins in a window."""
+    inside = (day.observed.start_ns >= start) & (day.observed.start_ns <= end)
+    return len(np.unique(day.observed.trace[inside]))
 
 
 def _alarm(day: Day, window: Window, ranking: Ranking) -> str:

@@ -10,8 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -284,7 +284,7 @@ def test_a_broken_record_is_named_by_its_place(
     folder: Path, tmp_path: Path, name: str, position: str
 ) -> None:
     store = tmp_path / "new.duckdb"
-    ran = tracejury(folder, "import", name, "--store", store)
+    ran = called(folder, "import", name, "--store", store)
     kept = name == "one-broken.jsonl"
     assert ran.returncode == (1 if kept else 2)
     assert "Traceback" not in ran.stderr
@@ -297,7 +297,7 @@ def test_a_broken_record_is_named_by_its_place(
 
 @pytest.mark.parametrize("name", ["broken.json", "cut.gz"])
 def test_nothing_readable_is_nothing_to_judge(folder: Path, name: str) -> None:
-    ran = tracejury(folder, "audit", name)
+    ran = called(folder, "audit", name)
     assert ran.returncode == 2
     assert "Traceback" not in ran.stderr
     assert name in ran.stderr
@@ -314,7 +314,7 @@ def test_a_store_that_another_program_holds_is_left_to_it(folder: Path, tmp_path
             ["sql", "--store", store, "SELECT 1"],
         ]
         for arguments in commands:
-            refused(tracejury(folder, *arguments), f"process {process.pid}", "Stop it")
+            refused(called(folder, *arguments), f"process {process.pid}", "Stop it")
     with Reader.open(store) as reader:
         assert reader.value("SELECT count(*) FROM stored.span") == 2
 
@@ -332,44 +332,47 @@ def test_a_port_in_use_is_named(folder: Path, tmp_path: Path, option: str) -> No
     refused(ran, port, option)
 
 
-def test_a_query_that_is_interrupted_ends_at_once(folder: Path) -> None:
-    """Whatever it works at just then: Python, or DuckDB, which says it in words of its own."""
-    endless = "SELECT count(*) FROM range(100000000000) a, range(100000) b"
-    for seconds in (0.5, 5):
-        process = subprocess.Popen(
-            [sys.executable, "-c", _INTERRUPTIBLE, "sql", "--store", "run.duckdb", endless],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(timeout=seconds)
-        process.send_signal(signal.SIGINT)
-        said, errors = process.communicate(timeout=20)
-        assert (process.returncode, said, errors) == (130, "", "tracejury: interrupted.\n")
-
-
 # Where a test run ignores SIGINT, as one in the background does, its children would as well.
 _INTERRUPTIBLE = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from tracejury.cli import main
+print("begun", flush=True)
 sys.exit(main(sys.argv[1:]))
 """
+
+
+@contextmanager
+def begun(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """A command at the moment from which on it must know what a Ctrl-C is."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _INTERRUPTIBLE, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert first_line(process) == "begun"
+        yield process
+
+
+def test_a_query_that_is_interrupted_ends_at_once(folder: Path) -> None:
+    """Whatever it works at just then: Python, or DuckDB, which says it in words of its own."""
+    endless = "SELECT count(*) FROM range(100000000000) a, range(100000) b"
+    for seconds in (0.1, 3):
+        with begun(folder, "sql", "--store", "run.duckdb", endless) as process:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(timeout=seconds)
+            process.send_signal(signal.SIGINT)
+            said, errors = process.communicate(timeout=20)
+        assert (process.returncode, said, errors) == (130, "", "tracejury: interrupted.\n")
 
 
 def test_an_audit_that_is_interrupted_ends_at_once(folder: Path) -> None:
     sample = Path(__file__).parents[1] / "sample-traces" / "worker-kill"
     files = sorted(map(str, sample.glob("*.jsonl.gz")))
-    for seconds in (0.4, 0.9, 1.4):
-        with subprocess.Popen(
-            [sys.executable, "-c", _INTERRUPTIBLE, "audit", *files],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
+    for seconds in (0.1, 0.6, 1.1):
+        with begun(folder, "audit", *files) as process:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=seconds)
             if process.poll() is not None:
@@ -379,7 +382,7 @@ def test_an_audit_that_is_interrupted_ends_at_once(folder: Path) -> None:
         assert (process.returncode, said) == (130, "")
         assert errors.endswith("tracejury: interrupted.\n")
         assert "Traceback" not in errors
-    assert seconds > 0.4, "it was never interrupted"
+    assert seconds > 0.1, "it was never interrupted"
 
 
 def test_an_audit_is_told_by_its_status(folder: Path) -> None:
@@ -406,9 +409,7 @@ def test_a_fault_outside_of_the_telemetry_is_named(folder: Path, tmp_path: Path)
 
 def test_a_run_below_the_threshold_says_so(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "half.jsonl").write_bytes(otlp_json(RUN[1:]))
-    ran = tracejury(
-        tmp_path, "audit", "half.jsonl", "--fail-on", "fail", "--min-completeness", "0.99"
-    )
+    ran = called(tmp_path, "audit", "half.jsonl", "--fail-on", "fail", "--min-completeness", "0.99")
     assert ran.returncode == 1
     assert "completeness is" in ran.stderr
     assert "below 0.99" in ran.stderr
@@ -416,9 +417,11 @@ def test_a_run_below_the_threshold_says_so(folder: Path, tmp_path: Path) -> None
 
 def test_a_failed_critical_criterion_fails(tmp_path: Path) -> None:
     """The two halves of one job that nothing joins: CRITICAL-7."""
-    found = json.loads(_audit_of(tmp_path, _unjoined()).stdout)
-    assert found["verdict"] == "FAIL"
-    assert _audit_of(tmp_path, _unjoined(), "--fail-on", "fail").returncode == 1
+    (tmp_path / "run.jsonl").write_bytes(otlp_json(_unjoined()))
+    options = ("--sampling", "none", "--fail-on", "fail", "--format", "json")
+    ran = called(tmp_path, "audit", "run.jsonl", *options)
+    assert json.loads(ran.stdout)["verdict"] == "FAIL"
+    assert ran.returncode == 1
 
 
 def _unjoined() -> list[Record]:
@@ -436,13 +439,6 @@ def _unjoined() -> list[Record]:
     return records
 
 
-def _audit_of(folder: Path, records: list[Record], *options: str) -> Ran:
-    (folder / "run.jsonl").write_bytes(otlp_json(records))
-    return tracejury(
-        folder, "audit", "run.jsonl", "--sampling", "none", "--format", "json", *options
-    )
-
-
 def test_the_result_is_all_that_stdout_has(folder: Path) -> None:
     judged = tracejury(folder, "audit", "one-broken.jsonl", "--format", "json")
     assert json.loads(judged.stdout)["schema"] == "tracejury.audit/1"
@@ -458,7 +454,7 @@ def test_the_result_is_all_that_stdout_has(folder: Path) -> None:
     )
     assert list(csv.reader(io.StringIO(table.stdout))) == [["name"], ["job"], ["step"]]
     assert table.stderr == ""
-    rows = tracejury(folder, "sql", "--store", "run.duckdb", "SELECT 1 AS one", "--format", "json")
+    rows = called(folder, "sql", "--store", "run.duckdb", "SELECT 1 AS one", "--format", "json")
     assert json.loads(rows.stdout) == [{"one": 1}]
 
 
@@ -477,7 +473,7 @@ def test_a_report_names_the_system_and_who_audited_it(folder: Path, tmp_path: Pa
 
 def test_a_report_may_go_to_a_file(folder: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    ran = tracejury(folder, "audit", "run.jsonl", "--format", "json", "--output", report)
+    ran = called(folder, "audit", "run.jsonl", "--format", "json", "--output", report)
     assert ran.stdout == ""
     assert json.loads(report.read_text())["verdict"] == "PARTIAL"
 
@@ -488,7 +484,7 @@ def test_the_configuration_is_found_upwards(folder: Path, tmp_path: Path) -> Non
     )
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
-    ran = tracejury(below, "audit", "--format", "json")
+    ran = called(below, "audit", "--format", "json")
     assert ran.returncode == 1
     assert json.loads(ran.stdout)["bounds"]["call_seconds"] == 5
 
@@ -506,11 +502,11 @@ def test_files_and_a_store_of_them_are_judged_alike(folder: Path) -> None:
 
 def test_export_and_import_round(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert tracejury(folder, "export", "--store", "run.duckdb", "--output", out).returncode == 0
-    again = tracejury(folder, "import", out / "traces.jsonl", "--store", tmp_path / "again.duckdb")
+    assert called(folder, "export", "--store", "run.duckdb", "--output", out).returncode == 0
+    again = called(folder, "import", out / "traces.jsonl", "--store", tmp_path / "again.duckdb")
     assert again.returncode == 0
     assert "2 records stored" in again.stdout
-    refused(tracejury(folder, "export", "--store", "run.duckdb", "--output", out), "exists already")
+    refused(called(folder, "export", "--store", "run.duckdb", "--output", out), "exists already")
 
 
 def test_an_export_has_a_file_for_what_there_is(folder: Path, tmp_path: Path) -> None:

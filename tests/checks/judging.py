@@ -47,7 +47,9 @@ def judge(example: Example, folder: Path) -> CheckResult:
     """What the runner says of the example's check. `folder` takes the files that users write."""
     check = check_of(example.check)
     entry = next(entry for entry in CATALOGUE if entry.id == check.id)
-    return Runner(evidence_of(example.blocks, folder), all_checks()).result(entry)
+    evidence = evidence_of(example.blocks, folder)
+    with evidence.reader:
+        return Runner(evidence, all_checks()).result(entry)
 
 
 def check_of(page: str) -> Check:
@@ -65,9 +67,9 @@ def evidence_of(blocks: dict[str, str], folder: Path) -> Evidence:
         config = replace(config, sampling="none")
     clean = Baseline.empty()
     if "baseline" in blocks:
-        reader = _store(draw(blocks["baseline"]))
-        prepare(reader, config)
-        clean = Baseline.learn(reader)
+        with _store(draw(blocks["baseline"])) as reader:
+            prepare(reader, config)
+            clean = Baseline.learn(reader)
     measured = counts(blocks.get("counts", "")) + metrics(blocks.get("metrics", ""))
     reader = _store(drawing, measured, alerts(blocks.get("alerts", "")))
     injected = _faults(blocks["faults"], folder) if "faults" in blocks else ()

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.receiver.running import ROOT, Process, Running
+from tests.receiver.running import Process, Running
+from tests.test_cli import called
 
 # A service as auto-instrumentation sets it up: all its settings are the environment's.
 SDK = """
@@ -102,14 +103,7 @@ def completeness(receiver: Running) -> Mapping[str, Any]:
     """What the audit says after the receiver has ended."""
     receiver.terminate()
     command = ("audit", "--store", str(receiver.store), "--format", "json")
-    audited = subprocess.run(
-        [sys.executable, "-m", "tracejury.cli", *command],
-        cwd=ROOT,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    audited = called(receiver.store.parent, *command)
     assert audited.returncode in (0, 1), audited.stderr
     found: Mapping[str, Any] = json.loads(audited.stdout)["completeness"]
     return found

@@ -2,19 +2,17 @@
 
 import json
 import struct
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.otlp.by_hand import field
 from tests.receiver.requests import TRACES, call
-from tests.receiver.running import ROOT, Running, running
+from tests.receiver.running import Running, running
 from tests.receiver.stored import rows
+from tests.test_cli import called
 
 from tracejury.config import Config
 from tracejury.store.reader import Reader
@@ -130,20 +128,9 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def judged(receiver: Running) -> dict[str, Any]:
-    ended = audited(receiver.store, "json")
+    ended = called(receiver.store.parent, "audit", "--store", receiver.store, "--format", "json")
     report: dict[str, Any] = json.loads(ended.stdout)
     return report
-
-
-def audited(store: Path, form: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "tracejury.cli", "audit", f"--store={store}", f"--format={form}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +189,7 @@ def test_the_audit_counts_every_span(judged: dict[str, Any]) -> None:
 
 
 def test_the_report_is_for_people_whatever_was_sent(receiver: Running) -> None:
-    ended = audited(receiver.store, "text")
+    ended = called(receiver.store.parent, "audit", "--store", receiver.store)
     assert ended.returncode == 1, ended.stderr  # something failed: the shapes did
     assert ended.stderr == ""
     assert len(ended.stdout) < 30_000

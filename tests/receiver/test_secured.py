@@ -19,12 +19,14 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from tests.receiver.exported import one_span
 from tests.receiver.requests import JSON, PROTOBUF, TRACES, export, post, traces
-from tests.receiver.running import Running, Settings, running, start
+from tests.receiver.running import Running, Settings, running
 from tests.receiver.stored import span_names
+from tests.test_cli import called
 
 from tracejury.errors import ReceiverError
 from tracejury.receiver.access import Access, read_access
 
+FREE_PORTS = ("--grpc-port", "0", "--http-port", "0")
 TOKEN = "s3cret-Token.of_~36+chars/and=="
 
 
@@ -172,26 +174,26 @@ def test_strangers_are_not_let_in(
 @pytest.mark.parametrize(
     ("serve", "sentence"),
     [
-        ({"tls_cert": "cert"}, "TLS needs both a certificate and its key."),
-        ({"tls_client_ca": "authority"}, "TLS needs both a certificate and its key."),
-        ({"tls_cert": "cert", "tls_key": "client_key"}, "key values mismatch"),
-        ({"tls_cert": "cert", "tls_key": "missing"}, "no such file or directory"),
-        ({"tls_cert": "cert", "tls_key": "cert"}, "cannot be used for TLS"),
-        ({"tls_cert": "cert", "tls_key": "key", "tls_client_ca": "key"}, "The clients' CA"),
+        ({"--tls-cert": "cert"}, "TLS needs both a certificate and its key."),
+        ({"--tls-client-ca": "authority"}, "TLS needs both a certificate and its key."),
+        ({"--tls-cert": "cert", "--tls-key": "client_key"}, "key values mismatch"),
+        ({"--tls-cert": "cert", "--tls-key": "missing"}, "no such file or directory"),
+        ({"--tls-cert": "cert", "--tls-key": "cert"}, "cannot be used for TLS"),
+        ({"--tls-cert": "cert", "--tls-key": "key", "--tls-client-ca": "key"}, "The clients' CA"),
     ],
 )
 def test_files_that_do_not_fit_start_nothing(
     tmp_path: Path, certificates: Certificates, serve: dict[str, str], sentence: str
 ) -> None:
     store = tmp_path / "run.duckdb"
-    files: Settings = {
-        key: getattr(certificates, name, Path("missing")) for key, name in serve.items()
-    }
-    process = start(store, settings=files)
-    stdout, stderr = process.communicate(timeout=60)
-    assert (process.returncode, stdout) == (2, "")
-    assert sentence in stderr
-    assert "Traceback" not in stderr
+    files = [
+        word
+        for option, name in serve.items()
+        for word in (option, getattr(certificates, name, Path("missing")))
+    ]
+    ran = called(tmp_path, "serve", "--store", store, *FREE_PORTS, *files)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert sentence in ran.stderr
     assert not store.exists()
 
 

@@ -1,11 +1,10 @@
 """Who is to blame in the provider-hang run, told by the window alone."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.samples.recorded import SAMPLES, files
+from tests.test_cli import called
 
 SAMPLE = SAMPLES / "provider-hang"
 
@@ -20,17 +19,9 @@ def blind(folder: Path) -> Path:
 
 
 def test_the_provider_is_ranked_first(tmp_path: Path) -> None:
-    ran = subprocess.run(
-        [
-            *(sys.executable, "-m", "tracejury.cli", "diagnose"),
-            *map(str, files("provider-hang")),
-            *("--faults", str(blind(tmp_path)), "--config", str(SAMPLE / "tracejury.toml")),
-            *("--format", "json"),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    options = ("--faults", blind(tmp_path), "--config", SAMPLE / "tracejury.toml")
+    ran = called(tmp_path, "diagnose", *files("provider-hang"), *options, "--format", "json")
+    assert ran.returncode == 0, ran.stderr
     (fault,) = json.loads(ran.stdout)["faults"]
     assert fault["stands_out"]
     assert fault["suspects"][0]["service"] == "provider"

@@ -31,7 +31,8 @@ class Judged:
     def __call__(self, trace: str, counts: str = "", **blocks: str) -> Completeness:
         drawn = {"trace": trace, "counts": counts, **blocks}
         evidence = evidence_of(drawn, self._folder)
-        return completeness(evidence.reader, (), has_baseline=evidence.has_baseline)
+        with evidence.reader as reader:
+            return completeness(reader, (), has_baseline=evidence.has_baseline)
 
 
 def test_what_every_process_counted_and_sent_is_complete_by_count(judged: Judged) -> None:

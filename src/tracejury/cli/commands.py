@@ -49,12 +49,12 @@ _SAMPLE: Final = "provider-hang"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
-    options = parser().parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal that lacks a mark shows its escape, and loses nothing else.
-            stream.reconfigure(errors="backslashreplace")
     try:
+        options = parser().parse_args(arguments)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # A terminal that lacks a mark shows its escape, and loses nothing else.
+                stream.reconfigure(errors="backslashreplace")
         return int(_COMMANDS[options.command](options))
     except BrokenPipeError:
         # Whoever read the output has seen enough.

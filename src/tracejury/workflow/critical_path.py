@@ -20,12 +20,14 @@ Bools = NDArray[np.bool_]
 class Layout:
     """One entry a span: the position of what it lies below, and when, inside of that.
 
-    `above` below zero stands for the instance itself: -1 - its number.
+    `above` below zero stands for the instance itself: -1 - its number. `over_ns` is when it was
+    over, with what came of it, whether somebody above still waited for it or not.
     """
 
     above: Ints
     start_ns: Ints
     end_ns: Ints
+    over_ns: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +53,16 @@ def lay_out(
     `parent` holds positions (-1: none), `depth` is 0 there; times are nanoseconds.
     """
     levels = _levels(depth)
-    start, end = start_ns.copy(), end_ns.copy()
+    start, over = start_ns.copy(), end_ns.copy()
     for spans in reversed(levels):
         stretching = spans[~gave_up[parent[spans]]]
-        np.maximum.at(end, parent[stretching], end[stretching])
+        np.maximum.at(over, parent[stretching], over[stretching])
+    end = over.copy()
     for spans in levels:
         low, high = start[parent[spans]], end[parent[spans]]
         start[spans] = np.clip(start[spans], low, high)
         end[spans] = np.clip(end[spans], low, high)
-    return Layout(np.where(parent >= 0, parent, -1 - instance), start, end)
+    return Layout(np.where(parent >= 0, parent, -1 - instance), start, end, over)
 
 
 def _levels(depth: Ints) -> list[Ints]:

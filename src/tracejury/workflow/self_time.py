@@ -30,15 +30,17 @@ def self_times(layout: Layout, start_ns: Ints, end_ns: Ints) -> SelfTime:
         gap_start_ns=start_ns.copy(),
         children=np.zeros(len(start_ns), dtype=np.int64),
     )
-    # What lies below a span counts as far as the span itself goes.
+    # What lies below a span counts as far as the span itself goes, also where a caller further up
+    # had given up: the work went on.
     below = np.flatnonzero(layout.above >= 0)
-    below = below[layout.start_ns[below] <= end_ns[layout.above[below]]]
+    below = below[start_ns[below] <= end_ns[layout.above[below]]]
     if not len(below):
         return result
-    below = below[np.lexsort((layout.end_ns[below], layout.start_ns[below], layout.above[below]))]
     above = layout.above[below]
-    start = layout.start_ns[below]
-    end = np.minimum(layout.end_ns[below], end_ns[above])
+    start = np.maximum(start_ns[below], start_ns[above])
+    end = np.clip(layout.over_ns[below], start_ns[above], end_ns[above])
+    order = np.lexsort((end, start, above))
+    above, start, end = above[order], start[order], end[order]
     is_first = np.append(True, above[1:] != above[:-1])
     first = np.flatnonzero(is_first)
     group = np.cumsum(is_first) - 1
@@ -51,12 +53,12 @@ def self_times(layout: Layout, start_ns: Ints, end_ns: Ints) -> SelfTime:
     # Of stretches of the same length the latest.
     began = np.maximum.reduceat(np.where(gap == largest[group], reached, -1), first)
     spans = above[first]
-    last = covered[np.append(first[1:], len(below)) - 1]
+    last = covered[np.append(first[1:], len(start)) - 1]
     rest = end_ns[spans] - last
     result.self_ns[spans] = np.add.reduceat(gap, first) + rest
     result.largest_gap_ns[spans] = np.maximum(largest, rest)
     result.gap_start_ns[spans] = np.where(
         rest > largest, last, np.where(largest > 0, began, start_ns[spans])
     )
-    result.children[spans] = np.diff(np.append(first, len(below)))
+    result.children[spans] = np.diff(np.append(first, len(start)))
     return result

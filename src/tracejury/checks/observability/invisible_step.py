@@ -6,7 +6,8 @@ a span, or as log records of a span that never arrived. No span has an unexplain
 a fifth of its time without a child or a log record. Steps after a failure, or after a circuit
 breaker refused, did not run: those instances are not asked for them. A job that has not ended, or
 was cancelled, may not have got there, and what a crash cut short may have lost the span with its
-process: nothing is concluded from what is not there.
+process: nothing is concluded from what is not there. Nor does a workflow pass of which a span is
+missing that no log record tells of, or whose log records are of fewer spans than steps are absent.
 
 Why: Whoever looks for the cause of a failure takes a step that is not there for one that did not
 run. What happened in a gap can only be guessed.
@@ -45,10 +46,13 @@ def judge(evidence: Evidence) -> Judgement:
         for row in rows
     ]
     units += [Unit(name, row["gaps"], _findings(None, row)) for name, row in gaps.items()]
-    is_cut_short = any(row["cut_short"] for row in rows)
-    return Judgement(
-        tuple(units), note=_thin(evidence), reason="export-lag" if is_cut_short else ""
-    )
+    return Judgement(tuple(units), note=_thin(evidence), reason=_reason(rows))
+
+
+def _reason(rows: list[Row]) -> str:
+    if any(row["cut_short"] for row in rows):
+        return "export-lag"
+    return "dropped" if any(row["holed"] for row in rows) else ""
 
 
 def _expected(evidence: Evidence, declared: list[DeclaredWorkflow]) -> list[Row]:
@@ -156,11 +160,12 @@ _EXPECTED: Final = """
     ),
     -- A span that only log records name has left a trace of itself.
     logged AS (
-        SELECT DISTINCT instance_no, service
+        SELECT instance_no, service, count(*) AS spans
         FROM ghost
         WHERE logs > 0
+        GROUP BY instance_no, service
     ),
-    looked_for AS (
+    compared AS (
         SELECT
             demanded.*,
             NOT EXISTS (
@@ -169,13 +174,18 @@ _EXPECTED: Final = """
                 WHERE seen.instance_no = demanded.instance_no
                     AND seen.name = demanded.name
                     AND (seen.service = demanded.service OR demanded.service = '')
-            )
-            AND NOT EXISTS (
-                SELECT 1
-                FROM logged
-                WHERE logged.instance_no = demanded.instance_no
-                    AND logged.service = demanded.service
-            ) AS is_absent,
+            ) AS is_unseen
+        FROM demanded
+    ),
+    looked_for AS (
+        SELECT
+            demanded.*,
+            demanded.is_unseen AND logged.spans IS NULL AS is_absent,
+            -- Which of several steps the log records are of, nothing tells.
+            demanded.is_unseen AND logged.spans < count(DISTINCT demanded.name)
+                FILTER (demanded.is_unseen)
+                OVER (PARTITION BY demanded.instance_no, demanded.service)
+                AS is_unclear,
             coalesce(
                 demanded.instance_no IN (
                     SELECT crash_hit.instance_no
@@ -192,10 +202,18 @@ _EXPECTED: Final = """
                 'trace_id': lower(hex(trace.trace_id)),
                 'span_id': format('{:016x}', entry.span_id)
             } AS entry
-        FROM demanded
+        FROM compared AS demanded
+        LEFT JOIN logged
+            ON logged.instance_no = demanded.instance_no AND logged.service = demanded.service
         LEFT JOIN workflow_instance AS instance ON instance.instance_no = demanded.instance_no
         LEFT JOIN node AS entry ON entry.span_no = instance.entry_span_no
         LEFT JOIN trace ON trace.trace_no = entry.trace_no
+    ),
+    -- What went on in a span that never arrived, and left no record, nobody can say.
+    silent AS (
+        SELECT DISTINCT instance_no
+        FROM ghost
+        WHERE logs = 0 AND cause <> 'killed'
     ),
     -- A job that has not ended, or not well, did not get there; of one that crashed, the process
     -- may have taken the span along.
@@ -203,7 +221,9 @@ _EXPECTED: Final = """
         SELECT
             *,
             is_absent AND NOT is_unfinished AS is_missing,
-            is_absent AND is_unfinished AS is_cut_short
+            is_absent AND is_unfinished AS is_cut_short,
+            coalesce(is_unclear, false) OR instance_no IN (SELECT silent.instance_no FROM silent)
+                AS is_holed
         FROM looked_for
     )
     SELECT
@@ -216,6 +236,7 @@ _EXPECTED: Final = """
         count(DISTINCT instance_no) AS instances,
         count(DISTINCT instance_no) FILTER (is_missing) AS missing,
         count(DISTINCT instance_no) FILTER (is_cut_short) AS cut_short,
+        count(DISTINCT instance_no) FILTER (is_holed) AS holed,
         coalesce(min(correlation_id) FILTER (is_missing), '') AS instance,
         coalesce(list_distinct(list(entry ORDER BY instance_no)
             FILTER (is_missing AND instance_no IS NOT NULL))[:$shown], []) AS evidence

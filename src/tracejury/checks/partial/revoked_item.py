@@ -4,8 +4,9 @@ What: What was completed before an item of the same job failed stays completed. 
 transaction around it is rolled back, where what it stored is deleted, where its calls that change
 something are made again, or where a record says that it is in another state. Jobs whose worker died
 are judged as resuming; cleaning up after the item that failed is no loss of another. Where another
-step of the item went well after each call that failed, no item failed, and nothing is shown. Of
-rows that are deleted in a database the trace does not tell whose they were.
+step of the item went well after each call that failed, no item failed; nothing is shown by such a
+job, nor by one in which spans of the step that works on items name none. Of rows that are deleted
+in a database the trace does not tell whose they were.
 
 Why: One bad item then costs the work, and the price, of all that went well.
 
@@ -29,8 +30,14 @@ def judge(evidence: Evidence) -> Judgement:
     rows = evidence.rows(_JOBS, {"skew_ns": skew_ns, "shown": _SHOWN})
     return Judgement(
         tuple(Unit(row["workflow"], row["kept"] + row["revoked"], _findings(row)) for row in rows),
-        reason="dropped" if any(row["unseen"] for row in rows) else "",
+        reason=_reason(rows),
     )
+
+
+def _reason(rows: list[Row]) -> str:
+    if any(row["unseen"] for row in rows):
+        return "dropped"
+    return "no-item-identity" if any(row["unnamed"] for row in rows) else ""
 
 
 def _findings(row: Row) -> tuple[Finding, ...]:
@@ -209,6 +216,7 @@ _JOBS: Final = """
             worst.item IS NOT NULL AS is_revoked,
             troubled.is_handled,
             batch.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed,
+            batch.instance_no IN (SELECT half_named.instance_no FROM half_named) AS is_half_named,
             {'trace_id': coalesce(lower(hex(trace.trace_id)), ''),
              'span_id': coalesce(format('{:016x}', node.span_id), ''),
              'log': CASE WHEN node.span_no IS NULL THEN worst.log_no END} AS evidence
@@ -221,8 +229,11 @@ _JOBS: Final = """
     )
     SELECT
         workflow,
-        count(*) FILTER (NOT is_revoked AND NOT is_handled AND NOT is_holed) AS kept,
+        count(*) FILTER (
+            NOT is_revoked AND NOT is_handled AND NOT is_holed AND NOT is_half_named
+        ) AS kept,
         count(*) FILTER (NOT is_revoked AND is_holed) AS unseen,
+        count(*) FILTER (NOT is_revoked AND NOT is_handled AND is_half_named) AS unnamed,
         count(*) FILTER (is_revoked) AS revoked,
         coalesce(min(correlation_id) FILTER (is_revoked), '') AS instance,
         arg_min(item, correlation_id) FILTER (is_revoked) AS item,

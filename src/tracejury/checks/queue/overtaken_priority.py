@@ -2,8 +2,9 @@
 
 What: While bulk work waits in a queue of the same workers, urgent messages that are sent then wait
 less than the bulk does, by the median. What is urgent is said by the name of the queue or routing
-key (`high`, `urgent`, ...; `low`, `bulk`, ... for the rest), or by a message's priority, where the
-broker is known: in RabbitMQ the higher number goes first, in Redis the lower one.
+key (`high`, `urgent`, ...), or by a message's priority, where the broker is known: in RabbitMQ the
+higher number goes first, in Redis the lower one. Bulk is what says so (`low`, `bulk`, ...), or has
+the last priority, or, beside a queue that is called urgent, all that says nothing of itself.
 
 Why: A nightly export must not keep a customer waiting who sits in front of the screen.
 
@@ -142,6 +143,8 @@ _CLASSED: Final = """
     ranked AS (
         SELECT
             *,
+            regexp_matches(name, $urgent) AS says_urgent,
+            regexp_matches(name, $bulk) AS says_bulk,
             direction * priority AS urgency,
             min(direction * priority) OVER (PARTITION BY service) AS lowest,
             max(direction * priority) OVER (PARTITION BY service) AS highest
@@ -151,10 +154,13 @@ _CLASSED: Final = """
         SELECT
             *,
             CASE
-                WHEN regexp_matches(name, $urgent) AND NOT regexp_matches(name, $bulk) THEN 'urgent'
-                WHEN regexp_matches(name, $bulk) AND NOT regexp_matches(name, $urgent) THEN 'bulk'
+                WHEN says_urgent AND NOT says_bulk THEN 'urgent'
+                WHEN says_bulk AND NOT says_urgent THEN 'bulk'
                 WHEN lowest < highest AND urgency = highest THEN 'urgent'
                 WHEN lowest < highest AND urgency = lowest THEN 'bulk'
+                WHEN NOT says_urgent
+                    AND bool_or(says_urgent AND NOT says_bulk) OVER (PARTITION BY service)
+                    THEN 'bulk'
             END AS class
         FROM ranked
     )
@@ -187,6 +193,8 @@ _WAITS: Final = """
             )
         )
         GROUP BY service, stretch
+        -- What is only on its way waits for nobody.
+        HAVING count(*) >= $fewest
     ),
     crossed AS (
         SELECT *

@@ -52,14 +52,8 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 
 _RESUMED: Final = """
-    WITH hit AS (
-        SELECT ghost.instance_no, max(ghost.last_ns) AS crashed_ns
-        FROM ghost
-        WHERE ghost.cause = 'killed'
-        GROUP BY ghost.instance_no
-    ),
     -- When an item was completed, by its own span or by what a record says of it.
-    done AS (
+    WITH done AS (
         SELECT instance_no, item, min(done_ns) AS done_ns
         FROM (
             SELECT instance_no, item, end_ns AS done_ns
@@ -76,7 +70,7 @@ _RESUMED: Final = """
         SELECT run.instance_no, run.item, min(run.span_no) AS span_no
         FROM item_run AS run
         JOIN done USING (instance_no, item)
-        JOIN hit USING (instance_no)
+        JOIN crash_hit AS hit USING (instance_no)
         JOIN side_effect AS effect
             ON effect.instance_no = run.instance_no
             AND effect.item = run.item
@@ -92,7 +86,7 @@ _RESUMED: Final = """
             count(DISTINCT again.item) AS repeated,
             min(again.item) AS item,
             min(again.span_no) AS span_no
-        FROM hit
+        FROM crash_hit AS hit
         LEFT JOIN done USING (instance_no)
         LEFT JOIN again ON again.instance_no = hit.instance_no AND again.item = done.item
         GROUP BY hit.instance_no

@@ -1,7 +1,8 @@
 """Attempts that follow each other without a pause.
 
 What: Of three attempts or more at one thing the pauses grow, or each is at least a second. It fails
-where three pauses or more are shorter than 100 ms. Two attempts show no pattern.
+where three pauses or more are shorter than 100 ms. Two attempts show no pattern, and neither do
+those between which others may lie that tell less of what they were for.
 
 Why: Whoever is overloaded gets the same call again at once, from everybody at the same time; the
 retry then keeps the outage alive that it should outlast.
@@ -30,7 +31,8 @@ def judge(evidence: Evidence) -> Judgement:
     bounds = {"short_ns": _SHORT_NS, "long_ns": _LONG_NS, "jitter": _JITTER}
     rows = evidence.rows(_PAUSES, {**bounds, "shown": _SHOWN})
     return Judgement(
-        tuple(Unit(_name(row), row["patient"] + row["hasty"], _findings(row)) for row in rows)
+        tuple(Unit(_name(row), row["patient"] + row["hasty"], _findings(row)) for row in rows),
+        reason="no-item-identity" if any(row["unclear"] for row in rows) else "",
     )
 
 
@@ -57,6 +59,7 @@ _PAUSES: Final = """
             attempt.how,
             attempt.group_no,
             attempt.number,
+            attempt.unclear,
             node.service,
             node.name,
             node.start_ns - lag(coalesce(node.end_ns, node.start_ns)) OVER attempts AS pause_ns
@@ -85,14 +88,18 @@ _PAUSES: Final = """
             min(pause_ns) >= $long_ns
                 OR (bool_and(coalesce(has_grown, true))
                     AND arg_max(pause_ns, number) > arg_min(pause_ns, number)) AS is_patient,
-            count(*) FILTER (pause_ns < $short_ns) >= 3 AS is_hasty
+            count(*) FILTER (pause_ns < $short_ns) >= 3 AS is_hasty,
+            bool_or(unclear) AS is_unclear
         FROM compared
         GROUP BY how, group_no
     )
     SELECT
         grouped.service,
         grouped.name,
-        count(*) FILTER (grouped.is_patient AND NOT grouped.is_hasty) AS patient,
+        count(*) FILTER (grouped.is_patient AND NOT grouped.is_hasty AND NOT grouped.is_unclear)
+            AS patient,
+        count(*) FILTER (grouped.is_patient AND NOT grouped.is_hasty AND grouped.is_unclear)
+            AS unclear,
         count(*) FILTER (grouped.is_hasty) AS hasty,
         max(grouped.pauses) FILTER (grouped.is_hasty) AS pauses,
         max(grouped.longest_ns) FILTER (grouped.is_hasty) / 1e6 AS longest_ms,

@@ -3,7 +3,9 @@
 What: Where a fault outlasted the attempts, they ended after at most ten (policy), and the failure
 was recorded above the last one. It fails where one thing was tried more often than that; a message
 that comes again because it failed counts, and attempts inside of an attempt multiply it. Attempts
-that succeeded in the end prove no bound. Polls and waits for a change are no attempts.
+that succeeded in the end prove no bound, nor do those of which some may be among the spans that are
+known to be missing of their job, or among others that tell less of what they were for. Polls and
+waits for a change are no attempts.
 
 Why: A retry without a bound turns one outage into a flood, and a paid call into any number of them.
 
@@ -32,8 +34,14 @@ def judge(evidence: Evidence) -> Judgement:
             for row in rows
         ),
         note=_note(rows),
-        reason="no-item-identity" if any(row["unclear"] for row in rows) else "",
+        reason=_reason(rows),
     )
+
+
+def _reason(rows: list[Row]) -> str:
+    if any(row["unclear"] for row in rows):
+        return "no-item-identity"
+    return "dropped" if any(row["unseen"] for row in rows) else ""
 
 
 def _name(row: Row) -> str:
@@ -68,7 +76,7 @@ def _note(rows: list[Row]) -> str:
 
 _GROUPS: Final = """
     WITH RECURSIVE tried AS (
-        SELECT how, group_no, span_no, number, failed
+        SELECT how, group_no, span_no, number, failed, unclear
         FROM attempt_of
         UNION ALL
         -- A message that comes again because it failed is tried again.
@@ -77,7 +85,8 @@ _GROUPS: Final = """
             min(delivery.span_no) OVER message,
             delivery.span_no,
             row_number() OVER (message ORDER BY delivery.start_ns, delivery.span_no),
-            delivery.failed
+            delivery.failed,
+            false
         FROM delivery
         JOIN span_field AS field USING (span_no)
         WHERE field.celery_state IS NULL
@@ -128,6 +137,7 @@ _GROUPS: Final = """
             max(coalesce(inside.attempts, 1)) AS inner_attempts,
             sum(coalesce(inside.attempts, 1))::BIGINT AS attempts,
             arg_max(node.span_no, tried.number) AS last_no,
+            bool_or(tried.unclear) AS is_partly_told,
             NOT arg_max(tried.failed, tried.number) AS recovered
         FROM tried
         JOIN node USING (span_no)
@@ -160,7 +170,9 @@ _GROUPS: Final = """
                 AND (above_error.span_no IS NOT NULL OR field.celery_state = 'FAILURE'
                     OR coalesce(class.is_exhausted, false))
                 AS is_used_up,
-            grouped.instance_no IN (SELECT unclear.instance_no FROM unclear) AS is_unclear,
+            grouped.is_partly_told
+                OR grouped.instance_no IN (SELECT unclear.instance_no FROM unclear) AS is_unclear,
+            grouped.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed,
             {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', last.span_id)}
                 AS evidence
         FROM grouped
@@ -177,13 +189,14 @@ _GROUPS: Final = """
     SELECT
         service,
         name,
-        count(*) FILTER (is_used_up AND NOT is_unclear) AS exhausted,
+        count(*) FILTER (is_used_up AND NOT is_unclear AND NOT is_holed) AS exhausted,
         count(*) FILTER (is_used_up AND is_unclear) AS unclear,
+        count(*) FILTER (is_used_up AND is_holed) AS unseen,
         count(*) FILTER (is_excessive) AS excessive,
         max(attempts) FILTER (is_excessive) AS most,
         arg_max(outer_attempts, (attempts, outer_attempts)) FILTER (is_excessive) AS outer_attempts,
         arg_max(inner_attempts, (attempts, outer_attempts)) FILTER (is_excessive) AS inner_attempts,
-        max(attempts) FILTER (is_used_up AND NOT is_unclear) AS last,
+        max(attempts) FILTER (is_used_up AND NOT is_unclear AND NOT is_holed) AS last,
         coalesce(min(instance) FILTER (is_excessive), '') AS instance,
         coalesce(list(evidence ORDER BY last_no) FILTER (is_excessive)[:$shown], []) AS evidence
     FROM judged

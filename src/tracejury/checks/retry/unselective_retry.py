@@ -3,7 +3,8 @@
 What: When a job is tried again, only the items that failed are worked on again. It fails where an
 item that an earlier attempt completed has a call that changes something made for it once more. What
 comes again because its worker crashed is judged as resuming. Reading or checking a completed item
-again costs nothing.
+again costs nothing. It passes only where no span of the job is known to be missing, and none of the
+step that works on its items names no item: the call that was repeated may be in it.
 
 Why: One failed item of twenty then costs twenty paid calls at every retry.
 
@@ -24,7 +25,19 @@ _SHOWN: Final = 5
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: its jobs of which items were worked on again after one had failed."""
     rows = evidence.rows(_RETRIED, {"shown": _SHOWN})
-    return Judgement(tuple(Unit(row["workflow"], row["jobs"], _findings(row)) for row in rows))
+    return Judgement(
+        tuple(
+            Unit(row["workflow"], row["selective"] + row["wasteful"], _findings(row))
+            for row in rows
+        ),
+        reason=_reason(rows),
+    )
+
+
+def _reason(rows: list[Row]) -> str:
+    if any(row["unseen"] for row in rows):
+        return "dropped"
+    return "no-item-identity" if any(row["unnamed"] for row in rows) else ""
 
 
 def _findings(row: Row) -> tuple[Finding, ...]:
@@ -91,6 +104,8 @@ _RETRIED: Final = """
         SELECT
             retried.instance_no,
             count(DISTINCT repeated.item) AS items,
+            retried.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed,
+            retried.instance_no IN (SELECT half_named.instance_no FROM half_named) AS is_half_named,
             min(repeated.item) AS item,
             min(repeated.span_no) AS span_no
         FROM retried
@@ -100,7 +115,11 @@ _RETRIED: Final = """
     )
     SELECT
         instance.workflow,
-        count(*) AS jobs,
+        count(*) FILTER (
+            judged.items = 0 AND NOT judged.is_holed AND NOT judged.is_half_named
+        ) AS selective,
+        count(*) FILTER (judged.items = 0 AND judged.is_holed) AS unseen,
+        count(*) FILTER (judged.items = 0 AND judged.is_half_named) AS unnamed,
         count(*) FILTER (judged.items > 0) AS wasteful,
         sum(judged.items)::BIGINT AS repeated,
         arg_max(judged.item, judged.items) FILTER (judged.items > 0) AS item,

@@ -7,6 +7,7 @@
 --   failed      BOOLEAN  this attempt failed
 --   recovered   BOOLEAN  the last attempt of the group did not fail
 --   how         VARCHAR  siblings: one after the other below one parent; nested: published again from within
+--   unclear     BOOLEAN  more may belong to the group: others that failed tell less, or more, of what they were for
 WITH troubled AS (
     -- Nothing is tried again but what failed.
     SELECT DISTINCT node.parent_no
@@ -43,10 +44,12 @@ candidate AS (
         node.start_ns,
         coalesce(node.end_ns, node.start_ns) AS end_ns,
         -- What the attempt was for: the same target and the same item.
-        concat_ws(
-            chr(31), call.peer, call.operation, field.object_key, field.message_id,
-            field.db_query, split_part(coalesce(field.url_full, field.url_path), '?', 1), item.key, item.item
-        ) AS target,
+        [
+            call.peer, call.operation, field.object_key, field.message_id, field.db_query,
+            split_part(coalesce(field.url_full, field.url_path), '?', 1), item.key, item.item
+        ] AS parts,
+        coalesce(array_to_string(parts, chr(31)), '') AS target,
+        node.step AS name,
         error.span_no IS NOT NULL AS failed,
         -- An answer that says "no" is an answer: only what may pass by itself is tried again.
         error.span_no IS NOT NULL
@@ -69,6 +72,29 @@ candidate AS (
     WHERE node.kind IN ('CLIENT', 'PRODUCER', 'CONSUMER')
         -- Without an item, the next turn of a loop looks like another attempt.
         OR (node.kind = 'INTERNAL' AND item.item IS NOT NULL)
+),
+-- Of two that failed, the one that tells less of what it was for may have been for the same thing,
+-- as far as neither tells otherwise: their groups may be one.
+unclear AS (
+    SELECT span_no
+    FROM (
+        SELECT *, bit_and(told) OVER (PARTITION BY parent_no, service, kind, name) AS all_tell
+        FROM (
+            SELECT
+                *,
+                list_sum(list_transform(
+                    parts, lambda part, place: CASE WHEN part IS NULL THEN 0 ELSE 1 << (place - 1) END
+                ))::BIGINT AS told
+            FROM candidate
+            WHERE transient
+        )
+    )
+    WINDOW alike AS (
+        PARTITION BY parent_no, service, kind, name, list_transform(
+            parts, lambda part, place: CASE WHEN all_tell & (1 << (place - 1)) > 0 THEN part END
+        )
+    )
+    QUALIFY min(told) OVER alike <> max(told) OVER alike
 ),
 followed AS (
     SELECT
@@ -149,8 +175,10 @@ SELECT
     count(*) OVER whole AS attempts,
     failed,
     NOT last_value(failed) OVER whole AS recovered,
-    how
+    how,
+    bool_or(unclear.span_no IS NOT NULL) OVER whole AS unclear
 FROM grouped
+LEFT JOIN unclear USING (span_no)
 WINDOW
     attempts AS (PARTITION BY how, group_no ORDER BY start_ns, span_id),
     whole AS (

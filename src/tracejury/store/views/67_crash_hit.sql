@@ -4,11 +4,32 @@
 --   instance_no  BIGINT   row number of the workflow instance
 --   service      VARCHAR  whose process died
 --   crashed_ns   BIGINT   when, as far as the instance shows
-WITH signed AS (
+-- Who is called and takes no messages only answers, also where the call itself is not stored.
+WITH answering AS (
+    SELECT service
+    FROM (
+        SELECT call.target AS service
+        FROM external_call AS call
+        JOIN workflow_instance AS instance USING (instance_no)
+        WHERE call.service <> call.target
+            AND call.protocol IN ('http', 'rpc')
+            AND NOT instance.background
+        UNION
+        SELECT pair.callee
+        FROM baseline_pair AS pair
+        JOIN baseline_step AS step
+            ON step.service = pair.callee AND step.name = pair.callee_name AND step.kind = 'SERVER'
+        WHERE pair.caller <> pair.callee
+    )
+    WHERE service NOT IN (SELECT delivery.service FROM delivery)
+        AND service NOT IN (SELECT step.service FROM baseline_step AS step WHERE step.kind = 'CONSUMER')
+),
+signed AS (
     SELECT ghost.instance_no, ghost.service, ghost.last_ns AS crashed_ns, true AS is_killed
     FROM ghost
     WHERE ghost.cause = 'killed'
         -- Who only answers calls of the work takes an answer along, and no work: its caller lives.
+        AND ghost.service NOT IN (SELECT answering.service FROM answering)
         AND NOT EXISTS (
             SELECT 1
             FROM external_call AS call
