@@ -5,14 +5,17 @@ socket of its user; whoever connects and says `snapshot` is answered with one li
 `{"path": ...}`, a copy that is the client's to delete, or `{"error": ...}`.
 """
 
+import errno
+import fcntl
 import glob
 import hashlib
 import json
+import mmap
 import os
 import socket
 import stat
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +24,11 @@ from tracejury.store.writer import Store
 
 SNAPSHOT_VERB: Final = b"snapshot\n"
 
-_CHUNK: Final = 16 * 1024 * 1024
+_CHUNK: Final = 8 * 2**20
+
+# Linux's: write past the cache, where the system has that; and share all blocks of another file.
+_DIRECT: Final = getattr(os, "O_DIRECT", 0)
+_FICLONE: Final = 0x40049409
 
 # A copy takes as long as the disk needs for the file.
 _ANSWER_TIMEOUT_S: Final = 600.0
@@ -57,22 +64,21 @@ def socket_addresses(store: Path) -> list[Path]:
 
 def take_snapshot(store: Store) -> Path:
     """Copy the file of `store`, and what its log has, while commits go on; raises `StoreError`."""
-    with store.frozen() as frozen:
-        path = frozen.path.resolve()
-        try:
-            # Beside the store, where a file system that can may share its blocks.
-            descriptor, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
-        except OSError as error:
-            raise _failure(error) from error
-        os.close(descriptor)
-        snapshot = Path(name)
-        try:
-            _copy(frozen.file, snapshot, frozen.size)
-            if frozen.log_size:
-                _copy(frozen.log, _log_of(snapshot), frozen.log_size)
-        except OSError as error:
-            discard_snapshot(snapshot)
-            raise _failure(error) from error
+    with ExitStack() as undoing:
+        with store.frozen() as frozen:
+            path = frozen.path.resolve()
+            try:
+                # Beside the store, where a file system that can may share its blocks.
+                descriptor, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
+                os.close(descriptor)
+                snapshot = Path(name)
+                undoing.callback(discard_snapshot, snapshot)
+                _copy(frozen.file, snapshot, frozen.size)
+                if frozen.log_size:
+                    _copy(frozen.log, _log_of(snapshot), frozen.log_size)
+            except OSError as error:
+                raise _failure(error) from error
+        undoing.pop_all()
     return snapshot
 
 
@@ -124,16 +130,46 @@ def _copy(source: int, target: Path, size: int) -> None:
     """Copy the first `size` bytes of `source`, which stays open: closing would give up a lock."""
     with target.open("wb") as writer:
         target.chmod(0o600)
-        done = 0
-        try:
-            # A file system that can share blocks between files copies nothing here.
-            while done < size:
-                done += os.copy_file_range(source, writer.fileno(), size - done, done, done)
-        except (OSError, AttributeError):
-            writer.seek(0)
-            done = 0
-            while done < size and (chunk := os.pread(source, min(_CHUNK, size - done), done)):
-                done += writer.write(chunk)
+        if not _share_blocks(source, writer.fileno()):
+            _copy_bytes(source, writer.fileno(), size)
+        writer.truncate(size)
+
+
+def _share_blocks(source: int, target: int) -> bool:
+    """Let `target` have the blocks of `source`, where the file system can: nothing is copied."""
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
+    return True
+
+
+def _copy_bytes(source: int, target: int, size: int) -> None:
+    """Write the first `size` bytes of `source`, and perhaps some more, to an empty `target`.
+
+    Past the system's cache, a chunk at a time: a copy that waits there to be written makes every
+    commit wait with it, and takes several times as long.
+    """
+    usual = fcntl.fcntl(target, fcntl.F_GETFL)
+    with suppress(OSError):
+        fcntl.fcntl(target, fcntl.F_SETFL, usual | _DIRECT)
+    space = memoryview(mmap.mmap(-1, _CHUNK))  # begins with a page, as it must
+    done = 0
+    while done < size:
+        found = os.preadv(source, [space], done)
+        if not found:
+            raise OSError(errno.EIO, "it is too short")
+        # Whole pages only; what is too much is cut off later, or written over.
+        pages = space[: -(-found // mmap.PAGESIZE) * mmap.PAGESIZE]
+        written = 0
+        while written < len(pages):
+            try:
+                written += os.pwrite(target, pages[written:], done + written)
+            except OSError as error:
+                if error.errno != errno.EINVAL or fcntl.fcntl(target, fcntl.F_GETFL) == usual:
+                    raise
+                fcntl.fcntl(target, fcntl.F_SETFL, usual)
+        done += found
 
 
 def _ask(address: Path) -> bytes | None:

@@ -259,18 +259,22 @@ class Store:
             self._connection.execute(f"SET checkpoint_threshold = '{self._log_limit}'")
 
     def shorten_log(self) -> None:
-        """Move what the log holds into the file where that is due soon, for nobody waits now."""
+        """Move what the log holds into the file where that is due soon."""
         if self.path is None or _size(_log_of(self.path)) < _CHECKPOINT_AT_LEISURE:
             return
         if not self._checkpointing.acquire(blocking=False):
             return
         try:
             with self._lock, self._writing():
-                self._connection.execute("RESET threads")
-                self._connection.execute("CHECKPOINT")
-                self._connection.execute("SET threads = 1")
+                self._move_log()
         finally:
             self._checkpointing.release()
+
+    def _move_log(self) -> None:
+        """Move what the log holds into the file, on all cores: whoever commits waits for it."""
+        self._connection.execute("RESET threads")
+        self._connection.execute("CHECKPOINT")
+        self._connection.execute("SET threads = 1")
 
     def used_size(self) -> int:
         """The bytes in use: of the file without its free blocks, and of its log."""
@@ -314,7 +318,7 @@ class Store:
                 log = _log_of(self.path)
                 with self._writing():
                     if _size(log) > _LOG_A_READER_REPLAYS:
-                        self._connection.execute("CHECKPOINT")
+                        self._move_log()
                     self._connection.execute("SET checkpoint_threshold = '1TB'")
                 opening = self._openings
                 size, log_size = os.fstat(self._file).st_size, _size(log)
@@ -325,6 +329,9 @@ class Store:
             finally:
                 with self._lock, self._writing():
                     self._connection.execute(f"SET checkpoint_threshold = '{self._log_limit}'")
+            # The next commit need not do it alone; what is wrong with the store, it says.
+            with suppress(StoreError):
+                self.shorten_log()
             if opening != self._openings:
                 raise StoreError(
                     "The store was opened again while it was copied.", next_step="Try again."
