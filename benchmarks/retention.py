@@ -3,7 +3,8 @@
     python -m benchmarks.retention [--megabytes 200] [--spans 4000000] [--folder DIR]
 
 Requests of 512 spans are committed 16 at a time without a pause, first without a bound, then within
-it; what was silent for five seconds may go. Each round of traces has job ids of its own.
+it; what was silent for five seconds may go. Each round of traces has job ids of its own. Where the
+receiver would turn requests away for lack of room, they wait until there is some.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from tracejury.store.writer import Store
 
 _REQUESTS_A_COMMIT: Final = 16
 _SILENT_S: Final = 5.0
+_AGAIN_S: Final = 0.1
 
 
 def requests(spans: int) -> Iterator[list[bytes]]:
@@ -47,6 +49,7 @@ def measure(path: Path, spans: int, bound: int | None) -> None:
     """Print one line for a store that is kept within `bound` bytes, or not at all."""
     stopped = threading.Event()
     took: list[float] = []
+    waited_s = 0.0
     largest = largest_use = 0
     with Store.open(path) as store:
         pruner = Pruner(store, Retention(max_size=bound), stopped, still_receiving_s=_SILENT_S)
@@ -55,14 +58,17 @@ def measure(path: Path, spans: int, bound: int | None) -> None:
         begin = time.perf_counter()
         for group in requests(spans):
             batch = decode(Signal.TRACES, Encoding.PROTOBUF, group)
+            while pruner.room.is_full:
+                time.sleep(_AGAIN_S)
+                waited_s += _AGAIN_S
             started = time.perf_counter()
             store.commit([batch], received_ns=time.time_ns(), source="benchmark")
             took.append(time.perf_counter() - started)
+            pruner.room.measure()
             log = path.with_name(f"{path.name}.wal")
             on_disk = path.stat().st_size + (log.stat().st_size if log.exists() else 0)
             largest = max(largest, on_disk)
-            if len(took) % 50 == 0:
-                largest_use = max(largest_use, store.used_size())
+            largest_use = max(largest_use, pruner.room.used)
         rate = spans / (time.perf_counter() - begin)
         stopped.set()
         thread.join()
@@ -79,6 +85,7 @@ def measure(path: Path, spans: int, bound: int | None) -> None:
         f"{rate:8,.0f} spans/s   file and log at most {largest / 1e6:6.0f} MB, in use at most "
         f"{largest_use / 1e6:6.0f} MB   commit p50 {took[len(took) // 2] * 1e3:4.0f} ms, "
         f"p99 {took[len(took) * 99 // 100] * 1e3:5.0f} ms, longest {took[-1] * 1e3:5.0f} ms   "
+        f"turned away for {waited_s:.0f} s   "
         f"{row['left']:,} spans left, {row['pruned']:,} of {row['instances']:,} instances pruned",
         flush=True,
     )

@@ -57,6 +57,7 @@ def test_what_was_answered_and_stored_is_counted(receiver: Running) -> None:
     assert told['records_total{kind="points",outcome="stored"}'] == 3
     assert told["waiting_requests"] == told["waiting_bytes"] == 0
     assert told["store_writable"] == 1
+    assert not [name for name in told if name.startswith("retention")]
     assert told["commit_duration_seconds_count"] >= 3
 
 

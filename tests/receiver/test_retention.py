@@ -66,10 +66,13 @@ def test_what_is_old_goes_and_everybody_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = tmp_path / "run.duckdb"
-    with running(store, settings={"max_age_seconds": "2"}) as receiver:
+    bounds = {"max_age_seconds": "2", "max_size": str(2**30)}
+    with running(store, settings=bounds) as receiver:
         told = samples(receiver)
         assert told["retention_max_age_seconds"] == 2
-        assert "retention_max_bytes" not in told
+        assert told["retention_max_bytes"] == 2**30
+        assert 0 < told["retention_used_bytes"] < 2**30
+        assert told["retention_full"] == 0
         assert post(receiver.http_port, "/v1/traces", traces("old", "older")).status == 200
         assert pruned_more(receiver, than=0) == 2
         assert pruned(receiver, "instances") == 1

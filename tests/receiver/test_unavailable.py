@@ -34,6 +34,7 @@ from tracejury.receiver.grpc_endpoint import answer_exports, bind_grpc
 from tracejury.receiver.http_endpoint import http_runner
 from tracejury.receiver.intake import Intake
 from tracejury.receiver.pipeline import Pipeline
+from tracejury.receiver.retention import Pruner
 from tracejury.store.writer import Committed, Store
 from tracejury.telemetry.batch import Batch
 
@@ -72,10 +73,12 @@ class Endpoints:
 
 
 @asynccontextmanager
-async def endpoints(store: Store, admission: Admission) -> AsyncIterator[Endpoints]:
+async def endpoints(
+    store: Store, admission: Admission, pruner: Pruner | None = None
+) -> AsyncIterator[Endpoints]:
     async with AsyncExitStack() as running:
         running.enter_context(store)
-        pipeline = Pipeline(store)
+        pipeline = Pipeline(store, None if pruner is None else pruner.room)
         running.push_async_callback(pipeline.stop)
         intake = Intake(pipeline, admission)
         server, grpc_port = bind_grpc("127.0.0.1", 0, tls=None, request_limit=intake.request_limit)

@@ -48,7 +48,7 @@ class Intake:
                 "waiting_bytes": ("Bytes of their bodies.", self.admission.size),
                 "store_writable": (
                     "Whether the last commit was possible.",
-                    int(self.pipeline.failure is None),
+                    int(self.pipeline.commit_failure is None),
                 ),
                 **self._bounds(),
             }
@@ -56,8 +56,17 @@ class Intake:
 
     def _bounds(self) -> dict[str, tuple[str, float]]:
         """What the store is kept within, as far as it is configured."""
-        bounds = {
-            "retention_max_bytes": ("--max-size.", self.retention.max_size),
-            "retention_max_age_seconds": ("--max-age.", self.retention.max_age_seconds),
-        }
-        return {name: (text, bound) for name, (text, bound) in bounds.items() if bound is not None}
+        bounds: dict[str, tuple[str, float]] = {}
+        if self.retention.max_size is not None:
+            room = self.pipeline.room
+            bounds = {
+                "retention_max_bytes": ("--max-size.", self.retention.max_size),
+                "retention_used_bytes": ("What counts against it.", room.used),
+                "retention_full": (
+                    "Whether requests are turned away until the oldest is removed.",
+                    int(room.is_full),
+                ),
+            }
+        if self.retention.max_age_seconds is not None:
+            bounds["retention_max_age_seconds"] = ("--max-age.", self.retention.max_age_seconds)
+        return bounds

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from tracejury.errors import StoreError
 from tracejury.receiver.answers import RETRY_AFTER_OVERLOAD_S, Answer, Code, Refused
+from tracejury.receiver.room import NO_ROOM, Room
 from tracejury.receiver.settlement import Reading, Request, read, settle
 from tracejury.store.writer import Store
 
@@ -26,11 +27,13 @@ _Waiting: TypeAlias = tuple[Request, "asyncio.Future[Answer]"]
 class Pipeline:
     """The way from a received request to its answer.
 
-    `failure` says why the last commit was impossible, None when it was not.
+    `commit_failure` says why the last commit was impossible, None when it was not. What is refused
+    for lack of `room` is so before it is decoded.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, room: Room | None = None) -> None:
         self._store = store
+        self.room = room or Room(store, None)
         self._loop = asyncio.get_running_loop()
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._is_closed = False
@@ -38,7 +41,12 @@ class Pipeline:
         self._is_idle = False  # nothing is waiting or being decoded
         self._thread = threading.Thread(target=self._run, name="decode")
         self._thread.start()
-        self.failure: str | None = None
+        self.commit_failure: str | None = None
+
+    @property
+    def failure(self) -> str | None:
+        """Why requests are refused now that are in order; None when they are not."""
+        return NO_ROOM.message if self.room.is_full else self.commit_failure
 
     async def submit(self, request: Request) -> Answer:
         """Answered once `request` is on disk, or known not to be."""
@@ -60,6 +68,10 @@ class Pipeline:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit") as committer:
             commit: Future[None] | None = None
             while group := self._take():
+                if self.room.is_full:
+                    refused = [NO_ROOM] * len(group)
+                    self._loop.call_soon_threadsafe(self._answer, group, refused)
+                    continue
                 while group:
                     # A large body takes several times its size while it is read and committed.
                     is_large = sum(len(request.body) for request, _ in group) > 2 * _COMMIT_BYTES
@@ -78,9 +90,11 @@ class Pipeline:
 
     def _settle(self, group: Sequence[_Waiting], reading: "Future[Reading]") -> None:
         answers = settle(self._store, [request for request, _ in group], reading.result)
+        # What is wrong with the store, the next commit finds out, too, and says.
+        with suppress(StoreError, OSError):
+            self.room.measure()
         self._loop.call_soon_threadsafe(self._deliver, group, answers)
         if self._is_idle:
-            # What is wrong with the store, the next commit finds out, too, and says.
             with suppress(StoreError, OSError):
                 self._store.shorten_log()
 
@@ -104,6 +118,9 @@ class Pipeline:
 
     def _deliver(self, group: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
         self._note_health(answers)
+        self._answer(group, answers)
+
+    def _answer(self, group: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
         for (_, waiter), answer in zip(group, answers, strict=True):
             if not waiter.done():
                 waiter.set_result(answer)
@@ -114,11 +131,11 @@ class Pipeline:
             for answer in answers
             if isinstance(answer, Refused) and answer.code is Code.UNAVAILABLE
         ]
-        if failures and self.failure is None:
+        if failures and self.commit_failure is None:
             _log.error("%s Exporters are asked to send again.", failures[0])
-        if not failures and self.failure is not None:
+        if not failures and self.commit_failure is not None:
             _log.warning("The store can be written again.")
-        self.failure = failures[0] if failures else None
+        self.commit_failure = failures[0] if failures else None
 
 
 def _read(requests: Sequence[Request]) -> "Future[Reading]":

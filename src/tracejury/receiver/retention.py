@@ -14,6 +14,7 @@ from typing import Final
 
 from tracejury.config import Retention
 from tracejury.errors import StoreError
+from tracejury.receiver.room import Room
 from tracejury.store.pruning import late_parts, not_free_yet, plan
 from tracejury.store.reader import Reader
 from tracejury.store.removal import Slice
@@ -40,17 +41,17 @@ _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def pruning(store: Store, retention: Retention) -> AsyncIterator[None]:
-    """Keep `store` within the bounds of `retention` while the block runs, where it has any."""
-    if not retention.is_bounded:
-        yield
-        return
+async def pruning(store: Store, retention: Retention) -> AsyncIterator[Room]:
+    """Keep `store` within the bounds of `retention` while the block runs; yields what is left."""
     stopped = threading.Event()
     pruner = Pruner(store, retention, stopped)
+    if not retention.is_bounded:
+        yield pruner.room
+        return
     thread = threading.Thread(target=pruner.run, name="prune")
     thread.start()
     try:
-        yield
+        yield pruner.room
     finally:
         await asyncio.to_thread(pruner.stop, thread)
 
@@ -67,6 +68,7 @@ class Pruner:
         still_receiving_s: float = _STILL_RECEIVING_S,
     ) -> None:
         self._store = store
+        self.room = Room(store, retention.max_size)
         self._retention = retention
         self._stopped = stopped
         self._still_receiving_s = still_receiving_s
@@ -78,12 +80,13 @@ class Pruner:
         if retention.max_size is not None:
             least, most = _LOG_MIB
             store.limit_log(min(max(int(_LOG * retention.max_size) >> 20, least), most))
+            self.room.measure()
 
     def run(self) -> None:
         """Look again and again until `stopped` is set."""
         while not self._stopped.wait(_EVERY_S):
-            self._try()
-        self._try()  # what came late meanwhile
+            self.attempt()
+        self.attempt()  # what came late meanwhile
 
     @property
     def is_planning(self) -> bool:
@@ -97,21 +100,24 @@ class Pruner:
                 planning.interrupt()
             thread.join(_INTERRUPT_AGAIN_S)
 
-    def _try(self) -> None:
+    def attempt(self) -> None:
+        """Look; whatever fails is said once, and tried again at the next look."""
         try:
             self.look(time.time_ns())
-        except Exception as error:  # noqa: BLE001  # it is said, and tried again at the next look
+        except Exception as error:  # noqa: BLE001  # as above
             if str(error) != self._failure:
                 cause = None if isinstance(error, StoreError) else error
                 _log.warning("Nothing could be pruned: %s", error, exc_info=cause)
             self._failure = str(error)
+            self.room.open(is_open=True)
         else:
             self._failure = ""
 
     def look(self, now_ns: int) -> None:
         """Remove what is beyond the bounds now. Raises `StoreError`."""
         self._sweep(now_ns)
-        if self._stopped.is_set() or time.monotonic() < self._rests_until:
+        is_resting = time.monotonic() < self._rests_until and not self.room.is_full
+        if self._stopped.is_set() or is_resting:
             return
         self._by_age(now_ns)
         self._by_size(now_ns)
@@ -152,22 +158,37 @@ class Pruner:
 
     def _by_size(self, now_ns: int) -> None:
         max_size = self._retention.max_size
-        if max_size is None or self._store.used_size() <= _BEGIN * max_size:
-            return
-        # In the file, what the log has takes a fraction of the space.
-        self._store.checkpoint()
-        if self._store.used_size() <= _BEGIN * max_size:
+        if max_size is None or not self._is_nearly_full(max_size):
             return
         begun = time.monotonic()
         with Reader.of(self._store) as reader:
-            used = self._store.used_size() - not_free_yet(reader)
+            used = self._measure(reader)
             slices: list[Slice] = []
             if used > _BEGIN * max_size:
                 until_ns = now_ns - int(self._still_receiving_s * 1e9)
                 share = 1 - _END * max_size / used
                 slices = self._plan(reader, until_ns, share)
+                self.room.open(is_open=not slices)
         pruned = self._prune(slices, now_ns, begun)
+        if pruned:
+            with Reader.of(self._store) as reader:
+                self._measure(reader)
         self._tell(used, is_too_large=not pruned and used > max_size)
+
+    def _measure(self, reader: Reader) -> int:
+        self.room.dead = not_free_yet(reader)
+        return self.room.measure()
+
+    def _is_nearly_full(self, max_size: int) -> bool:
+        """Whether it is once the log is in the file, where what it has takes less space."""
+        if self._store.used_size() > _BEGIN * max_size:
+            self._store.checkpoint()
+            if self._store.used_size() > _BEGIN * max_size:
+                return True
+        self.room.dead = 0
+        self.room.open(is_open=False)
+        self.room.measure()
+        return False
 
     def _plan(self, reader: Reader, until_ns: int, share: float | None = None) -> list[Slice]:
         self._planning = reader

@@ -92,8 +92,8 @@ async def _receive(
         store = running.enter_context(MeasuredStore.open(path, keeping=keeping))
         store.first_seen = None if tell is None else FirstSeen(tell)
         await running.enter_async_context(offer_snapshots(store, path))
-        await running.enter_async_context(pruning(store, retention))
-        pipeline = Pipeline(store)
+        room = await running.enter_async_context(pruning(store, retention))
+        pipeline = Pipeline(store, room)
         running.push_async_callback(pipeline.stop)
         intake = Intake(
             pipeline,
