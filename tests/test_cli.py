@@ -463,12 +463,13 @@ def test_a_report_names_the_system_and_who_audited_it(folder: Path, tmp_path: Pa
     config.touch()
     named = ("--system", "Shop <1>", "--auditor", "Ada", "--system-type", "ecommerce")
     options = ("--format", "html", "--output", page, "--config", config)
-    called(folder, "audit", "run.jsonl", *options, *named)
+    by = ("--faults", "faults.json", "--sampling", "none")
+    called(folder, "audit", "run.jsonl", *options, *named, *by)
     said = page.read_text(encoding="utf-8")
     assert "Shop &lt;1&gt; (e-commerce)" in said
     assert "Ada, with tracejury" in said
     assert "For a system of the kind e-commerce: 5. Retry safety" in said
-    assert f"<code>tracejury tui --config {config} run.jsonl</code>" in said
+    assert f"<code>tracejury tui --config {config} {' '.join(by)} run.jsonl</code>" in said
 
 
 def test_a_report_may_go_to_a_file(folder: Path, tmp_path: Path) -> None:

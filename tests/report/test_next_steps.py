@@ -66,10 +66,10 @@ def test_files_are_named_as_they_were_given() -> None:
     assert "tracejury tui ..." in commands(audit)
 
 
-def test_a_configuration_that_was_named_is_named_again() -> None:
-    audit = replace(EXAMPLE, inputs=("run.duckdb",), config="my chaos\x1b.toml")
+def test_by_what_was_judged_is_named_again() -> None:
+    audit = replace(EXAMPLE, inputs=("run.duckdb",), judged_by=("--config", "my chaos\x1b.toml"))
     named = "--config 'my chaos\\x1b.toml' --store run.duckdb"
     assert f"tracejury tui {named}" in commands(audit)
     assert f"tracejury plan {named}" in commands(audit)
-    audit = replace(EXAMPLE, inputs=("a.jsonl",), config="chaos.toml")
-    assert "tracejury tui --config chaos.toml a.jsonl" in commands(audit)
+    audit = replace(EXAMPLE, inputs=("a.jsonl",), judged_by=("--sampling", "none"))
+    assert "tracejury tui --sampling none a.jsonl" in commands(audit)

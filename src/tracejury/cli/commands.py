@@ -162,11 +162,26 @@ def _audit(options: argparse.Namespace) -> int:
         judged, reader = judge(options, config)
         reader.close()
     named = {name: getattr(options, name) for name in ("system", "auditor", "system_type")}
-    judged = replace(judged, config=str(options.config or ""), **named)
+    judged = replace(judged, judged_by=_judged_by(options), **named)
     to_screen = options.output is None
     terminal = Terminal.of(sys.stdout, os.environ) if to_screen else PLAIN
     _write(render(judged, options.format, terminal=terminal), options.output)
     return _audit_status(judged, options)
+
+
+def _judged_by(options: argparse.Namespace) -> tuple[str, ...]:
+    """Its options that say by what was judged, as `tui`, `plan` and `inventory` take them."""
+    files = {
+        "--config": [options.config] if options.config else [],
+        "--faults": options.faults,
+        "--baseline": options.baseline,
+    }
+    words = [word for option, named in files.items() for file in named for word in (option, file)]
+    if options.baseline_outside_faults:
+        words.append("--baseline-outside-faults")
+    if options.sampling:
+        words += ["--sampling", options.sampling]
+    return tuple(map(str, words))
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -270,6 +285,11 @@ def _tui(options: argparse.Namespace) -> int:
 def _browse(
     options: argparse.Namespace, config: Config, *, receiver: "Receiving | None" = None
 ) -> int:
+    inputs = tuple(str(path) for path in options.files) or (str(store_path(config)),)
+    if sys.stderr.isatty():
+        # Where a machine is busy, the screen takes seconds to come.
+        print(safe_text(f"Opening {', '.join(inputs)}."), file=sys.stderr, flush=True)
+
     from tracejury.receiver.inputs import run_files
     from tracejury.tui.app import TracejuryApp
 
@@ -284,7 +304,6 @@ def _browse(
     from tracejury.tui.stopwatch import Stopwatch
     from tracejury.workflow.stopwatch import stopwatch_file
 
-    inputs = tuple(str(path) for path in options.files) or (str(store_path(config)),)
     stopwatch = Stopwatch(stopwatch_file(Path(inputs[0])))
 
     def load() -> "tuple[Audit, Reader]":

@@ -78,13 +78,13 @@ def _more_evidence(audit: Audit) -> list[Step]:
 
 
 def _inputs(audit: Audit) -> str:
-    """Name what was judged, and by which configuration, as the command line takes it."""
-    config = f" --config {_word(audit.config)}" if audit.config else ""
+    """Name what was judged, and by what, as the command line takes it."""
+    by = "".join(f" {_word(word)}" for word in audit.judged_by)
     stores = [name for name in audit.inputs if name.endswith(".duckdb")]
     if stores:
-        return f"{config} --store {_word(stores[0])}"
+        return f"{by} --store {_word(stores[0])}"
     named = " ".join(map(_word, audit.inputs)) if 0 < len(audit.inputs) <= _NAMED else "..."
-    return f"{config} {named}"
+    return f"{by} {named}"
 
 
 def _word(name: str) -> str:

@@ -553,7 +553,7 @@ class Audit:
     system_type: str = ""  # media, saas or ecommerce
     runs: tuple[CampaignRun, ...] = ()  # of a campaign, the newest first; else empty
     state_rows: int = 0  # rows of the system's own database that were judged along
-    config: str = ""  # the configuration file that the command line named; '' where it named none
+    judged_by: tuple[str, ...] = ()  # options of the command line: by which files, and so on
 
     @property
     def lowest_completeness(self) -> float | None:
