@@ -96,11 +96,11 @@ def _runs(comparison: Comparison) -> Iterator[RenderableType]:
             said.append(f"score {points(audit.score)} of 100")
         if audit.coverage is not None:
             said.append(f"coverage {percent(audit.coverage)}")
+        said_of_it = [joined(listed(audit.inputs, 3)), joined(*said, separator="   ")]
         if audit.ran:
-            said.append(f"{audit.ran.first} to {audit.ran.last}")
-        lines = joined(*said, separator="   ")
-        said_of_it = (joined(listed(audit.inputs, 3)), lines, text(", ".join(_trust(audit)), "dim"))
-        names: tuple[Cell, ...] = (text(name, "bold"), "", "")
+            said_of_it.append(text(f"{audit.ran.first} to {audit.ran.last}"))
+        said_of_it.append(text(", ".join(_trust(audit)), "dim"))
+        names: list[Cell] = [text(name, "bold"), *[""] * (len(said_of_it) - 1)]
         yield grid(zip(names, said_of_it, strict=True), widths=(len("before"),))
 
 

@@ -120,7 +120,8 @@ def _explain(path: Path, reason: str) -> StoreError:
             f"{path} is not a DuckDB file.",
             next_step="OTLP files are read by `tracejury import FILE --store S`.",
         )
+    copy = "Restore it from a copy (with its .wal, if it has one), or name another --store."
     return StoreError(
         f"{path} cannot be opened: {reason.splitlines()[0]}.",
-        next_step="Restore it from a copy (with its .wal, if it has one), or name another --store.",
+        next_step=copy if path.exists() else "Name a --store in a folder that can be written to.",
     )
