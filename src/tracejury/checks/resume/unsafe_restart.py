@@ -4,7 +4,9 @@ What: Where a server died while it worked on a request that changes something, a
 again, the change was made once: the first attempt made it and the second was refused or changed
 nothing more, or the first made none and the second did. It fails where both made it. What a killed
 server did is known by the spans below its own, which may have been sent before it died, or by its
-half of the call. Without either, and with an idempotency key that answers both, nobody can tell.
+half of the call. Where these only say that it was at work, a second attempt that is refused as a
+duplicate (409) says that the work was done. Without either, and with an idempotency key that
+answers both, nobody can tell.
 
 Why: A deployment restarts every server. Each restart then charges some customer twice.
 
@@ -127,6 +129,15 @@ _CUT_SHORT: Final = """
         FROM asked
         WHERE is_answered
     ),
+    -- A request that had reached its server, whose span died with it.
+    at_work AS (
+        SELECT DISTINCT cut.span_no
+        FROM cut
+        JOIN ghost
+            ON ghost.trace_no = cut.trace_no
+            AND ghost.service = cut.target
+            AND ghost.first_ns BETWEEN cut.start_ns AND cut.end_ns
+    ),
     judged AS (
         SELECT
             cut.span_no,
@@ -135,6 +146,7 @@ _CUT_SHORT: Final = """
             cut.operation,
             cut.is_confirmed AS was_confirmed,
             cut.has_half AS had_half,
+            cut.span_no IN (SELECT at_work.span_no FROM at_work) AS was_at_work,
             cut.key,
             repeated.is_answered,
             repeated.is_confirmed,
@@ -176,7 +188,7 @@ _CUT_SHORT: Final = """
                 WHEN changes_again > 0 THEN 'twice'
                 WHEN changes_before > 0 AND (is_refused OR (is_answered AND has_half)) THEN 'once'
                 WHEN changes_before > 0 THEN 'unclear'
-                WHEN was_confirmed AND is_refused THEN 'once'
+                WHEN (was_confirmed OR was_at_work) AND is_refused THEN 'once'
                 WHEN was_confirmed AND is_confirmed AND is_answered AND NOT is_keyed THEN 'twice'
                 WHEN had_half AND NOT was_confirmed AND is_confirmed AND is_answered THEN 'once'
                 ELSE 'unclear'

@@ -2,10 +2,11 @@
 
 What: Where a call that changes something was tried again although the first attempt may have been
 done (it timed out, or the connection was reset), the half that answers shows that it was done once,
-or refuses the second. It fails where one thing was done twice: in different attempts or deliveries
-of one unit of work, by answers that the caller got or that the other half confirms. Calls with an
-idempotency key decide nothing, since a provider repeats its first answer; nor do providers whose
-half is not traced. PUT, DELETE and upserts may be repeated.
+or the last attempt is refused as a duplicate (409) and no other was answered. It fails where one
+thing was done twice: in different attempts or deliveries of one unit of work, by answers that the
+caller got or that the other half confirms. Calls with an idempotency key decide nothing, since a
+provider repeats its first answer; nor do providers whose half is not traced. PUT, DELETE and
+upserts may be repeated.
 
 Why: The customer is charged twice, and the image is paid for three times.
 
@@ -90,9 +91,11 @@ _REPEATED: Final = """
             count(*) FILTER (is_answered OR is_confirmed) AS done,
             bool_or(is_ambiguous) AS was_ambiguous,
             bool_and(has_half) AS has_halves,
+            coalesce(arg_max(field.http_status, (start_ns, span_no)) = '409', false) AS is_refused,
             count(DISTINCT key) = 1 AND min(key) <> '' AS is_keyed,
             list(span_no ORDER BY start_ns) AS span_nos
         FROM attempt
+        LEFT JOIN span_field AS field USING (span_no)
         WHERE number IS NOT NULL
         GROUP BY instance_no, unit_no, service, target, operation
         HAVING count(DISTINCT number) > 1
@@ -102,7 +105,7 @@ _REPEATED: Final = """
             *,
             -- In one attempt a step may do the same twice on purpose.
             done > 1 AND done <= attempts AND NOT is_keyed AS is_doubled,
-            was_ambiguous AND has_halves AND done = 1 AS is_safe
+            was_ambiguous AND ((has_halves AND done = 1) OR (is_refused AND done = 0)) AS is_safe
         FROM thing
     )
     SELECT
