@@ -3,7 +3,8 @@
 What: Every declared workflow ran within its declared duration at the 95th percentile, so did each
 step that has one, and it called no external dependency that is not declared; an address of its own
 machine is none. Its first run, which is slower, and runs during a fault are left out of the
-durations. What can be compared with nothing decides nothing. Beside it stand the steps by class,
+durations. What can be compared with nothing decides nothing, nor does a call of which nobody
+knows whom it went to. Beside it stand the steps by class,
 how many there are for each item, whom it calls and where it failed.
 
 Why: A plan that names other dependencies and other durations than the system has tests another
@@ -61,8 +62,15 @@ def judge(evidence: Evidence) -> Judgement:
         )
         units.append(Unit(workflow.name, _compared(workflow, row), findings))
         notes.append(_profile(row))
-    lacks = any(row["lossy"] for row in seen.values())
-    return Judgement(tuple(units), note=" ".join(notes), reason="dropped" if lacks else "")
+    return Judgement(tuple(units), note=" ".join(notes), reason=_reason(evidence, seen))
+
+
+def _reason(evidence: Evidence, seen: dict[str, Row]) -> str:
+    if any(row["lossy"] for row in seen.values()):
+        return "dropped"
+    declaring = [one.name for one in evidence.config.workflows if one.dependencies]
+    hides = any(seen[name]["nameless"] for name in declaring if name in seen)
+    return "uninstrumented" if hides else ""
 
 
 def _compared(workflow: DeclaredWorkflow, row: Row) -> int:
@@ -262,6 +270,12 @@ _WORKFLOWS: Final = """
             AND NOT regexp_matches(call.target, $own_machine)
         GROUP BY declared.workflow, call.target
     ),
+    nameless AS (
+        SELECT DISTINCT declared.workflow
+        FROM declared
+        JOIN external_call AS call USING (instance_no)
+        WHERE call.target = '?'
+    ),
     dependencies AS (
         SELECT
             workflow,
@@ -273,6 +287,7 @@ _WORKFLOWS: Final = """
         declared.workflow,
         count(*) AS instances,
         bool_or(declared.instance_no IN (SELECT ghost.instance_no FROM ghost)) AS lossy,
+        bool_or(declared.workflow IN (SELECT nameless.workflow FROM nameless)) AS nameless,
         coalesce(max(usual.timed), 0) AS timed,
         max(usual.p95_s) AS p95_s,
         coalesce(max(usual.slowest), []) AS slowest,

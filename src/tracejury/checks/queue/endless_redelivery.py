@@ -173,13 +173,17 @@ _POISON: Final = """
             AND attribute.value IN ('dead_letter', 'dead-letter', 'deadletter')
     ),
     caught AS (
-        SELECT DISTINCT chain.first_no
+        SELECT
+            chain.first_no,
+            count(DISTINCT CASE WHEN trial.is_dead AND NOT sent.is_dead THEN trial.span_no
+                ELSE sent.span_no END) AS letters
         FROM chain
         JOIN sent ON sent.span_no = chain.message_no
         LEFT JOIN trial ON trial.message_no = chain.message_no
         WHERE sent.is_dead
             OR trial.is_dead
             OR chain.message_no IN (SELECT settled.message_no FROM settled)
+        GROUP BY chain.first_no
     ),
     -- What comes again comes after the failure. Beside it are other readers of a fan-out.
     sequence AS (
@@ -202,7 +206,8 @@ _POISON: Final = """
         SELECT
             first_no,
             count(*) FILTER (failed AND is_next) AS failures,
-            arg_max(failed, (start_ns, failed)) AS is_failing
+            arg_max(failed, (start_ns, failed)) AS is_failing,
+            count(*) FILTER (is_failing) OVER (PARTITION BY first_no) AS readers
         FROM sequence
         GROUP BY first_no, service, reader
         QUALIFY row_number() OVER (
@@ -224,7 +229,8 @@ _POISON: Final = """
                     WHERE ghost.instance_no = origin.instance_no
                         AND ghost.kind IN ('CONSUMER', '')
                 ) THEN 'unclear'
-                WHEN caught.first_no IS NOT NULL THEN 'caught'
+                -- Each group that cannot process it puts it aside for itself.
+                WHEN caught.letters >= failing.readers THEN 'caught'
                 WHEN failing.failures > 1 THEN 'vanished'
                 ELSE ''
             END AS fate

@@ -3,8 +3,9 @@
 What: What was recorded of a call's parameters is the same in all attempts at it: the query of its
 URL, the size of its body, the parameters of a statement, the settings of a model. It fails where
 one of them changed. Signatures, nonces, times and the number of the attempt may change, a body may
-be a few bytes longer or shorter, and another model is a fallback. A POST of which only the address
-was recorded decides nothing, nor does what only one of the attempts recorded.
+be a few bytes longer or shorter, and another model is a fallback. What was redacted tells nothing.
+A POST of which only the address was recorded decides nothing, nor does what only one of the
+attempts recorded.
 
 Why: An item that is made again with other settings is another item, under the name of the first.
 
@@ -28,6 +29,8 @@ _VOLATILE: Final = (
     r"|date|_|cb|cache_?bust(er)?|rand(om)?|(x[-_])?request[-_]?id|trace.*|se|sp|st|sv|sr|spr"
     r"|.*attempts?|.*retry|.*retries)="
 )
+# What stands where a value was taken out on its way.
+_HIDDEN: Final = r"(?i)redacted|\[(filtered|masked)\]|(^|=)(\?|\*+)(&|$)"
 _SIZES: Final = [
     "http.request.body.size",
     "http.request_content_length",
@@ -48,6 +51,7 @@ def judge(evidence: Evidence) -> Judgement:
         _COMPARED,
         {
             "volatile": _VOLATILE,
+            "hidden": _HIDDEN,
             "sizes": _SIZES,
             "urls": _URLS,
             "slack": _SLACK_BYTES,
@@ -174,7 +178,9 @@ _COMPARED: Final = """
     ),
     -- Of several addresses of one call the one with the most to say.
     told AS (
-        SELECT thing, number, parameter, bool_or(is_size) AS is_size, max(value) AS value
+        SELECT
+            thing, number, parameter, bool_or(is_size) AS is_size, max(value) AS value,
+            regexp_matches(max(value), $hidden) AS is_hidden
         FROM recorded
         GROUP BY thing, number, parameter
     ),
@@ -183,7 +189,7 @@ _COMPARED: Final = """
             told.thing,
             told.parameter,
             thing.is_in_address OR told.parameter <> 'url.query' AS is_telling,
-            count(*) < thing.attempts AS is_partly_told,
+            count(*) < thing.attempts OR bool_or(told.is_hidden) AS is_partly_told,
             count(DISTINCT told.value) > 1 AS is_different,
             bool_or(told.is_size)
                 AND max(try_cast(told.value AS DOUBLE)) - min(try_cast(told.value AS DOUBLE))
