@@ -8,14 +8,17 @@ from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
+from tests.checks.measuring import metrics
 from tests.report.test_schemas import closed
 from tests.samples import recorded
 from tests.scorecard.foresight.looked import clean
-from tests.workflow.drawn import MS, START_NS, Log, Record, Span, Value, deliver, rebuilt
+from tests.workflow.drawn import MS, RECEIVED_NS, START_NS, Log, Record, Span, Value, deliver
 
 from tracejury.checks.catalogue import CATALOGUE, all_checks
 from tracejury.checks.evidence import Evidence
 from tracejury.config import Config
+from tracejury.otlp.decode import decode
+from tracejury.otlp.signals import Encoding, Signal
 from tracejury.report.preflight import render_preflight
 from tracejury.scorecard.foresight.conditions import conditions
 from tracejury.scorecard.foresight.needs import Need
@@ -185,7 +188,8 @@ def test_an_exporter_that_waits_is_named_with_its_delay(bare: Preflight) -> None
     assert "up to 45.1 s" in condition.seen  # the first job's spans were kept longest
 
 
-# One of each, and beside it what the check takes for none: no status, no page, an urgent type.
+# One of each, and beside it what the check takes for none: no status, no page, an urgent type, the
+# SDK's own queue.
 SEEN: list[Record] = [
     Span(
         1,
@@ -203,17 +207,29 @@ SEEN: list[Record] = [
     Span(8, "send", 50, 60, 3, 3, "shop", "PRODUCER", attributes=sent("jobs", "urgent.order")),
     Span(9, "run", 70, 80, 3, 8, "worker", "CONSUMER", attributes=sent("jobs", "urgent.order")),
 ]
+MEASURED = """
+    worker 1 rabbitmq_queue_messages 3
+    worker 1 otel.sdk.processor.span.queue.size 3
+"""
 
 
 def test_what_a_check_would_judge_is_seen_as_the_check_sees_it() -> None:
-    with rebuilt(SEEN) as reader:
+    store = Store.in_memory()
+    deliver(store, SEEN)
+    measured = decode(Signal.METRICS, Encoding.PROTOBUF, metrics(MEASURED))
+    store.commit([measured], received_ns=RECEIVED_NS, source="drawn")
+    store.close()
+    with Reader.of(store) as reader:
+        prepare(reader, Config())
         evidence = Evidence(reader, Config(), has_baseline=False)
         gates = tuple(check for check in all_checks() if check.id in ("ING-02", "ING-03"))
         found = conditions(evidence, {gate.id: gate for gate in run(evidence, checks=gates)})
-    assert [found[need].seen for need in (Need.HEALTH_ROUTE, Need.PAGES, Need.PRIORITY)] == [
+    needs = (Need.HEALTH_ROUTE, Need.PAGES, Need.PRIORITY, Need.QUEUE_DEPTH)
+    assert [found[need].seen for need in needs] == [
         "A health route of shop is traced.",
         "1 calls asked for a page.",
         "1 messages call themselves urgent.",
+        "Stored: `rabbitmq_queue_messages`.",
     ]
 
 
