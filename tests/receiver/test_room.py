@@ -87,6 +87,19 @@ async def test_where_nothing_can_be_removed_the_store_grows_and_says_so(
     assert span_names(path) == ["first", "fits", "more", "yet more"]
 
 
+def test_where_too_little_can_be_removed_the_store_grows(tmp_path: Path) -> None:
+    path = tmp_path / "run.duckdb"
+    store, pruner = bounded(path, RECEIVED_NS)
+    with store:
+        large = Span(2, "large", trace=2, attributes={"text": 3 * LARGE})
+        deliver(store, [large], received_ns=time.time_ns())
+        pruner.room.measure()
+        was_full = pruner.room.is_full
+        pruner.look(time.time_ns())
+        assert (was_full, pruner.room.is_full) == (True, False)
+    assert span_names(path) == ["large"]
+
+
 def test_where_nothing_can_be_pruned_for_an_error_the_store_grows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

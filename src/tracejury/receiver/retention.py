@@ -109,7 +109,7 @@ class Pruner:
                 cause = None if isinstance(error, StoreError) else error
                 _log.warning("Nothing could be pruned: %s", error, exc_info=cause)
             self._failure = str(error)
-            self.room.open(is_open=True)
+            self.room.give_up()
         else:
             self._failure = ""
 
@@ -168,11 +168,13 @@ class Pruner:
                 until_ns = now_ns - int(self._still_receiving_s * 1e9)
                 share = 1 - _END * max_size / used
                 slices = self._plan(reader, until_ns, share)
-                self.room.open(is_open=not slices)
         pruned = self._prune(slices, now_ns, begun)
         if pruned:
             with Reader.of(self._store) as reader:
                 self._measure(reader)
+        if self.room.used > max_size:
+            # What was not planned to go is still receiving.
+            self.room.give_up()
         self._tell(used, is_too_large=not pruned and used > max_size)
 
     def _measure(self, reader: Reader) -> int:
@@ -186,7 +188,6 @@ class Pruner:
             if self._store.used_size() > _BEGIN * max_size:
                 return True
         self.room.dead = 0
-        self.room.open(is_open=False)
         self.room.measure()
         return False
 

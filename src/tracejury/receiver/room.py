@@ -27,8 +27,7 @@ class Room:
     def __init__(self, store: Store, max_size: int | None) -> None:
         self._store = store
         self._max_size = max_size
-        self._is_open = False  # the bound does not hold
-        self._was_within = False  # what is too large when it is opened is pruned meanwhile
+        self._is_held = False  # from when it was kept until it was given up
         self.dead = 0  # of the bytes in use, what removed rows take
         self.used = 0
         self.is_full = False
@@ -38,18 +37,17 @@ class Room:
         if self._max_size is None:
             return 0
         self.used = max(0, self._store.used_size() - self.dead)
-        self._was_within |= self.used <= self._max_size
-        self._judge()
+        is_over = self.used > self._max_size
+        self._is_held |= not is_over
+        self._judge(is_full=is_over and self._is_held)
         return self.used
 
-    def open(self, *, is_open: bool) -> None:
-        """Let the store grow past the bound, since nothing can be removed; or no more."""
-        self._is_open = is_open
-        self._judge()
+    def give_up(self) -> None:
+        """Let the store grow past the bound, until it is within it again."""
+        self._is_held = False
+        self._judge(is_full=False)
 
-    def _judge(self) -> None:
-        is_over = self._max_size is not None and self.used > self._max_size
-        is_full = is_over and self._was_within and not self._is_open
+    def _judge(self, *, is_full: bool) -> None:
         if is_full and not self.is_full:
             _log.warning("%s Exporters are asked to send again.", NO_ROOM.message)
         if self.is_full and not is_full:
