@@ -171,6 +171,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("audit run.jsonl --sampling some", ["--sampling", "some"]),
         ("audit run.jsonl --sampel none", ["--sampel"]),
         ("audit run.jsonl --output absent/report.txt", ["absent/report.txt", "cannot be written"]),
+        # Before it is found that there is nothing to judge.
+        ("audit absent.jsonl --output absent/report.txt", ["absent/report.txt"]),
+        ("compare absent.jsonl absent.jsonl --output .", [". cannot be written", "folder"]),
         ("import absent.jsonl --store new.duckdb", ["absent.jsonl"]),
         ("import . --store new.duckdb", ["is a folder", "Name the files"]),
         ("import run.jsonl", ["No store is named"]),

@@ -154,6 +154,7 @@ def _audit(options: argparse.Namespace) -> int:
     from tracejury.report.render import render
     from tracejury.report.terminal import PLAIN, Terminal
 
+    _refuse_what_is_no_file(options.output)
     options.store = next(iter(options.stores), None)
     config = configuration(options)
     if len(options.stores) > 1:
@@ -190,6 +191,7 @@ def _compare(options: argparse.Namespace) -> int:
     from tracejury.report.terminal import PLAIN, Terminal
     from tracejury.scorecard.compare import compare
 
+    _refuse_what_is_no_file(options.output)
     config = configuration(options)
     runs = [(path, run_files(path)) for path in (options.before, options.after)]
     before, after = judge_runs(runs, config)
@@ -201,6 +203,14 @@ def _compare(options: argparse.Namespace) -> int:
     return NOT_GOOD if compared.regressions else DONE
 
 
+def _refuse_what_is_no_file(output: Path | None) -> None:
+    """Raise `UsageError` where nothing could be written later on, before anything is judged."""
+    if output is not None and output.is_dir():
+        raise _unwritable(output, "it is a folder")
+    if output is not None and not output.parent.is_dir():
+        raise _unwritable(output, f"there is no folder {output.parent}")
+
+
 def _write(text: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(text)
@@ -208,10 +218,12 @@ def _write(text: str, output: Path | None) -> None:
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(
-            f"{output} cannot be written: {error.strerror}.", next_step="Name another --output."
-        ) from error
+        raise _unwritable(output, error.strerror or "unknown error") from error
     print(f"Written to {output}.", file=sys.stderr)
+
+
+def _unwritable(output: Path, reason: str) -> UsageError:
+    return UsageError(f"{output} cannot be written: {reason}.", next_step="Name another --output.")
 
 
 def _audit_status(judged: "Audit", options: argparse.Namespace) -> int:
