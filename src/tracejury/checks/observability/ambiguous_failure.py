@@ -3,7 +3,9 @@
 What: Every failed workflow instance has one place where it failed: the effective number of
 candidates (2 to the power of their entropy) is at most 1.5 for each of its independent failures,
 the chain of failed spans from there to the top is whole, and the error says what happened. Attempts
-that were repeated, handled errors and cancellations are no candidates.
+that were repeated, handled errors and cancellations are no candidates. Where a span is missing
+below the one that failed, or is known by its log records alone, the failure may have begun in
+there.
 
 Why: Each further candidate has to be looked at and ruled out by hand while the failure goes on. A
 call to a traced service without that service's half leaves open which of the two failed.
@@ -29,6 +31,9 @@ from tracejury.workflow.failure_points import (
     failure_points,
 )
 
+# Spans that only log records name.
+_TOLD: Final = "SELECT DISTINCT instance_no FROM ghost WHERE side = 'log'"
+
 _SHOWN = 5
 _NAMED = 3
 _WHY: Final = {
@@ -42,9 +47,14 @@ def judge(evidence: Evidence) -> Judgement:
     """One unit a failed workflow instance."""
     failed = failure_points(evidence.reader)
     limit = evidence.policy.candidates
+    told = {row["instance_no"] for row in evidence.rows(_TOLD)}
     return Judgement(
         tuple(Unit(_subject(instance), 1, _findings(instance, limit)) for instance in failed),
         note=_waits(failed),
+        # The span that is missing below may be where it began.
+        reason="dropped"
+        if any(instance.lost_below or instance.instance_no in told for instance in failed)
+        else "",
     )
 
 
