@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -480,6 +481,22 @@ def test_a_report_may_go_to_a_file(folder: Path, tmp_path: Path) -> None:
     ran = called(folder, "audit", "run.jsonl", "--format", "json", "--output", report)
     assert ran.stdout == ""
     assert json.loads(report.read_text())["verdict"] == "PARTIAL"
+
+
+def test_a_report_that_cannot_be_written_whole_leaves_the_earlier_one(
+    folder: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.txt"
+    report.write_text("the earlier one")
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, allowed[1]))
+    try:
+        ran = called(folder, "audit", "run.jsonl", "--output", report)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
+    refused(ran, "report.txt cannot be written", "too large")
+    assert report.read_text() == "the earlier one"
+    assert list(tmp_path.iterdir()) == [report]
 
 
 def test_the_configuration_is_found_upwards(folder: Path, tmp_path: Path) -> None:

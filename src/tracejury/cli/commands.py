@@ -216,10 +216,23 @@ def _write(text: str, output: Path | None) -> None:
         sys.stdout.write(text)
         return
     try:
-        output.write_text(text, encoding="utf-8")
+        _write_whole(text, output.resolve())
     except OSError as error:
         raise _unwritable(output, error.strerror or "unknown error") from error
     print(f"Written to {output}.", file=sys.stderr)
+
+
+def _write_whole(text: str, output: Path) -> None:
+    """Write all of it, or leave what is there as it is."""
+    if output.exists() and not output.is_file():  # a device or a pipe
+        output.write_text(text, encoding="utf-8")
+        return
+    part = output.with_name(f"{output.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _unwritable(output: Path, reason: str) -> UsageError:
