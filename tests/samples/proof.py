@@ -170,7 +170,8 @@ def _section(run: Expected, seen: dict[str, Any] | None) -> Iterator[str]:
         entry = explained(deviation) or {"why": "Not explained yet.", "clause": "-"}
         finding = seen["findings"].get(deviation.check, {"message": "", "trace_id": ""})
         shown = f" {finding['message']}" if finding["message"] else ""
-        shown += f" Trace `{finding['trace_id'][:16]}`." if finding["trace_id"] else ""
+        trace = finding["trace_id"][:16] or entry.get("trace", "")
+        shown += f" Trace `{trace}`." if trace else ""
         yield (
             f"- **{deviation.check}**: expected {deviation.expected}, observed"
             f" `{deviation.observed}`.{shown} {entry['why']} ({entry['clause']})"

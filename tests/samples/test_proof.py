@@ -57,6 +57,15 @@ def test_every_explanation_is_of_something_that_was_seen() -> None:
     assert [entry for entry in proof.declared() if entry not in used] == []
 
 
+@pytest.mark.parametrize("run", RECORDED)
+def test_an_explanation_without_a_finding_names_a_trace_of_the_recording(run: str) -> None:
+    stored = _text(proof.PROOF / run / "traces.jsonl.gz")
+    for deviation in found(run):
+        if deviation.check not in SEEN[run]["findings"]:
+            entry = proof.explained(deviation) or {}
+            assert f'"traceId":"{entry["trace"]}' in stored, deviation
+
+
 def test_every_recorded_run_is_expected() -> None:
     assert set(RECORDED) <= set(RUNS)
 
