@@ -132,6 +132,16 @@ _KEYS: Final = """
     JOIN trace_instance USING (trace_no)
     JOIN workflow_instance AS instance USING (instance_no)
     WHERE NOT instance.background
+        -- At a server the peer is the client, which has other names now.
+        AND NOT (
+            node.kind = 'SERVER'
+            AND regexp_matches(advised.key, '^net\\.(sock\\.)?peer\\.')
+            AND node.span_no IN (
+                SELECT attribute.span_no
+                FROM stored.span_attribute AS attribute
+                WHERE attribute.key IN ('client.address', 'client.port')
+            )
+        )
     GROUP BY node.service, advised.advice, advised.key
 """
 

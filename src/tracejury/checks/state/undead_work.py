@@ -4,8 +4,8 @@ What: Once a job is cancelled, timed out or failed, nothing more is changed for 
 changes something begins later than five seconds (policy, and the difference of two clocks) after
 the record of its end. Cleaning up is exempt, and so is what completed jobs of the workflow do after
 their end, too, such as telling somebody. Where a user asked again, a record takes the job up again,
-or its queue tries again what failed, it is no longer ended. Messages and remote procedures that may
-change something leave it open.
+or its queue tries again what failed, it is no longer ended. Messages, remote procedures that may
+change something, and what looks like telling somebody leave it open.
 
 Why: Who cancelled an order is charged for it, and a job that was started again competes with its
 own past.
@@ -28,6 +28,7 @@ _CLEANING: Final = (
     r"|delet|restor"
 )
 
+_TELLING: Final = r"notif|alert|mail|sms\b|slack|webhook|callback"
 _READING: Final = (
     r"(^|/)(get|list|read|find|search|check|watch|query|describe|head|lookup|count|exists|fetch)"
 )
@@ -42,6 +43,7 @@ def judge(evidence: Evidence) -> Judgement:
             "grace_ns": int((policy.grace_seconds + policy.skew_seconds) * 1e9),
             "cleaning": _CLEANING,
             "reading": _READING,
+            "telling": _TELLING,
             "shown": _SHOWN,
         },
     )
@@ -118,6 +120,10 @@ _JOBS: Final = """
                     )
                 ),
                 false
+            ) AS is_change,
+            -- Telling somebody of the end looks like any other call.
+            is_change AND NOT regexp_matches(
+                concat_ws(' ', call.name, call.operation, call.target, parent.name), $telling, 'i'
             ) AS is_sure
         FROM outgoing_call AS call
         JOIN ended USING (instance_no)
@@ -126,7 +132,7 @@ _JOBS: Final = """
         LEFT JOIN node AS parent ON parent.span_no = node.parent_no
         WHERE node.start_ns > ended.at_ns
             -- What a message or a remote procedure changes, its name does not tell for certain.
-            AND (is_sure OR call.kind = 'PRODUCER' OR (
+            AND (is_change OR call.kind = 'PRODUCER' OR (
                 call.protocol = 'rpc'
                 AND NOT regexp_matches(coalesce(field.rpc_method, ''), $reading, 'i')
             ))

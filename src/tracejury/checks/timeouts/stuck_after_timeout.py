@@ -98,26 +98,29 @@ _INSTANCES: Final = """
     ),
     -- What may come after it: an attempt that went well, an end, a row that is updated.
     later AS (
-        SELECT instance.instance_no, NULL::VARCHAR AS item, node.start_ns AS time_ns
+        SELECT
+            instance.instance_no, NULL::VARCHAR AS item, node.start_ns AS time_ns,
+            NULL::VARCHAR AS service, NULL::BIGINT AS trace_no
         FROM attempt_of AS attempt
         JOIN node USING (span_no)
         JOIN trace_instance AS instance USING (trace_no)
         WHERE attempt.how = 'nested' AND attempt.number > 1 AND attempt.recovered
         UNION ALL
-        SELECT instance_no, item, start_ns
+        SELECT instance_no, item, start_ns, NULL, NULL
         FROM item_run
         WHERE number > 1 AND completed
         UNION ALL
-        SELECT instance_no, NULL, start_ns
+        SELECT instance_no, NULL, start_ns, NULL, NULL
         FROM delivery
         WHERE is_again AND NOT failed AND end_ns IS NOT NULL
         UNION ALL
-        SELECT instance_no, NULL, time_ns
+        SELECT instance_no, NULL, time_ns, NULL, NULL
         FROM state_record
         WHERE level = 'job' AND (is_final OR state = 'retrying')
         UNION ALL
-        SELECT call.instance_no, NULL, call.start_ns::BIGINT
+        SELECT call.instance_no, NULL, call.start_ns::BIGINT, call.service, node.trace_no
         FROM external_call AS call
+        JOIN node USING (span_no)
         JOIN span_field AS field USING (span_no)
         WHERE call.protocol = 'db'
             AND NOT call.failed
@@ -131,6 +134,10 @@ _INSTANCES: Final = """
         JOIN later USING (instance_no)
         -- That another item is tried again helps this one nothing.
         WHERE coalesce(later.item = given_up.item, true)
+            -- Nor does what the others in the call write of themselves.
+            AND coalesce(
+                later.service = given_up.service OR later.trace_no <> given_up.trace_no, true
+            )
         GROUP BY given_up.instance_no
     ),
     tried_again AS (
