@@ -225,7 +225,7 @@ def _flood(pipeline):
 
 def _cancelled(pipeline):
     faults = []
-    job_id = submitted(pipeline, prompts(24))
+    job_id = submitted(pipeline, prompts(40))
     wait_until(lambda: _all_have(pipeline, 3, job_id), f"items of {job_id}")
     with _window(faults, kind="cancel", target="web"):
         post(f"{pipeline.url('web')}/jobs/{job_id}/cancel", {})
