@@ -11,12 +11,10 @@ from tracejury.store.allocation import return_freed_blocks
 
 FORMAT_VERSION: Final = 6
 
-# What DuckDB may hold of a run that is read, where the machine would let it hold more: past this it
-# goes on in files beside the store.
-_MOST_TO_READ: Final = "4 GiB"
-
-# And of a run that is written: it would keep all of the file that it has touched.
-_MOST_TO_WRITE: Final = "1 GiB"
+# What DuckDB may hold of a run, where the machine would let it hold more. One that is read goes on
+# in files beside the store, past this; of one that is written it would keep all that it ever
+# touched, about a hundred bytes a span, and to forget of it takes a third of the speed.
+_MOST_MEMORY: Final = "4 GiB"
 
 _HOLDER: Final = re.compile(r"PID (\d+)")
 
@@ -48,27 +46,25 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         )
     except duckdb.Error as error:
         raise _explain(path, str(error)) from error
-    if read_only:
-        return quiet(_for_reading(connection))
-    return quiet(_held_to(connection, _MOST_TO_WRITE))
+    return quiet(_held(_for_reading(connection) if read_only else connection))
 
 
 def _for_reading(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """`connection`, whose temporary tables grow with the run, and die with the connection."""
+    """`connection`, whose derived tables grow with the run, and die with the connection."""
     return_freed_blocks()
     # To tidy them up is no use.
     connection.execute("SET checkpoint_threshold = '1TB'")
-    return _held_to(connection, _MOST_TO_READ)
+    return connection
 
 
-def _held_to(connection: duckdb.DuckDBPyConnection, most: str) -> duckdb.DuckDBPyConnection:
+def _held(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """`connection`, with a bound on DuckDB's memory where the machine would let it hold more."""
     [(is_more,)] = connection.execute(
         "SELECT parse_formatted_bytes(current_setting('memory_limit')) > parse_formatted_bytes(?)",
-        [most],
+        [_MOST_MEMORY],
     ).fetchall()
     if is_more:
-        connection.execute(f"SET memory_limit = '{most}'")
+        connection.execute(f"SET memory_limit = '{_MOST_MEMORY}'")
     return connection
 
 
