@@ -1,7 +1,9 @@
 """Several threads that read one store: they see the same, and each table is made once."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import chdir, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -78,3 +80,29 @@ def test_two_readers_of_a_store_keep_apart_what_they_derive() -> None:
             assert [each.value("SELECT value FROM number") for each in (one, other)] == [1, 2]
         databases = "SELECT count(*) FROM duckdb_databases() WHERE database_name LIKE 'derived%'"
         assert store.connection().execute(databases).fetchall() == [(0,)]
+
+
+def test_what_is_derived_takes_no_name_beside_the_store(reader: Reader, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    reader.register("number", pa.table({"value": range(500_000)}))
+    assert sorted(tmp_path.iterdir()) == before
+    files = []
+    for handle in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # it was open to list the others
+            files.append(str(handle.readlink()))
+    assert [file for file in files if "derived.duckdb" in file and "deleted" in file]
+
+
+def test_what_cannot_be_kept_beside_the_store_is_kept_in_memory(tmp_path: Path) -> None:
+    # There is room for the store's name in the longest path that there may be, and for no longer.
+    folder = tmp_path
+    while len(str(folder)) < 4075:
+        folder = folder / ("x" * min(200, 4079 - len(str(folder))))
+    with chdir(tmp_path):
+        for part in folder.relative_to(tmp_path).parts:
+            Path(part).mkdir()
+            os.chdir(part)
+        Store.open(Path("s")).close()
+        with Reader.open(folder / "s") as opened:
+            opened.register("number", pa.table({"value": [1, 2]}))
+            assert opened.value("SELECT sum(value) FROM number") == 3

@@ -7,7 +7,6 @@ from typing import Final
 import duckdb
 
 from tracejury.errors import StoreError
-from tracejury.store.allocation import return_freed_blocks
 
 FORMAT_VERSION: Final = 6
 
@@ -51,7 +50,6 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 def _for_reading(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """`connection`, whose derived tables grow with the run, and die with the connection."""
-    return_freed_blocks()
     # To tidy them up is no use.
     connection.execute("SET checkpoint_threshold = '1TB'")
     return connection

@@ -1,7 +1,7 @@
 """Read a store: the public views, and the tables that are derived from it on demand.
 
 A store that `serve` is writing is read through a snapshot, with the same code. What is derived
-stands in a database of its own in memory, so that several threads can read it.
+stands in a database of its own, so that several threads can read it.
 """
 
 import re
@@ -14,6 +14,7 @@ from importlib.resources import files
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 from threading import Lock, RLock, local
 from typing import Any, Final, Self, TypeVar
 
@@ -42,6 +43,9 @@ _TABLE_NAME: Final = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_]+)")
 # costs, and most are asked again: of a baseline, of another store, by a screen that looks again. A
 # statement is of no connection.
 _PARSED: Final[dict[str, duckdb.Statement]] = {}
+
+# The database of what is derived. Its name is the same in every run, and so are the statements.
+_DERIVED: Final = "derived"
 
 # How many threads of a crew read at once: where one waits for the end of a query on one core, the
 # other keeps the rest busy. More would take more memory for no time.
@@ -140,10 +144,13 @@ class Reader:
         snapshot: Path | None = None,
         *,
         missing: int = 0,
+        folder: Path | None = None,
     ) -> None:
+        """`folder`: where to keep what is derived; None: in memory."""
         self._connection = connection
         self._snapshot = snapshot
-        self._derived = ""  # the database in memory, once there is one
+        self._folder = folder
+        self._derived = ""  # the database of what is derived, once there is one
         self._main = _Seat(connection)
         self._extra: list[_Seat] = []
         self._thread = local()
@@ -178,7 +185,7 @@ class Reader:
             if snapshot is not None:
                 discard_snapshot(snapshot)
             raise
-        return cls(connection, snapshot, missing=missing)
+        return cls(connection, snapshot, missing=missing, folder=path.parent)
 
     @classmethod
     def of(cls, store: Store) -> Self:
@@ -338,7 +345,7 @@ class Reader:
         """This thread's connection, with a place to keep what is derived."""
         with self._attaching:
             if not self._derived:
-                self._derived = _attach(self._connection)
+                self._derived = _attach(self._connection, self._folder)
         return self._seat()
 
     def _make_view(self, name: str) -> None:
@@ -357,14 +364,32 @@ class Reader:
         self.close()
 
 
-def _attach(connection: duckdb.DuckDBPyConnection) -> str:
-    """The name of a new database in memory; another reader of the store may have one too."""
+def _attach(connection: duckdb.DuckDBPyConnection, folder: Path | None) -> str:
+    """The name of a new database to keep what is derived in: in a file in `folder`, else in memory.
+
+    A file is written as it is filled, and takes a quarter of the memory. It loses its name at once,
+    so that it is gone when it is closed, however that comes.
+    """
+    if folder is not None:
+        with suppress(OSError, duckdb.IOException), _nameless(folder) as path:
+            file = str(path).replace("'", "''")
+            how = "READ_WRITE, RECOVERY_MODE NO_WAL_WRITES"
+            connection.execute(f"ATTACH '{file}' AS {_DERIVED} ({how})")
+            return _DERIVED
+    # Another reader of the store may have one too.
     for number in count(1):
-        name = f"derived_{number}"
+        name = f"{_DERIVED}_{number}"
         with suppress(duckdb.BinderException):
             connection.execute(f"ATTACH ':memory:' AS {name} (READ_WRITE)")
             break
     return name
+
+
+@contextmanager
+def _nameless(folder: Path) -> Iterator[Path]:
+    """A path in `folder` for a file that is open afterwards, and that nobody finds any more."""
+    with TemporaryDirectory(prefix=".tracejury-", dir=folder, ignore_cleanup_errors=True) as place:
+        yield Path(place, "derived.duckdb")
 
 
 def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
@@ -391,6 +416,11 @@ def _reading() -> Iterator[None]:
             raise DamagedStoreError(
                 f"The store is damaged: {reason}.",
                 next_step="Restore it from a copy, with its .wal if it has one.",
+            ) from error
+        if "No space left" in text:
+            raise StoreError(
+                "The disk of the store is full, and there is no room to judge the run.",
+                next_step="Free some space there: a million spans take about 300 MB.",
             ) from error
         raise StoreError(
             f"The store could not be read: {reason}.",
