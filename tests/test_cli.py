@@ -179,6 +179,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("import . --store new.duckdb", ["is a folder", "Name the files"]),
         ("import run.jsonl", ["No store is named"]),
         ("import run.jsonl --store .", ["folder"]),
+        ("import run.jsonl --store stored.duckdb", ["stored.duckdb", "something else"]),
         ("import run.jsonl --store notes.txt", ["notes.txt", "not a DuckDB file"]),
         ("import run.jsonl --store theirs.duckdb", ["not a tracejury store"]),
         ("import run.jsonl --store absent/new.duckdb", ["absent"]),

@@ -72,6 +72,16 @@ def test_what_breaks_stops_the_others_at_once(reader: Reader) -> None:
     assert reader.value("SELECT 1") == 1
 
 
+def test_two_readers_of_a_file_keep_apart_what_they_derive(tmp_path: Path) -> None:
+    """DuckDB opens a file once a process, and a screen opens it anew before it closes the old."""
+    path = tmp_path / "run.duckdb"
+    Store.open(path).close()
+    with Reader.open(path) as one, Reader.open(path) as other:
+        one.register("number", pa.table({"value": [1]}))
+        other.register("number", pa.table({"value": [2]}))
+        assert [each.value("SELECT value FROM number") for each in (one, other)] == [1, 2]
+
+
 def test_two_readers_of_a_store_keep_apart_what_they_derive() -> None:
     with Store.in_memory() as store:
         with Reader.of(store) as one, Reader.of(store) as other:

@@ -72,11 +72,16 @@ def quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 
 def refuse_what_is_no_place(path: Path) -> None:
-    """Raise `StoreError` where no store can stand: at a folder, or in one that is not there."""
+    """Raise `StoreError` where no store can stand, and for the one name that it cannot have."""
     if path.is_dir():
         raise StoreError(f"{path} is a folder.", next_step="Name a file for the store.")
     if not path.parent.is_dir():
         raise StoreError(f"The folder {path.parent} does not exist.", next_step="Create it first.")
+    if path.name.partition(".")[0].lower() == "stored":
+        raise StoreError(
+            f"DuckDB would take the file {path} for the schema of its tables, which has that name.",
+            next_step="Call the file something else.",
+        )
 
 
 def format_of(connection: duckdb.DuckDBPyConnection, path: Path) -> int:

@@ -44,9 +44,6 @@ _TABLE_NAME: Final = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_]+)")
 # statement is of no connection.
 _PARSED: Final[dict[str, duckdb.Statement]] = {}
 
-# The database of what is derived. Its name is the same in every run, and so are the statements.
-_DERIVED: Final = "derived"
-
 # How many threads of a crew read at once: where one waits for the end of a query on one core, the
 # other keeps the rest busy. More would take more memory for no time.
 _CREW: Final = 2
@@ -365,7 +362,21 @@ class Reader:
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, folder: Path | None) -> str:
-    """The name of a new database to keep what is derived in: in a file in `folder`, else in memory.
+    """The name of a new database to keep what is derived in."""
+    for number in count(1):
+        # All who have the same file open in this process see each other's databases.
+        name = f"derived_{number}"
+        try:
+            _attach_as(name, connection, folder)
+            break
+        except duckdb.BinderException as error:
+            if "already exists" not in str(error):
+                raise
+    return name
+
+
+def _attach_as(name: str, connection: duckdb.DuckDBPyConnection, folder: Path | None) -> None:
+    """Make a database in a file in `folder`, or in memory where that cannot be.
 
     A file is written as it is filled, and takes a quarter of the memory. It loses its name at once,
     so that it is gone when it is closed, however that comes.
@@ -374,15 +385,9 @@ def _attach(connection: duckdb.DuckDBPyConnection, folder: Path | None) -> str:
         with suppress(OSError, duckdb.IOException), _nameless(folder) as path:
             file = str(path).replace("'", "''")
             how = "READ_WRITE, RECOVERY_MODE NO_WAL_WRITES"
-            connection.execute(f"ATTACH '{file}' AS {_DERIVED} ({how})")
-            return _DERIVED
-    # Another reader of the store may have one too.
-    for number in count(1):
-        name = f"{_DERIVED}_{number}"
-        with suppress(duckdb.BinderException):
-            connection.execute(f"ATTACH ':memory:' AS {name} (READ_WRITE)")
-            break
-    return name
+            connection.execute(f"ATTACH '{file}' AS {name} ({how})")
+            return
+    connection.execute(f"ATTACH ':memory:' AS {name} (READ_WRITE)")
 
 
 @contextmanager
