@@ -10,12 +10,13 @@ diagnose` judges by a fault file of ids and times alone. What is printed:
 - the runs whose service is not first, and how long importing and diagnosing took;
 - accuracy at 1, 3 and 5, and how often something stands out;
 - how often something stands out in quiet windows: 75 s before every second injection, all together
-  beside the real ones; a minute that ends a minute before each injection, since some faults are at
-  work a minute before the time that was recorded for them; and each slice of the time outside. The
-  last two are judged one at a time beside the real windows, and listed with the first suspect and
-  the services of the faults beside them where they stand out;
-- what the two fitted bounds are worth: each service's runs judged with the bounds that are best for
-  the runs of all the others.
+  beside the real ones; every minute of the time outside that ends a minute or more before an
+  injection, since some faults are at work a minute before the time that was recorded for them; and
+  each slice of the time outside, that minute included. The last two are judged one at a time beside
+  the real windows, and listed with the first suspect and the services of the faults beside them
+  where they stand out;
+- what the two fitted bounds are worth: each service's runs judged with the bounds by which most of
+  the others' and most of the windows before injections are told rightly.
 """
 
 import argparse
@@ -49,7 +50,7 @@ BOUNDS: Final = [
 _FEWEST_BEFORE: Final = 40  # traces before an injection that make a quiet window
 _FEWEST_IN_A_MINUTE: Final = 20
 _QUIET_S: Final = (80, 5)  # from and to, before the injection
-_CLEAR_S: Final = (120, 60)  # the same, clear of what begins early
+_MINUTE_NS: Final = 60 * 10**9
 _NOWHERE: Final = 99
 
 Window = tuple[int, int]
@@ -172,24 +173,38 @@ def accuracy(of_all: list[Day]) -> Iterator[str]:
 def quiet(day: Day) -> Iterator[str]:
     """How often something stands out where nothing was injected."""
     real = [case.window for case in day.cases]
-    before = [case.window[0] for case in day.cases if case.traces_before >= _FEWEST_BEFORE][::2]
-    together = judge(day.observed, [*real, *(_before(start, _QUIET_S) for start in before)])
-    together = together[len(real) :]
+    together = _before_injections(day, Bounds())
     out = sum(ranking.stands_out for ranking in together)
     named = f"{day.cases[0].system} {day.cases[0].date}"
     yield f"{named}: {out} of {len(together)} windows before injections stand out"
-    clear = [_before(start, _CLEAR_S) for start, _ in real]
-    yield from _one_by_one(
-        day,
-        "minutes that end a minute before",
-        [(start, end) for start, end in clear if _traces(day, start, end) >= _FEWEST_IN_A_MINUTE],
-    )
+    yield from _one_by_one(day, "minutes clear of injections", list(_clear(day)))
     segments = cut(day.observed, real)
     yield from _one_by_one(
         day,
         "slices",
         [(int(segments.start_ns[at]), int(segments.end_ns[at]) - 1) for at in segments.slices],
     )
+
+
+def _before_injections(day: Day, bounds: Bounds) -> tuple[Ranking, ...]:
+    """The windows before every second injection, judged together, beside the real ones."""
+    real = [case.window for case in day.cases]
+    starts = [case.window[0] for case in day.cases if case.traces_before >= _FEWEST_BEFORE][::2]
+    before = [tuple(start - seconds * 10**9 for seconds in _QUIET_S) for start in starts]
+    return judge(day.observed, [*real, *before], bounds)[len(real) :]
+
+
+def _clear(day: Day) -> Iterator[Window]:
+    """Minutes in which no fault is at work, with traces enough to judge."""
+    since = int(day.observed.start_ns[0])
+    for case in day.cases:
+        end = case.window[0] - _MINUTE_NS
+        while end - _MINUTE_NS >= since - _MINUTE_NS // 2:
+            window = end - _MINUTE_NS, end - 1
+            if _traces(day, *window) >= _FEWEST_IN_A_MINUTE:
+                yield window
+            end -= _MINUTE_NS
+        since = case.window[1] + _MINUTE_NS
 
 
 def _one_by_one(day: Day, called: str, windows: list[Window]) -> Iterator[str]:
@@ -203,11 +218,6 @@ def _one_by_one(day: Day, called: str, windows: list[Window]) -> Iterator[str]:
     named = f"{day.cases[0].system} {day.cases[0].date}"
     yield f"{named}: {len(alarms)} of {len(windows)} {called} stand out"
     yield from alarms
-
-
-def _before(moment: int, seconds: tuple[int, int]) -> Window:
-    """The time from and to so many `seconds` before a moment."""
-    return moment - seconds[0] * 10**9, moment - seconds[1] * 10**9
 
 
 def _traces(day: Day, start: int, end: int) -> int:
@@ -234,8 +244,10 @@ def _alarm(day: Day, window: Window, ranking: Ranking) -> str:
 def left_out(of_all: list[Day]) -> Iterator[str]:
     """Each service's runs by the bounds that are best without them."""
     judged: dict[Bounds, list[tuple[Case, int, bool]]] = defaultdict(list)
+    silent: dict[Bounds, int] = defaultdict(int)
     for bounds in BOUNDS:
         for day in of_all:
+            silent[bounds] += sum(not one.stands_out for one in _before_injections(day, bounds))
             rankings = judge(day.observed, [case.window for case in day.cases], bounds)
             judged[bounds] += [
                 (case, day.rank(at, rankings), rankings[at].stands_out)
@@ -243,7 +255,7 @@ def left_out(of_all: list[Day]) -> Iterator[str]:
             ]
     found: dict[str, list[tuple[int, bool]]] = defaultdict(list)
     for service in sorted({case.service for day in of_all for case in day.cases}):
-        best = max(BOUNDS, key=lambda bounds: _worth(judged[bounds], service))
+        best = max(BOUNDS, key=lambda bounds: _worth(judged[bounds], silent[bounds], service))
         for case, rank, stands_out in judged[best]:
             if case.service == service:
                 found[case.system].append((rank, stands_out))
@@ -253,10 +265,10 @@ def left_out(of_all: list[Day]) -> Iterator[str]:
         yield f"{system}, fitted without the service: {', '.join(shares)}, {out} stand out"
 
 
-def _worth(judged: list[tuple[Case, int, bool]], without: str) -> tuple[int, int]:
-    """Runs that stand out with the right service first, and right services that are first."""
+def _worth(judged: list[tuple[Case, int, bool]], silent: int, without: str) -> tuple[int, int]:
+    """Windows that are told rightly, real and quiet ones, and right services that are first."""
     others = [(rank == 1, out) for case, rank, out in judged if case.service != without]
-    return sum(first and out for first, out in others), sum(first for first, _ in others)
+    return sum(first and out for first, out in others) + silent, sum(first for first, _ in others)
 
 
 def main() -> None:

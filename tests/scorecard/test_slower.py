@@ -24,6 +24,7 @@ def observed(durations: list[int]) -> Observed:
         step=np.arange(count) % 2,
         trace=np.arange(count),
         start_ns=np.arange(count) * SECOND,
+        began_ns=np.arange(count) * SECOND,
         time=np.log(np.array(durations, dtype=np.float64)),
         shown_by=np.empty(0, dtype=np.int64),
         item=np.empty(0, dtype=np.int64),

@@ -14,7 +14,7 @@ import numpy as np
 from tracejury.scorecard.suspicion.items import Floats, Item
 from tracejury.scorecard.suspicion.observed import Step
 
-# The weight of a slice in the variation grows with its traces; with this many it counts half.
+# The weight of a slice in the variation grows with its moments; with this many it counts half.
 _HALF_WEIGHT: Final = 5.0
 
 # As many slices as these count what is typical of all steps beside a step's own few slices.
@@ -37,14 +37,14 @@ class Change:
     spans_outside: int
 
 
-def variation(squares: Floats, traces: Floats) -> Floats:
-    """Variance between slices, a row for each step: NaN where no slice has traces of it.
+def variation(squares: Floats, moments: Floats) -> Floats:
+    """Variance between slices, a row for each step: NaN where it ran in no slice.
 
     `squares` are squared deviations less what chance within a slice explains; columns are slices.
     """
-    weights = traces / (traces + _HALF_WEIGHT)
+    weights = moments / (moments + _HALF_WEIGHT)
     total = weights.sum(axis=1)
-    summed = np.where(traces > 0, squares * weights, 0.0).sum(axis=1)
+    summed = np.where(moments > 0, squares * weights, 0.0).sum(axis=1)
     return np.where(total > 0, np.maximum(summed, 0) / np.where(total > 0, total, 1), np.nan)
 
 

@@ -40,9 +40,10 @@ class Step:
 class Observed:
     """The spans in order of their start, and what they showed.
 
-    `time` is the logarithm of the own time, NaN where there is none. `shown_by` are positions of
-    spans, in order, beside the `item` each of them showed. `calls`: which service calls which.
-    `answers`: by which step of the callee most spans of a calling step are answered.
+    `began_ns` is when the span's trace began. `time` is the logarithm of the own time, NaN where
+    there is none. `shown_by` are positions of spans, in order, beside the `item` each of them
+    showed. `calls`: which service calls which. `answers`: by which step of the callee most spans
+    of a calling step are answered.
     """
 
     steps: tuple[Step, ...]
@@ -50,6 +51,7 @@ class Observed:
     step: Ints
     trace: Ints
     start_ns: Ints
+    began_ns: Ints
     time: Floats
     shown_by: Ints
     item: Ints
@@ -83,18 +85,26 @@ def observe(reader: Reader) -> Observed:
     order = np.argsort(shown_by, kind="stable")
     order = order[shown_by[order] >= 0]
     order = order[~(handles[shown_by[order]] & fails[shown.item[order]])]
+    trace, start_ns = spans["trace_no"].to_numpy(), spans["start_ns"].to_numpy()
     return Observed(
         steps=steps,
         items=shown.items,
         step=step,
-        trace=spans["trace_no"].to_numpy(),
-        start_ns=spans["start_ns"].to_numpy(),
+        trace=trace,
+        start_ns=start_ns,
+        began_ns=_began(trace, start_ns),
         time=np.where(handles, np.nan, spans["time"].to_numpy(zero_copy_only=False)),
         shown_by=shown_by[order],
         item=shown.item[order],
         calls=_calls(steps, service, services, parent),
         answers=_answers(steps, step, parent, is_entry),
     )
+
+
+def _began(trace: Ints, start_ns: Ints) -> Ints:
+    """When the trace of each span began; the spans are in order."""
+    _, first, row = np.unique(trace, return_index=True, return_inverse=True)
+    return start_ns[first][row]
 
 
 def _positions(numbers: Ints, known: Ints, order: Ints) -> Ints:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from tracejury.scorecard.suspicion.items import Ints
+from tracejury.scorecard.suspicion.moments import IN_A_WINDOW, LONGEST_NS
 from tracejury.scorecard.suspicion.observed import Observed
 
 # A pause in the telemetry ends a slice.
@@ -23,11 +24,15 @@ _SLICES_AT_MOST: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """Half-open spans of time: `windows` of them are windows, the others slices."""
+    """Half-open spans of time: `windows` of them are windows, the others slices.
+
+    What lies closer together than `moment_ns` happened at once.
+    """
 
     start_ns: Ints
     end_ns: Ints
     windows: int
+    moment_ns: float
 
     def __len__(self) -> int:
         return len(self.start_ns)
@@ -56,6 +61,7 @@ def cut(observed: Observed, windows: list[tuple[int, int]]) -> Segments:
         np.array([start for start, _ in windows] + starts, dtype=np.int64),
         np.array([end + 1 for _, end in windows] + ends, dtype=np.int64),
         len(windows),
+        max(min(usual / IN_A_WINDOW, LONGEST_NS), 1.0),
     )
 
 

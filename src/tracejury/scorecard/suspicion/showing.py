@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from tracejury.scorecard.suspicion.change import PRIOR_SLICES, Change, strength, variation
 from tracejury.scorecard.suspicion.items import ANSWERED, CALLS, FAILS, LOGS, LOSES, Floats, Ints
+from tracejury.scorecard.suspicion.moments import moments
 from tracejury.scorecard.suspicion.observed import Observed
 from tracejury.scorecard.suspicion.segments import Segments
-from tracejury.scorecard.suspicion.slower import distinct
 
 # A change of ten points counts half.
 _HALF_SIZE: Final = 0.1
@@ -37,7 +37,7 @@ class Shares:
     item: Ints
     showing: Floats
     spans: Floats
-    traces: Floats
+    moments: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def shares(observed: Observed, segments: Segments) -> Shares:
     steps, items, columns = len(observed.steps), max(len(observed.items), 1), len(segments)
     pair = observed.step[observed.shown_by] * items + observed.item
     pairs, row = np.unique(pair, return_inverse=True)
-    spans, traces = np.zeros((steps, columns)), np.zeros((steps, columns))
+    spans, ran = np.zeros((steps, columns)), np.zeros((steps, columns))
     showing = np.zeros((len(pairs), columns))
     for column in range(columns):
         begin, end = np.searchsorted(
@@ -66,11 +66,13 @@ def shares(observed: Observed, segments: Segments) -> Shares:
         )
         step = observed.step[begin:end]
         spans[:, column] = np.bincount(step, minlength=steps)
-        traces[:, column] = distinct(step, observed.trace[begin:end], steps)
+        ran[:, column] = moments(
+            step, observed.began_ns[begin:end], steps=steps, length_ns=segments.moment_ns
+        )
         first, last = np.searchsorted(observed.shown_by, [begin, end])
         showing[:, column] = np.bincount(row[first:last], minlength=len(pairs))
     of = pairs // items
-    return Shares(observed, segments, of, pairs % items, showing, spans[of], traces[of])
+    return Shares(observed, segments, of, pairs % items, showing, spans[of], ran[of])
 
 
 def shown(shares: Shares, kept: Sequence[int], segment: int, *, least: float) -> list[Change]:
@@ -102,21 +104,21 @@ def shown(shares: Shares, kept: Sequence[int], segment: int, *, least: float) ->
 
 
 def _compare(shares: Shares, columns: list[int], segment: int) -> _Compared:
-    spans, traces = shares.spans[:, columns], shares.traces[:, columns]
+    spans, ran = shares.spans[:, columns], shares.moments[:, columns]
     usual = (shares.showing[:, columns].sum(axis=1) + 0.5) / (spans.sum(axis=1) + 1)
     chance = usual * (1 - usual)
     by_slice = shares.showing[:, columns] / np.maximum(spans, 1)
-    squares = (by_slice - usual[:, None]) ** 2 - chance[:, None] / np.maximum(traces, 1)
-    between = np.nan_to_num(variation(squares, traces))
+    squares = (by_slice - usual[:, None]) ** 2 - chance[:, None] / np.maximum(ran, 1)
+    between = np.nan_to_num(variation(squares, ran))
     inside = shares.showing[:, segment] / np.maximum(shares.spans[:, segment], 1)
-    # Few traces that all show the same are no proof that all would (Agresti and Coull).
-    few = np.maximum(shares.traces[:, segment], 1)
+    # Few that all show the same are no proof that all would (Agresti and Coull).
+    few = np.maximum(shares.moments[:, segment], 1)
     likely = (inside * few + 1) / (few + 2)
     error = np.sqrt(
         between
         + _STEADIEST**2
         + likely * (1 - likely) / few
-        + chance / np.maximum(traces.sum(axis=1), 1)
+        + chance / np.maximum(ran.sum(axis=1), 1)
     )
     return _Compared(usual, inside, error, max(len(columns) - 1, 1) + PRIOR_SLICES)
 

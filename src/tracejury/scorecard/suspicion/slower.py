@@ -12,6 +12,7 @@ import numpy as np
 
 from tracejury.scorecard.suspicion.change import PRIOR_SLICES, Change, strength, variation
 from tracejury.scorecard.suspicion.items import Floats, Ints
+from tracejury.scorecard.suspicion.moments import moments
 from tracejury.scorecard.suspicion.observed import Observed
 from tracejury.scorecard.suspicion.segments import Segments
 
@@ -42,7 +43,7 @@ class Times:
     ends: Ints
     members: tuple[Ints, ...]
     median: Floats
-    traces: Floats
+    moments: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,15 @@ def times(observed: Observed, segments: Segments) -> Times:
     )
     numbers = np.arange(len(observed.steps))
     shape = len(numbers), len(segments)
-    median, traces = np.full(shape, np.nan), np.zeros(shape)
+    median, ran = np.full(shape, np.nan), np.zeros(shape)
     for column, at in enumerate(members):
         median[:, column] = _medians(step[at], time[at], len(numbers))
-        traces[:, column] = distinct(step[at], observed.trace[timed[at]], len(numbers))
+        ran[:, column] = moments(
+            step[at],
+            observed.began_ns[timed[at]],
+            steps=len(numbers),
+            length_ns=segments.moment_ns,
+        )
     return Times(
         observed,
         segments,
@@ -86,7 +92,7 @@ def times(observed: Observed, segments: Segments) -> Times:
         np.searchsorted(step, numbers, side="right"),
         members,
         median,
-        traces,
+        ran,
     )
 
 
@@ -94,11 +100,11 @@ def usual_times(times: Times, kept: Sequence[int]) -> UsualTimes:
     """Learn from the slices `kept`."""
     columns = list(kept)
     score = _scores(times, kept)
-    traces = times.traces[:, columns]
+    ran = times.moments[:, columns]
     squares = np.zeros_like(score)
     with np.errstate(divide="ignore", invalid="ignore"):
-        squares[:, columns] = np.where(traces > 0, score[:, columns] ** 2 - 1 / traces, 0.0)
-    usual = _weighted_medians(times.median[:, columns], traces)
+        squares[:, columns] = np.where(ran > 0, score[:, columns] ** 2 - 1 / ran, 0.0)
+    usual = _weighted_medians(times.median[:, columns], ran)
     return UsualTimes(tuple(kept), score, usual, squares)
 
 
@@ -107,19 +113,17 @@ def slower(times: Times, usual: UsualTimes, segment: int, *, least: float) -> li
     columns = [at for at in usual.kept if at != segment]
     if not columns:
         return []
-    traces = times.traces[:, columns]
-    between = _settled(
-        variation(usual.squares[:, columns], traces), times, (traces > 0).sum(axis=1)
-    )
-    inside = times.traces[:, segment]
+    ran = times.moments[:, columns]
+    between = _settled(variation(usual.squares[:, columns], ran), times, (ran > 0).sum(axis=1))
+    inside = times.moments[:, segment]
     size = times.median[:, segment] - usual.usual
     with np.errstate(divide="ignore", invalid="ignore"):
-        chance = 1 / inside + 1 / traces.sum(axis=1)
+        chance = 1 / inside + 1 / ran.sum(axis=1)
         z = usual.score[:, segment] / np.sqrt(between + _STEADIEST**2 + chance)
     freedom = max(len(columns) - 1, 1) + PRIOR_SLICES
     found = strength(z, size, freedom=freedom, half_size=_HALF_SIZE)
     with np.errstate(invalid="ignore"):
-        rows = np.flatnonzero((found >= least) & (size > 0) & (traces.sum(axis=1) > 0))
+        rows = np.flatnonzero((found >= least) & (size > 0) & (ran.sum(axis=1) > 0))
     spans = _spans(times, [segment])
     outside = _spans(times, columns)
     return [
@@ -140,13 +144,6 @@ def _spans(times: Times, columns: Sequence[int]) -> Ints:
     """How many spans each step has in these segments."""
     at = np.concatenate([times.members[column] for column in columns])
     return np.bincount(times.step[at], minlength=len(times.observed.steps))
-
-
-def distinct(step: Ints, trace: Ints, steps: int) -> Floats:
-    """How many traces each step has among these spans."""
-    traces = int(trace.max(initial=0)) + 1
-    pairs = np.unique(step * traces + trace)
-    return np.bincount(pairs // traces, minlength=steps).astype(np.float64)
 
 
 def _settled(between: Floats, times: Times, slices: Ints) -> Floats:
