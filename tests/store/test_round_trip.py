@@ -166,3 +166,20 @@ def test_repeated_log_records_survive_an_export(tmp_path: Path) -> None:
     with Reader.of(again) as reader:
         assert contents(reader) == contents_of(store)
         assert reader.value("SELECT count(*) FROM stored.log_record") == 301
+
+
+def test_an_export_tells_how_many_requests_it_has_read(tmp_path: Path) -> None:
+    bodies = []
+    for number in range(150):
+        request = ExportTraceServiceRequest()
+        span = request.resource_spans.add().scope_spans.add().spans.add()
+        span.trace_id, span.span_id = bytes(15) + b"\1", (number + 1).to_bytes(8, "big")
+        bodies.append(request.SerializeToString())
+    store = Store.in_memory()
+    store.commit([decode(Signal.TRACES, Encoding.PROTOBUF, bodies)], received_ns=1, source="test")
+    told: list[tuple[int, int]] = []
+    with Reader.of(store) as reader:
+        written = list(export_store(reader, tmp_path, lambda *said: told.append(said)))
+    store.close()
+    assert written == [(tmp_path / "traces.jsonl", 150)]
+    assert told == [(64, 150), (128, 150), (150, 150)]

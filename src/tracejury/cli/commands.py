@@ -432,11 +432,13 @@ def _sql(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from tracejury.report.otlp_files import export_store
+    from tracejury.report.progress import working
     from tracejury.store.reader import Reader
 
-    with Reader.open(store_path(configuration(options))) as reader:
-        for path, requests in export_store(reader, options.output):
-            print(f"{path}: {requests:,} requests")
+    with Reader.open(store_path(configuration(options))) as reader, working("requests") as done:
+        written = list(export_store(reader, options.output, done))
+    for path, requests in written:
+        print(f"{path}: {requests:,} requests")
     return DONE
 
 

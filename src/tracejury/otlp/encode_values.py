@@ -14,9 +14,9 @@ ByOwner = dict[int, list[Row]]
 def attributes_of(table: pa.Table) -> ByOwner:
     """The attributes of each owner in a table of attributes."""
     attributes: ByOwner = defaultdict(list)
-    for row in table.to_pylist():
-        value = any_value(row["type"], row["value"])
-        attributes[row["owner"]].append({"key": row["key"], "value": value})
+    columns = (table[name].to_pylist() for name in ("owner", "key", "type", "value"))
+    for owner, key, kind, text in zip(*columns, strict=True):
+        attributes[owner].append({"key": key, "value": any_value(kind, text)})
     return attributes
 
 

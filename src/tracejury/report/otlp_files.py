@@ -1,6 +1,6 @@
 """Write a store as OTLP/JSON lines and its alerts as webhooks, which load back to the same rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, TextIO
@@ -18,8 +18,12 @@ _NAMES: Final = {
 }
 
 
-def export_store(reader: Reader, folder: Path) -> Iterator[tuple[Path, int]]:
+def export_store(
+    reader: Reader, folder: Path, on_progress: Callable[[int, int], None] = lambda *_: None
+) -> Iterator[tuple[Path, int]]:
     """Write traces, logs, metrics and alerts into `folder`; yields each file and its requests.
+
+    `on_progress` is told how many requests have been read, and how many there are.
 
     A signal without a record has no file. Files get their names once all are complete. Raises
     `UsageError` when the folder cannot be written or holds one of them already.
@@ -32,7 +36,7 @@ def export_store(reader: Reader, folder: Path) -> Iterator[tuple[Path, int]]:
             if path.exists():
                 raise UsageError(f"{path} exists already.", next_step="Name another --output.")
         try:
-            written = _write(reader, parts)
+            written = _write(reader, parts, on_progress)
             for start in written:
                 parts[start].rename(paths[start])
         finally:
@@ -45,12 +49,14 @@ def export_store(reader: Reader, folder: Path) -> Iterator[tuple[Path, int]]:
     yield from ((paths[start], count) for start, count in written.items())
 
 
-def _write(reader: Reader, parts: dict[str, Path]) -> dict[str, int]:
+def _write(
+    reader: Reader, parts: dict[str, Path], on_progress: Callable[[int, int], None]
+) -> dict[str, int]:
     """Write each signal's file, if there is anything to write; how many lines, in their order."""
     files: dict[str, TextIO] = {}
     written: dict[str, int] = {}
     with ExitStack() as opened:
-        for batch in stored_batches(reader):
+        for batch in stored_batches(reader, on_progress):
             for line in encode_json_lines(batch):
                 start = next(start for start in parts if line.startswith(start))
                 if start not in files:

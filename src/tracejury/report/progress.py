@@ -1,11 +1,19 @@
-"""A progress bar for files that are being read, on stderr and only where someone looks at it."""
+"""Progress bars for long work, on stderr and only where someone looks at them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from tracejury.telemetry.safe_text import safe_text
 
@@ -13,19 +21,31 @@ from tracejury.telemetry.safe_text import safe_text
 @contextmanager
 def reading() -> Iterator[Callable[[Path], Callable[[int, int], None]]]:
     """Yields what makes a callback for one file: bytes read, and bytes in all."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bars:
+    with _bars(DownloadColumn()) as bars:
 
         def callback(path: Path) -> Callable[[int, int], None]:
             bar = bars.add_task(safe_text(path.name), total=None)
             return lambda read, total: bars.update(bar, completed=read, total=total)
 
         yield callback
+
+
+@contextmanager
+def working(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yields a callback for `what` is being done: how much is done, and how much there is."""
+    with _bars(MofNCompleteColumn()) as bars:
+        bar = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+def _bars(how_far: ProgressColumn) -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        how_far,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

@@ -1,6 +1,6 @@
 """Read a store back as batches: what was decoded, request by request, for export."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pyarrow as pa
@@ -14,10 +14,13 @@ _REQUESTS_AT_ONCE: Final = 64
 _SIGNALS: Final = ("traces", "logs", "metrics")
 
 
-def stored_batches(reader: Reader) -> Iterator[Batch]:
+def stored_batches(
+    reader: Reader, on_progress: Callable[[int, int], None] = lambda *_: None
+) -> Iterator[Batch]:
     """Everything stored, in the order of arrival; a request that was stored is never split.
 
-    Each batch has the requests of one signal, and none without a record.
+    Each batch has the requests of one signal, and none without a record. `on_progress` is told how
+    many requests have been read, and how many there are.
     """
     [bounds] = reader.rows("""
         SELECT coalesce(min(request_no), 0) AS first, coalesce(max(request_no) + 1, 0) AS end
@@ -40,6 +43,8 @@ def stored_batches(reader: Reader) -> Iterator[Batch]:
         if alerts.num_rows:
             webhooks = pc.max(alerts["request"]).as_py() + 1
             yield batch_of_alerts(webhooks, alerts.cast(layout.ALERTS))
+        read = min(first + _REQUESTS_AT_ONCE, bounds["end"]) - bounds["first"]
+        on_progress(read, bounds["end"] - bounds["first"])
 
 
 def _batch(reader: Reader, first: int, end: int, signal: str) -> Batch:
