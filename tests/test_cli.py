@@ -463,6 +463,13 @@ def test_the_result_is_all_that_stdout_has(folder: Path) -> None:
     assert json.loads(rows.stdout) == [{"one": 1}]
 
 
+def test_sql_reads_the_faults_that_are_named(folder: Path) -> None:
+    ask = ("sql", "--store", "run.duckdb", "SELECT count(*) > 0 AS any FROM fault")
+    for options, any_fault in (((), False), (("--faults", "faults.json"), True)):
+        answer = called(folder, *ask, *options, "--format", "json")
+        assert json.loads(answer.stdout) == [{"any": any_fault}], answer.stderr
+
+
 def test_a_report_names_the_system_and_who_audited_it(folder: Path, tmp_path: Path) -> None:
     page, config = tmp_path / "audit.html", tmp_path / "shop.toml"
     config.touch()

@@ -135,10 +135,12 @@ def test_it_is_written_as_text_and_as_json(found: DiagnosedInstances) -> None:
     document = json.loads(render_instances(found, "json"))
     schema = json.loads((DOCS / "diagnose.schema.json").read_text())
     Draft202012Validator(closed(schema)).validate(document)
-    windows = json.loads(render_diagnosis(EXAMPLE.faults, "json"))
+    by_fault = {EXAMPLE.faults[0].id: found}
+    windows = json.loads(render_diagnosis(EXAMPLE.faults, by_fault, "json"))
     Draft202012Validator(closed(schema)).validate(windows)
     assert windows["faults"][0]["difficulty"]["minutes"] == 6.2
     assert document["faults"] == []
+    assert windows["faults"][0]["instances"]["ran"] == document["ran"] == 16
     assert document["failed"]["instances"][0]["causes"][0]["step"] == "SELECT"
     assert document["slow"]["instances"][0]["causes"][0]["evidence"] == [
         {"trace_id": trace_id(SLOW), "span_id": span_id(4)}
@@ -172,7 +174,15 @@ def test_a_fault_is_as_hard_as_what_failed_or_else_who_is_suspected(run: Reader)
 
 def test_where_nothing_can_be_compared_nothing_is_said_to_be_well() -> None:
     nothing = Diagnosed(0, 0, ())
-    found = DiagnosedInstances(nothing, nothing, compared=0, not_compared=3, by_baseline=False)
+    found = DiagnosedInstances(
+        ran=3,
+        unknown_end=0,
+        failed=nothing,
+        slow=nothing,
+        compared=0,
+        not_compared=3,
+        by_baseline=False,
+    )
     text = render_instances(found, "text")
     assert text.splitlines() == [
         "None of 3 workflow instances failed.",
@@ -180,3 +190,27 @@ def test_where_nothing_can_be_compared_nothing_is_said_to_be_well() -> None:
         "No workflow instance could be compared with others of its kind.",
         "3 could not be compared: too few of their kind.",
     ]
+
+
+def test_of_a_fault_only_what_ran_while_it_lasted_is_told(run: Reader) -> None:
+    slow = diagnosed_instances(run, "slow")
+    assert (slow.ran, slow.failed.total, slow.slow.total, slow.compared) == (1, 0, 1, 1)
+    # Compared with all of the run, as without a fault.
+    assert slow.slow.shown[0].says == "took 520 ms, usually 25.1 ms (median of 13)"
+    fails = diagnosed_instances(run, "fails")
+    assert (fails.ran, fails.failed.total, fails.slow.total) == (2, 2, 0)
+    results = fault_results(run, FAULTS)
+    told = render_diagnosis(results, {"slow": slow, "fails": fails}, "text").splitlines()
+    assert "  while it lasted: 2 workflow instances failed, in 1 place" in told
+    assert "      1. web, SELECT: waiting for db: 500 ms, usually 5.07 ms" in told
+    never = {"slow": diagnosed_instances(run, "another")}
+    told = render_diagnosis(results, never, "text").splitlines()
+    assert "  no workflow instance ran while it lasted" in told
+
+
+def test_an_instance_that_lost_its_root_is_not_said_to_have_gone_well() -> None:
+    _, *rest = page(50)
+    with rebuilt(pages(), rest) as reader:
+        found = diagnosed_instances(reader)
+    assert (found.ran, found.unknown_end) == (13, 1)
+    assert found.about_failed == "None of 13 workflow instances failed; of 1 the end is not known"

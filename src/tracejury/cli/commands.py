@@ -385,7 +385,12 @@ def _diagnose(options: argparse.Namespace) -> int:
             _write(render_instances(diagnosed_instances(reader), options.format), None)
             return DONE
         warn_of_outside(reader, injected)
-        _write(render_diagnosis(fault_results(reader, injected), options.format), None)
+        results = fault_results(reader, injected)
+        # Where nothing tells the windows from the time outside, single instances may.
+        instances = {
+            one.id: diagnosed_instances(reader, one.id) for one in results if not one.stands_out
+        }
+        _write(render_diagnosis(results, instances, options.format), None)
     return DONE
 
 
@@ -423,9 +428,11 @@ def _sql(options: argparse.Namespace) -> int:
     from tracejury.workflow.rebuild import rebuild
 
     config = configuration(options)
-    with Reader.open(store_path(config)) as reader:
+    store = store_path(config)
+    baseline = learn(config, [store])
+    with Reader.open(store) as reader:
         injected = with_logged(reader, injected_faults(config))
-        rebuild(reader, config, injected=injected, baseline=learn(config))
+        rebuild(reader, config, injected=injected, baseline=baseline)
         _write(render_answer(ask(reader, options.query), options.format), None)
     return DONE
 

@@ -349,6 +349,7 @@ def _add_explain(commands: Commands) -> None:
 def _add_sql(commands: Commands) -> None:
     parser = _command(commands, "sql", "run one SELECT over the public views")
     _store_option(parser)
+    _judging_options(parser)
     parser.add_argument("query", metavar="QUERY")
     parser.add_argument("--format", default="table", choices=("table", "csv", "json"))
 

@@ -16,14 +16,22 @@ _FIXES: Final = 3
 _SHOWN_MINUTES: Final = 0.05
 
 
-def render_diagnosis(faults: Sequence[FaultResult], format: str) -> str:  # noqa: A002
-    """`json` as the contract has it; `text` for people."""
+def render_diagnosis(
+    faults: Sequence[FaultResult],
+    instances: Mapping[str, DiagnosedInstances],
+    format: str,  # noqa: A002
+) -> str:
+    """`json` as the contract has it; `text` for people.
+
+    `instances` are those of faults that they are told of, by the fault's id.
+    """
     if format == "json":
-        return json_text({"faults": [_entry(fault) for fault in faults]})
-    return "\n".join(line for fault in faults for line in _lines(fault)) + "\n"
+        return json_text({"faults": [_entry(one, instances.get(one.id)) for one in faults]})
+    lines = (line for one in faults for line in _lines(one, instances.get(one.id)))
+    return "\n".join(lines) + "\n"
 
 
-def _entry(fault: FaultResult) -> dict[str, object]:
+def _entry(fault: FaultResult, instances: DiagnosedInstances | None) -> dict[str, object]:
     return {
         "id": fault.id,
         "stands_out": fault.stands_out,
@@ -38,10 +46,11 @@ def _entry(fault: FaultResult) -> dict[str, object]:
         ],
         **({"rank_of_target": fault.rank_of_target} if fault.rank_of_target else {}),
         **({"difficulty": asdict(fault.difficulty)} if fault.difficulty else {}),
+        **({"instances": _by_instance(instances)} if instances else {}),
     }
 
 
-def _lines(fault: FaultResult) -> list[str]:
+def _lines(fault: FaultResult, instances: DiagnosedInstances | None) -> list[str]:
     seconds = (fault.end_ns - fault.start_ns) / 1e9
     lines = [safe_text(f"{fault.id} ({seconds:.0f} s)")]
     if not fault.stands_out:
@@ -50,6 +59,8 @@ def _lines(fault: FaultResult) -> list[str]:
         place = ", ".join(filter(None, (suspect.service, suspect.step)))
         lines.append(safe_text(f"  {number}. {place}: {suspect.score:g}"))
         lines += [safe_text(f"     {sentence}") for sentence in suspect.evidence]
+    if instances:
+        lines += [safe_text(f"  {line}") for line in _during(instances)]
     if fault.difficulty:
         lines += [f"  {sentence}" for sentence in _difficulty(fault.difficulty)]
     if fault.target:
@@ -78,18 +89,7 @@ def _most(parts: Mapping[str, float]) -> list[tuple[str, float]]:
 def render_instances(found: DiagnosedInstances, format: str) -> str:  # noqa: A002
     """Failed and slow instances: `json` with the contract's list of faults, which is empty."""
     if format == "json":
-        return json_text(
-            {
-                "faults": [],
-                "failed": _diagnosed(found.failed),
-                "slow": {
-                    **_diagnosed(found.slow),
-                    "compared": found.compared,
-                    "not_compared": found.not_compared,
-                    "by_baseline": found.by_baseline,
-                },
-            }
-        )
+        return json_text({"faults": [], **_by_instance(found)})
     lines = (
         found.about_failed,
         *_instances(found.failed),
@@ -99,6 +99,32 @@ def render_instances(found: DiagnosedInstances, format: str) -> str:  # noqa: A0
         *found.remarks,
     )
     return "\n".join(map(safe_text, lines)) + "\n"
+
+
+def _during(found: DiagnosedInstances) -> Iterator[str]:
+    """What ran while a fault lasted, told one by one."""
+    if not found.ran:
+        yield "no workflow instance ran while it lasted"
+        return
+    yield f"while it lasted: {found.about_failed}"
+    yield from _instances(found.failed)
+    if found.compared:
+        yield f"while it lasted: {found.about_slow}"
+        yield from _instances(found.slow)
+
+
+def _by_instance(found: DiagnosedInstances) -> dict[str, object]:
+    return {
+        "ran": found.ran,
+        "unknown_end": found.unknown_end,
+        "failed": _diagnosed(found.failed),
+        "slow": {
+            **_diagnosed(found.slow),
+            "compared": found.compared,
+            "not_compared": found.not_compared,
+            "by_baseline": found.by_baseline,
+        },
+    }
 
 
 def _diagnosed(found: Diagnosed) -> dict[str, object]:

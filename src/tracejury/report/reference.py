@@ -71,7 +71,8 @@ def views_reference(views: Sequence[View]) -> str:
     parts = (
         (
             "Public views",
-            "Names, columns and units are a contract; `tracejury sql` reads them.",
+            "Names, columns and units are a contract; `tracejury sql` reads them. Those of faults "
+            "have rows with `--faults FILE`.",
             False,
         ),
         (

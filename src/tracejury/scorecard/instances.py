@@ -76,12 +76,14 @@ class Diagnosed:
 
 @dataclass(frozen=True, slots=True)
 class DiagnosedInstances:
-    """Failed and slow instances, where no fault window is named.
+    """Failed and slow instances: of all that `ran`, or that ran while one fault lasted.
 
     `compared` and `not_compared` are those that did not fail: whether there was enough to tell a
-    slow one by, in the baseline if `by_baseline`.
+    slow one by, in the baseline if `by_baseline`. Of `unknown_end` nobody knows whether they did.
     """
 
+    ran: int
+    unknown_end: int
     failed: Diagnosed
     slow: Diagnosed
     compared: int
@@ -91,12 +93,11 @@ class DiagnosedInstances:
     @property
     def about_failed(self) -> str:
         """How many failed, and in how many places."""
+        unknown = f"; of {self.unknown_end:,} the end is not known" if self.unknown_end else ""
         if not self.failed.total:
-            return (
-                f"None of {_many(self.compared + self.not_compared, 'workflow instance')} failed."
-            )
+            return f"None of {_many(self.ran, 'workflow instance')} failed{unknown or '.'}"
         many, places = _many(self.failed.total, "workflow instance"), self.failed.places
-        return f"{many} failed, in {_many(places, 'place')}"
+        return f"{many} failed, in {_many(places, 'place')}{unknown}"
 
     @property
     def about_slow(self) -> str:
@@ -120,11 +121,18 @@ class DiagnosedInstances:
         return tuple(said)
 
 
-def diagnosed_instances(reader: Reader) -> DiagnosedInstances:
-    """The failed instances by their failure point, and the slow ones by what held them."""
-    slow = slow_instances(reader, _SHOWN)
-    failed = failure_points(reader)
+def diagnosed_instances(reader: Reader, fault_id: str | None = None) -> DiagnosedInstances:
+    """The failed instances by their failure point, and the slow ones by what held them.
+
+    With `fault_id` only those that ran while that fault lasted.
+    """
+    [ran] = reader.rows(_RAN, {"fault": fault_id})
+    slow = slow_instances(reader, _SHOWN, fault_id=fault_id)
+    numbers = set(ran["failed"])
+    failed = tuple(one for one in failure_points(reader) if one.instance_no in numbers)
     return DiagnosedInstances(
+        ran=ran["ran"],
+        unknown_end=ran["unknown_end"],
         failed=by_place(failed, around(reader, failed)),
         slow=Diagnosed(slow.slow, slow.groups, tuple(map(_slow_instance, slow.instances))),
         compared=slow.judged,
@@ -230,3 +238,19 @@ def _ms(milliseconds: float) -> str:
     if milliseconds < 119_500:
         return f"{milliseconds / 1000:.3g} s"
     return f"{milliseconds / 60_000:.3g} min"
+
+
+_RAN: Final = """
+    SELECT
+        count(*) AS ran,
+        count(*) FILTER (outcome = 'unknown') AS unknown_end,
+        coalesce(list(instance_no) FILTER (outcome = 'failed'), []) AS failed
+    FROM workflow_instance AS instance
+    WHERE NOT background
+        AND (
+            $fault IS NULL
+            OR instance_no IN (
+                SELECT instance_no FROM fault_phase WHERE fault_id = $fault AND phase = 'during'
+            )
+        )
+"""

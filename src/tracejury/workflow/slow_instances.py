@@ -69,13 +69,16 @@ class Slow:
     by_baseline: bool
 
 
-def slow_instances(reader: Reader, shown: int) -> Slow:
-    """The slowest instances, one for each step that most of the excess lies in, at most `shown`."""
+def slow_instances(reader: Reader, shown: int, *, fault_id: str | None = None) -> Slow:
+    """The slowest instances, one for each step that most of the excess lies in, at most `shown`.
+
+    With `fault_id` of those that ran while that fault lasted, compared with all others.
+    """
     by_baseline = bool(reader.value("SELECT count(*) > 0 FROM baseline_instance_time"))
     instance_times, step_times = _usual(by_baseline=by_baseline)
     fewest = {} if by_baseline else {"fewest": FEWEST_TIMED}
     reader.register("usual_instance", reader.arrow(instance_times, fewest))
-    reader.register("judged_instance", reader.arrow(_JUDGED))
+    reader.register("judged_instance", reader.arrow(_JUDGED, {"fault": fault_id}))
     [counts] = reader.rows(_COUNTS)
     if not counts["slow"]:
         return Slow(counts["judged"], counts["not_judged"], 0, 0, (), by_baseline)
@@ -167,6 +170,12 @@ _JUDGED: Final = """
         AND usual.entry_name = instance.entry_name
         AND usual.shape = 0
     WHERE instance.outcome <> 'failed'
+        AND (
+            $fault IS NULL
+            OR instance.instance_no IN (
+                SELECT instance_no FROM fault_phase WHERE fault_id = $fault AND phase = 'during'
+            )
+        )
 """
 
 _COUNTS: Final = """
