@@ -119,3 +119,32 @@ def test_what_an_earlier_fault_left_behind_is_not_how_it_was_before(
         "GET /orders": 1000.0,
         "GET /stay": 1000.0,
     }
+
+
+def test_a_target_is_found_among_the_suspects_by_the_address_it_was_called_by() -> None:
+    """The fault file says redis; the calls name an address, and the system in an attribute."""
+    slow = Fault("slow", START_NS + 400 * SECOND, START_NS + 499 * SECOND, "delay", "redis")
+
+    def asks(at: int) -> list[Record]:
+        took = 400 if 400 <= at < 500 else 5 + at % 7
+        to_redis = {
+            "db.system.name": "redis",
+            "db.operation.name": "GET",
+            "server.address": "10.0.0.9",
+        }
+        begin = at * 1000.0
+        return [
+            Span(1, "GET /", begin, begin + took + 9, trace=at, kind="SERVER", service="web"),
+            Span(
+                2, "GET", begin + 4, begin + 4 + took, trace=at, parent=1, kind="CLIENT",
+                service="web", attributes=to_redis,
+            ),
+        ]  # fmt: skip
+
+    store = Store.in_memory()
+    deliver(store, [one for at in range(10, 800, 10) for one in asks(at)])
+    store.close()
+    with Reader.of(store) as reader:
+        prepare(reader, Config(), injected=(slow,))
+        [result] = fault_results(reader, (slow,))
+    assert (result.suspects[0].service, result.rank_of_target) == ("10.0.0.9", 1)

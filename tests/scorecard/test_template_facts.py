@@ -111,6 +111,9 @@ def test_a_state_is_as_accurate_as_the_check_says(outcome: Outcome, accurate: Ou
 
 def test_a_root_cause_is_identified_where_the_target_itself_stands_out() -> None:
     hang, outage = diagnosis_table(EXAMPLE)
+    assert (hang.root_cause, hang.is_identified) == ("worker POST images.example", True)
+    other = replace(EXAMPLE.faults[0], rank_of_target=2)
+    [hang, _] = diagnosis_table(replace(EXAMPLE, faults=(other, EXAMPLE.faults[1])))
     assert (hang.root_cause, hang.is_identified) == ("worker POST images.example", False)
     assert (outage.root_cause, outage.alerted_after_s) == ("", 12.0)
 

@@ -121,7 +121,7 @@ def _diagnosis(
         alerted_after_s=fault.detected_after_s,
         find_minutes=aftermath.find_minutes if aftermath else None,
         root_cause=f"{first.service} {first.step}".strip() if first else "",
-        is_identified=first is not None and first.service == fault.target if fault.target else None,
+        is_identified=first is not None and fault.rank_of_target == 1 if fault.target else None,
         diagnosis_minutes=aftermath.diagnosis_minutes if aftermath else None,
         measured_minutes=measured,
     )

@@ -80,7 +80,6 @@ def _result(reader: Reader, harms: dict[str, Harm], fault: Fault, ranking: Ranki
         {"fault": fault.id},
     )
     success = {row["phase"]: row["success"] for row in shares}
-    services = [suspect.service for suspect in ranking.suspects]
     return FaultResult(
         id=fault.id,
         kind=fault.kind,
@@ -94,11 +93,31 @@ def _result(reader: Reader, harms: dict[str, Harm], fault: Fault, ranking: Ranki
         first_error_after_s=_first_error_after_s(reader, fault),
         stands_out=ranking.stands_out,
         suspects=ranking.suspects,
-        rank_of_target=services.index(fault.target) + 1 if fault.target in services else None,
+        rank_of_target=_rank_of_target(reader, fault, ranking),
         hurt=harm.hurt,
         hurt_for_s=harm.hurt_for_s,
         recovered_after_s=harm.recovered_after_s,
     )
+
+
+def _rank_of_target(reader: Reader, fault: Fault, ranking: Ranking) -> int | None:
+    """Of the target among the suspects; it may be suspected by the address it was called by.
+
+    A service that has spans of its own goes by its own name alone: a message to a broker names the
+    broker, but who it is for is somebody else.
+    """
+    called = reader.rows(
+        """
+        SELECT DISTINCT call.target
+        FROM fault_call
+        JOIN external_call AS call USING (span_no)
+        WHERE fault_id = $fault AND call.is_external
+        """,
+        {"fault": fault.id},
+    )
+    names = {fault.target, *(row["target"] for row in called)} - {"", "?"}
+    ranks = (at for at, one in enumerate(ranking.suspects, 1) if one.service in names)
+    return next(ranks, None)
 
 
 def _courses(reader: Reader) -> dict[str, tuple[FaultCourse, ...]]:
