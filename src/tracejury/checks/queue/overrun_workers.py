@@ -5,7 +5,8 @@ lasts, no worker dies, every message can be sent and is processed in the end, wo
 even pace (each quarter of the time within half of the mean, over at least 20 messages), and the
 memory of none of them grows: in the last third at most half as much again as in the first. It fails
 where a worker dies or messages are refused. Without a metric of the workers' memory a person must
-answer.
+answer, and where a program was killed that a worker had begun, of whose memory their metrics tell
+nothing.
 
 Why: A queue is there to turn a flood into a wait. Where workers die of it, it becomes an outage.
 
@@ -93,6 +94,8 @@ def _note(row: Row) -> str:
     said = f"`{row['destination']}` held up to {row['depth']} messages of {row['sent']}."
     if row["is_bounded"] is False:
         said += " The workers' memory grew."
+    if row["killed"]:
+        said += f" {row['killed']} processes were killed that need be no workers."
     return said + ("" if row["is_even"] else " No even pace was seen.")
 
 
@@ -130,6 +133,17 @@ _FLOODED: Final = """
             AND crash.time_ns BETWEEN flood.start_ns AND flood.end_ns
         -- What the fault file did to a worker is no answer to the flood.
         WHERE crash.evidence NOT LIKE 'fault %'
+        GROUP BY flood.fault_id, flood.destination
+    ),
+    -- Whether the memory ran out that a program needed which a worker had begun, no metric tells.
+    other AS (
+        SELECT flood.fault_id, flood.destination, count(*) AS killed
+        FROM flooded_queue AS flood
+        JOIN worker USING (fault_id, destination)
+        JOIN killed_process AS process
+            ON process.service = worker.service
+            AND process.time_ns BETWEEN flood.start_ns AND flood.end_ns
+        WHERE NOT process.is_own
         GROUP BY flood.fault_id, flood.destination
     ),
     taken AS (
@@ -222,9 +236,10 @@ _FLOODED: Final = """
         flood.depth,
         flood.is_alone,
         coalesce(dead.crashes, 0) AS crashes,
+        coalesce(other.killed, 0) AS killed,
         coalesce(pace.is_even, false) AS is_even,
         CASE
-            WHEN memory.processes = (
+            WHEN other.killed IS NULL AND memory.processes = (
                 SELECT count(*)
                 FROM at_work AS worker
                 WHERE worker.fault_id = flood.fault_id AND worker.destination = flood.destination
@@ -239,6 +254,7 @@ _FLOODED: Final = """
         coalesce(refused.evidence, []) AS evidence
     FROM flooded_queue AS flood
     LEFT JOIN dead USING (fault_id, destination)
+    LEFT JOIN other USING (fault_id, destination)
     LEFT JOIN pace USING (fault_id, destination)
     LEFT JOIN memory USING (fault_id, destination)
     LEFT JOIN refused USING (fault_id, destination)

@@ -18,19 +18,12 @@ JOIN run_time ON fault.start_ns <= run_time.until_ns AND fault.end_ns >= run_tim
 WHERE fault.kind IN ('kill', 'restart')
 UNION ALL
 SELECT
-    resource.service,
+    service,
     NULL,
-    greatest(log.time_ns, log.observed_ns)::BIGINT,
-    'log record: ' || left(log.body, 120)
-FROM stored.log_record AS log
-JOIN resource USING (resource_id)
-WHERE log.severity_number >= 13
-    AND regexp_matches(
-        log.body,
-        'WorkerLost|SIGKILL|signal 9\b|exit(ed)? (with )?(code |status )?137|OOMKilled|out of memory: kill|heap out of memory',
-        'i'
-    )
-    AND greatest(log.time_ns, log.observed_ns) <= 9223372036854775807
+    time_ns,
+    'log record: ' || left(body, 120)
+FROM killed_process
+WHERE is_own
 UNION ALL
 SELECT
     life.service,
