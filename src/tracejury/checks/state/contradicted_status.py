@@ -2,7 +2,8 @@
 
 What: A span with an error type has the status Error; a span with the status Error is not one whose
 response was a success and of which nothing else tells an error; only an error has a status message.
-A status that someone set to Ok silences an error on purpose, and a server's 4xx is none of its own.
+A status that someone set to Ok silences an error on purpose, a server's 4xx is none of its own, and
+a call that its caller called off is no error, but in RPC.
 
 Why: Whoever searches by status does not find what others find by error type, and alerts disagree
 with dashboards.
@@ -91,7 +92,15 @@ _SPANS: Final = """
         JOIN workflow_instance AS instance USING (instance_no)
         LEFT JOIN span_field AS field ON field.span_no = node.span_no
         LEFT JOIN explained ON explained.span_no = node.span_no
+        LEFT JOIN error_class AS class ON class.span_no = node.span_no
         WHERE NOT instance.background
+            AND NOT (
+                node.kind = 'CLIENT'
+                AND node.status = 'UNSET'
+                AND node.status_message = ''
+                AND field.rpc_system IS NULL
+                AND coalesce(class.is_cancellation, false)
+            )
             AND (
                 field.error_type <> ''
                 OR node.status_message <> ''
