@@ -4,7 +4,8 @@ What: Under a source without an end (a fault `endless_source`) every loop stoppe
 own, and a warning says so. It fails where a loop went on for more turns or longer than the bounds
 (10,000 turns, 30 minutes) while its source had no end, or after more items than it had. A loop that
 came to its end proves nothing, and a large batch is no loop without a bound. Loops without a span
-for each turn cannot be seen.
+for each turn cannot be seen. Two turns may be what is left of three: nothing passes beside a step
+that went round twice, unless the SDKs' own counts say that no span is missing.
 
 Why: A cursor that never ends, or a page that repeats, makes a worker run for ever, and pay for each
 turn.
@@ -33,17 +34,24 @@ def judge(evidence: Evidence) -> Judgement:
         _LOOPS,
         {**bounds, "limit": f"(?i){lexicon.LOOP_LIMIT_MESSAGE.pattern}", "shown": _SHOWN},
     )
-    return Judgement(
-        tuple(
-            Unit(
-                f"{row['workflow']}: {row['service']} {row['name']}",
-                row["bounded"] + row["endless"],
-                _findings(row, f"{bounds['turns']} turns and {bounds['seconds']:g} s"),
-            )
-            for row in rows
-        ),
-        reason="unsettled" if any(row["open"] for row in rows) else "",
-    )
+    units = [
+        Unit(
+            _name(row),
+            row["bounded"] + row["endless"],
+            _findings(row, f"{bounds['turns']} turns and {bounds['seconds']:g} s"),
+        )
+        for row in rows
+    ]
+    # They are dear to look for, and matter where all else would pass.
+    if units and all(unit.exposures for unit in units):
+        seen = {unit.name for unit in units}
+        pairs = dict.fromkeys(map(_name, evidence.rows(_PAIRS)))
+        units += [Unit(name, 0) for name in pairs if name not in seen]
+    return Judgement(tuple(units), reason="unsettled" if any(row["open"] for row in rows) else "")
+
+
+def _name(row: Row) -> str:
+    return f"{row['workflow']}: {row['service']} {row['name']}"
 
 
 def _findings(row: Row, bounds: str) -> tuple[Finding, ...]:
@@ -229,6 +237,44 @@ _LOOPS: Final = """
     JOIN trace USING (trace_no)
     GROUP BY judged.workflow, judged.service, judged.name
     ORDER BY judged.workflow, judged.service, judged.name
+"""
+
+_PAIRS: Final = """
+    -- Where each process counted its spans and all of them are here, two are two.
+    WITH whole AS (
+        SELECT counted.service
+        FROM counted_service AS counted
+        WHERE counted.counted = counted.processes
+            AND counted.service NOT IN (SELECT sdk_gap.service FROM sdk_gap)
+    ),
+    again AS (
+        SELECT span_no
+        FROM attempt_of
+        WHERE how = 'siblings' AND number > 1
+    )
+    SELECT DISTINCT instance.workflow, pair.service, pair.name
+    FROM (
+        SELECT trace_no, parent_no, missing_parent, service, name, kind
+        FROM node
+        ANTI JOIN again USING (span_no)
+        WHERE kind IN ('INTERNAL', 'CLIENT', 'PRODUCER')
+            AND start_ns IS NOT NULL
+            AND (parent_no IS NOT NULL OR missing_parent IS NOT NULL)
+            AND service NOT IN (SELECT whole.service FROM whole)
+        GROUP BY ALL
+        HAVING count(*) = 2
+            -- What runs side by side is a fan-out.
+            AND sum(coalesce(end_ns, start_ns) - start_ns) - 5000000 * count(*)
+                <= max(coalesce(end_ns, start_ns)) - min(start_ns)
+    ) AS pair
+    JOIN trace_instance USING (trace_no)
+    JOIN workflow_instance AS instance
+        ON instance.instance_no = trace_instance.instance_no
+    LEFT JOIN node AS holder ON holder.span_no = pair.parent_no
+    WHERE NOT instance.background
+        -- What lies in another process is what it did for this one.
+        AND coalesce(holder.service = pair.service, true)
+    ORDER BY instance.workflow, pair.service, pair.name
 """
 
 CHECK = Check(
