@@ -119,3 +119,15 @@ async def test_hostile_text_of_an_earlier_run_steers_nothing(worker_kill: Load) 
     async with browsing(worker_kill, before=Run(hostile(), {})) as person:
         screen = await person.press("c")
         assert UNSAFE.findall(screen.replace("\n", "")) == []
+
+
+async def test_where_nothing_stands_out_of_a_fault_its_instances_are_told(
+    worker_kill: Load,
+) -> None:
+    async with browsing(worker_kill) as person:
+        screen = await person.press("d")
+        assert "What ran while" not in screen  # hang-1 stands out
+        screen = await person.press("G")
+        assert "What ran while outage-1 lasted" in screen
+        assert "No workflow instance ran while it lasted." in screen
+        assert "What ran while" not in await person.press("g")

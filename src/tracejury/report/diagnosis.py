@@ -104,7 +104,7 @@ def render_instances(found: DiagnosedInstances, format: str) -> str:  # noqa: A0
 def _during(found: DiagnosedInstances) -> Iterator[str]:
     """What ran while a fault lasted, told one by one."""
     if not found.ran:
-        yield "no workflow instance ran while it lasted"
+        yield found.about_failed
         return
     yield f"while it lasted: {found.about_failed}"
     yield from _instances(found.failed)

@@ -76,7 +76,7 @@ class Diagnosed:
 
 @dataclass(frozen=True, slots=True)
 class DiagnosedInstances:
-    """Failed and slow instances: of all that `ran`, or that ran while one fault lasted.
+    """Failed and slow instances: of all that `ran`, or that ran while the fault `fault_id` lasted.
 
     `compared` and `not_compared` are those that did not fail: whether there was enough to tell a
     slow one by, in the baseline if `by_baseline`. Of `unknown_end` nobody knows whether they did.
@@ -89,10 +89,13 @@ class DiagnosedInstances:
     compared: int
     not_compared: int
     by_baseline: bool
+    fault_id: str | None = None
 
     @property
     def about_failed(self) -> str:
         """How many failed, and in how many places."""
+        if not self.ran:
+            return f"No workflow instance ran{' while it lasted' if self.fault_id else ''}."
         unknown = f"; of {self.unknown_end:,} the end is not known" if self.unknown_end else ""
         if not self.failed.total:
             return f"None of {_many(self.ran, 'workflow instance')} failed{unknown or '.'}"
@@ -103,6 +106,8 @@ class DiagnosedInstances:
     def about_slow(self) -> str:
         """How many took far longer than is usual, of how many."""
         whose = "those of the clean run" if self.by_baseline else "the others of their workflow"
+        if self.fault_id is not None and not self.by_baseline:
+            whose = "those of their workflow that ran while no fault lasted"
         if not self.compared:
             return "No workflow instance could be compared with others of its kind."
         of = f"of {_many(self.compared, 'workflow instance')}, compared with {whose}"
@@ -116,7 +121,7 @@ class DiagnosedInstances:
         said = []
         if self.not_compared:
             said.append(f"{self.not_compared:,} could not be compared: too few of their kind.")
-        if self.compared and not self.by_baseline:
+        if self.compared and not self.by_baseline and self.fault_id is None:
             said.append("What all of them waste does not show; a clean run as --baseline tells it.")
         return tuple(said)
 
@@ -138,6 +143,7 @@ def diagnosed_instances(reader: Reader, fault_id: str | None = None) -> Diagnose
         compared=slow.judged,
         not_compared=slow.not_judged,
         by_baseline=slow.by_baseline,
+        fault_id=fault_id,
     )
 
 

@@ -77,7 +77,10 @@ class DiagnosisView(View):
         self.query_one("#faults", TreeList).refresh()
 
     def compose(self) -> ComposeResult:
-        """Minutes above, faults below, or the instances where none is named."""
+        """Minutes above, faults below; instances where none is named, or of one nothing stands out.
+
+        The latter are of the fault under the cursor.
+        """
         yield Static(id="minutes", markup=False)
         with Container():
             yield TreeList[Lead](
@@ -92,10 +95,22 @@ class DiagnosisView(View):
         """Fill both parts."""
         self.query_one("#minutes", Static).update(stacked(minutes_lines(audit.diagnosis)))
         self.set_class(not audit.faults, "-faultless")
-        if not audit.faults:
-            self.query_one(InstanceList).outdate()
+        self.query_one(InstanceList).outdate()
         leads = [entry for fault in audit.faults for entry in _leads(fault)]
         self.query_one("#faults", TreeList).grow(nodes(leads))
+        self._look_at(self.fault)
+
+    @on(RowList.Moved, "#faults")
+    def look(self) -> None:
+        """The cursor stands on another row."""
+        self._look_at(self.fault)
+
+    def _look_at(self, fault: FaultResult | None) -> None:
+        """Tell what ran in a window of which nothing stands out, or in the whole run."""
+        is_told = fault is not None and not fault.stands_out
+        self.set_class(is_told, "-instances")
+        if fault is None or is_told:
+            self.query_one(InstanceList).look_at(fault.id if fault else None)
 
     def _draw_lead(self, node: Node[Lead], width: int) -> Content:
         sign = self.query_one("#faults", TreeList).sign(node)

@@ -1,6 +1,7 @@
-"""Failed and slow workflow instances with their causes, where no fault window is named."""
+"""Failed and slow workflow instances with their causes: of the run, or of one fault's window."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -19,6 +20,8 @@ from tracejury.tui.row_list import RowList
 from tracejury.tui.tree import Node, nodes
 from tracejury.tui.tree_list import TreeList
 from tracejury.tui.view import View
+
+_OF_ALL: Final = "Failed and slow workflow instances (d)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,26 @@ class InstanceList(Vertical):
         super().__init__(id="instances-box")
         self._view = view
         self._is_outdated = False
+        self._fault_id: str | None = None
 
     def compose(self) -> ComposeResult:
         """One tree."""
         yield TreeList[Told](
             self._draw,
             id="instances",
-            title="Failed and slow workflow instances (d)",
+            title=_OF_ALL,
             key=lambda told: told.name,
             empty="Looking at every workflow instance…",
         )
+
+    def look_at(self, fault_id: str | None) -> None:
+        """Tell what ran while this fault lasted; None: of the whole run."""
+        if fault_id == self._fault_id:
+            return
+        self._fault_id = fault_id
+        of_one = f"What ran while {fault_id} lasted"
+        self.query_one("#instances", TreeList).title(_OF_ALL if fault_id is None else of_one)
+        self.outdate()
 
     def outdate(self) -> None:
         """There is a newer store."""
@@ -80,7 +93,7 @@ class InstanceList(Vertical):
 
     @work(exclusive=True, group="instances")
     async def _fill(self) -> None:
-        found = await self._view.ask(diagnosed_instances)
+        found = await self._view.ask(diagnosed_instances, self._fault_id)
         if found is not None:
             self.query_one("#instances", TreeList).grow(nodes(rows(found)))
 
@@ -100,6 +113,8 @@ class InstanceList(Vertical):
 
 def rows(found: DiagnosedInstances) -> list[tuple[Told, int]]:
     """Every row with its depth."""
+    if not found.ran:
+        return [(Told(found.about_failed), 0)]
     return [
         (Told(found.about_failed), 0),
         *_instances(found.failed),

@@ -251,7 +251,7 @@ _STEPS: Final = """
 """
 
 # Of every workflow, by its entry, and of each shape that is frequent enough: how long the instances
-# took that did not fail.
+# took that did not fail, nor ran while a fault lasted.
 INSTANCE_TIMES: Final = """
     SELECT
         entry_service,
@@ -263,20 +263,25 @@ INSTANCE_TIMES: Final = """
         quantile_cont(ln(1 + took_ns), 0.75) AS upper
     FROM shaped_instance
     WHERE outcome = 'ok'
+        AND instance_no NOT IN (SELECT instance_no FROM fault_phase WHERE phase = 'during')
     GROUP BY GROUPING SETS ((entry_service, entry_name), (entry_service, entry_name, shape))
     HAVING count(*) >= $fewest
 """
 
 # How long each step held the critical path in the middle instance: not at all in one without it.
 STEP_TIMES: Final = """
-    WITH sizes AS (
+    WITH calm AS (
+        FROM shaped_instance
+        WHERE outcome = 'ok'
+            AND instance_no NOT IN (SELECT instance_no FROM fault_phase WHERE phase = 'during')
+    ),
+    sizes AS (
         SELECT
             entry_service,
             entry_name,
             coalesce(shape, 0)::UBIGINT AS shape,
             count(*) AS instances
-        FROM shaped_instance
-        WHERE outcome = 'ok'
+        FROM calm
         GROUP BY GROUPING SETS ((entry_service, entry_name), (entry_service, entry_name, shape))
         HAVING count(*) >= $fewest
     ),
@@ -287,9 +292,8 @@ STEP_TIMES: Final = """
             count(*) AS present,
             sum(path.spans) AS spans,
             list(path.held_ns ORDER BY path.held_ns) AS held
-        FROM shaped_instance AS clean
+        FROM calm AS clean
         JOIN path_time AS path USING (instance_no)
-        WHERE clean.outcome = 'ok'
         GROUP BY
             clean.entry_service, clean.entry_name, path.service, path.name, path.kind, path.part,
             GROUPING SETS ((), (clean.shape))

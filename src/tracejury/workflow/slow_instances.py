@@ -3,8 +3,9 @@
 An instance is slow if it took longer than the upper quartile of the usual instances by more than
 three times their quartiles' distance (Tukey's fence for what is far out, on logarithms), and at
 least half as long again as the middle one. Usual are those of a clean run where one is named, else
-those of the same store that did not fail; too few of them tell nothing. The critical path tiles an
-instance, so that what its steps held more of it than they usually do is the excess.
+those of the same store that did not fail, nor ran while a fault lasted; too few of them tell
+nothing. The critical path tiles an instance, so that what its steps held more of it than they
+usually do is the excess.
 """
 
 from collections import defaultdict
@@ -72,7 +73,7 @@ class Slow:
 def slow_instances(reader: Reader, shown: int, *, fault_id: str | None = None) -> Slow:
     """The slowest instances, one for each step that most of the excess lies in, at most `shown`.
 
-    With `fault_id` of those that ran while that fault lasted, compared with all others.
+    With `fault_id` of those that ran while that fault lasted.
     """
     by_baseline = bool(reader.value("SELECT count(*) > 0 FROM baseline_instance_time"))
     instance_times, step_times = _usual(by_baseline=by_baseline)
