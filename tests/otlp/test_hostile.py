@@ -119,7 +119,7 @@ def test_what_json_leaves_open_is_taken_as_it_comes() -> None:
         {
             "request": 0,
             "rejected": 1,
-            "reason": "1 of 1 spans left out: "
+            "reason": "1 of 1 span left out: "
             "1 without a trace_id of 16 bytes that are not all zero.",
         }
     ]

@@ -10,9 +10,9 @@ from tracejury.report.numbers import clock, duration
 from tracejury.report.tally import together
 from tracejury.report.terminal import PLAIN, Terminal
 from tracejury.report.words import OUTCOMES, VERDICTS
-from tracejury.scorecard.numbers import counted, percent, points, short
 from tracejury.scorecard.result import Outcome, TestOutcome, Verdict
 from tracejury.scorecard.words import reason_sentence
+from tracejury.telemetry.numbers import counted, either, percent, points, short
 
 
 class Screen(io.StringIO):
@@ -57,6 +57,15 @@ def test_numbers_are_short() -> None:
         "2 spans",
         "0 boxes",
     ]
+
+
+def test_a_noun_agrees_with_the_number_that_is_read() -> None:
+    assert [counted(1.04, "candidate"), counted(1.1, "candidate"), counted(1000, "call")] == [
+        "1 candidate",
+        "1.1 candidates",
+        "1,000 calls",
+    ]
+    assert [either(1, "was", "were"), either(0, "was", "were")] == ["was", "were"]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from tracejury.cli.judging import (
 from tracejury.cli.options import configuration, parser, store_path
 from tracejury.config import Config
 from tracejury.errors import InputError, ReceiverError, TracejuryError, UsageError
+from tracejury.telemetry.numbers import counted
 from tracejury.telemetry.safe_text import safe_text
 
 if TYPE_CHECKING:
@@ -142,11 +143,11 @@ def _load(store: "Store", file: Path) -> "Loaded | None":
 
 def _loaded_line(file: Path, loaded: "Loaded") -> str:
 
-    parts = [f"{loaded.stored:,} records stored"]
+    parts = [f"{counted(loaded.stored, 'record')} stored"]
     if loaded.duplicates:
-        parts.append(f"{loaded.duplicates:,} duplicates left out")
+        parts.append(f"{counted(loaded.duplicates, 'duplicate')} left out")
     if loaded.rejected:
-        parts.append(f"{loaded.rejected:,} spans without valid ids refused")
+        parts.append(f"{counted(loaded.rejected, 'span')} without valid ids refused")
     return safe_text(f"{file}: {', '.join(parts)}")
 
 
@@ -445,7 +446,7 @@ def _export(options: argparse.Namespace) -> int:
     with Reader.open(store_path(configuration(options))) as reader, working("requests") as done:
         written = list(export_store(reader, options.output, done))
     for path, requests in written:
-        print(f"{path}: {requests:,} requests")
+        print(f"{path}: {counted(requests, 'request')}")
     return DONE
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tracejury.cli.options import store_path
 from tracejury.config import Config
 from tracejury.errors import InputError, UsageError
+from tracejury.telemetry.numbers import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +55,10 @@ def tell(file: Path, loaded: "Loaded") -> None:
     for refused in loaded.refused[:20]:
         print(safe_text(f"{file}: {refused.position}: {refused.reason}"), file=sys.stderr)
     if len(loaded.refused) > 20:
-        print(f"{file}: and {len(loaded.refused) - 20} more broken records", file=sys.stderr)
+        print(
+            f"{file}: and {counted(len(loaded.refused) - 20, 'more broken record')}",
+            file=sys.stderr,
+        )
 
 
 def injected_faults(config: Config) -> "tuple[Fault, ...]":

@@ -17,6 +17,7 @@ from tracejury.otlp.alert_webhook import Content
 from tracejury.otlp.json_documents import documents
 from tracejury.otlp.signals import Encoding, Signal
 from tracejury.otlp.stream import Stream
+from tracejury.telemetry.numbers import counted
 
 REQUEST_LIMIT: Final = 64 << 20
 
@@ -143,7 +144,9 @@ def _delimited_records(stream: Stream) -> Iterator[Record]:
             yield _protobuf_record(body, position)
         elif not stream.damage:
             missing = size - len(body)
-            yield BrokenRecord(position, f"The file ends {missing} bytes before the request does.")
+            yield BrokenRecord(
+                position, f"The file ends {counted(missing, 'byte')} before the request does."
+            )
 
 
 def _protobuf_record(body: bytes, position: str) -> Record:

@@ -26,6 +26,7 @@ from tracejury.otlp.size_limits import check_records
 from tracejury.otlp.values import Read
 from tracejury.telemetry import batch
 from tracejury.telemetry.batch import Batch
+from tracejury.telemetry.numbers import counted
 
 _NAMES: Final = {
     Signal.TRACES: ("scope_spans", "spans"),
@@ -223,7 +224,7 @@ def _reason(rejected: int, sent: int, traceless: int) -> str:
         "without a span_id of 8 bytes that are not all zero": rejected - traceless,
     }
     named = " and ".join(f"{count} {why}" for why, count in whys.items() if count)
-    return f"{rejected} of {sent} spans left out: {named}."
+    return f"{rejected} of {counted(sent, 'span')} left out: {named}."
 
 
 _TABLES: Final = {

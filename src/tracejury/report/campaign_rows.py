@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from tracejury.report.words import VERDICTS
-from tracejury.scorecard.numbers import percent, points
 from tracejury.scorecard.result import Audit, Seen
+from tracejury.telemetry.numbers import percent, points
 
 RUNS = ("Until (UTC)", "Run", "Verdict", "Score", "Coverage", "Completeness", "Spans", "Faults")
 EVIDENCE = ("Test or criterion", "Asks", "Outcome", "Evidence of (UTC)", "Run")

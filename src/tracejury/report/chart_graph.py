@@ -9,8 +9,8 @@ import networkx as nx
 
 from tracejury.report.chart import WIDTH, chart, label
 from tracejury.report.element import element
-from tracejury.scorecard.numbers import counted
 from tracejury.scorecard.result import Audit, CallEdge
+from tracejury.telemetry.numbers import counted, either
 
 WORKFLOWS_SHOWN = 4
 EDGES_SHOWN = 40
@@ -52,7 +52,7 @@ def _graph(number: int, workflow: str, edges: list[CallEdge]) -> Element:
     arrows = [part for edge, at in _arrivals(shown, nodes) for part in _arrow(nodes, edge, at)]
     more = len(edges) - len(shown)
     said = "Arrows carry the number of calls or messages; dashed boxes send no telemetry" + (
-        f"; {more:,} further pairs are not drawn" if more else ""
+        f"; {counted(more, 'further pair')} {either(more, 'is', 'are')} not drawn" if more else ""
     )
     parts = [*arrows, *map(_box, nodes.values())]
     return chart(f"graph-{number}", f"Who calls whom in {workflow}", said, height, parts)

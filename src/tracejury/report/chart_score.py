@@ -4,8 +4,8 @@ from xml.etree.ElementTree import Element
 
 from tracejury.report.chart import WIDTH
 from tracejury.report.element import element
-from tracejury.scorecard.numbers import percent, points
 from tracejury.scorecard.result import Audit
+from tracejury.telemetry.numbers import percent, points
 
 
 def score_chart(audit: Audit) -> Element | None:

@@ -4,8 +4,8 @@ from xml.etree.ElementTree import Element
 
 from tracejury.report.chart import ROW, WIDTH, bar, chart, label, line
 from tracejury.report.element import element
-from tracejury.scorecard.numbers import percent
 from tracejury.scorecard.result import Audit, FaultResult
+from tracejury.telemetry.numbers import percent
 
 FAULTS_SHOWN = 20
 _LEFT = 150.0

@@ -5,6 +5,7 @@ from xml.etree.ElementTree import Element
 from tracejury.report.chart import ROW, WIDTH, bar, chart, label, line
 from tracejury.report.numbers import duration
 from tracejury.scorecard.result import Audit, Waterfall, WaterfallSpan
+from tracejury.telemetry.numbers import counted
 
 _LEFT = 270.0
 _RIGHT = 660.0
@@ -30,7 +31,8 @@ def waterfall_chart(audit: Audit) -> Element | None:
 
 def _said(found: Waterfall) -> str:
     some = len(found.spans)
-    shown = f"all {some:,} spans" if some == found.total else f"{some:,} of {found.total:,} spans"
+    of = "all" if some == found.total else f"{some:,} of"
+    shown = f"{of} {counted(found.total, 'span')}"
     message = found.message.rstrip(".")
     return (
         f"{message}. Trace {found.trace_id}, {shown}; ▶ marks what the finding names, ✗ what failed"

@@ -32,9 +32,9 @@ from tracejury.scorecard.compare import (
     ShareChange,
     StepChange,
 )
-from tracejury.scorecard.numbers import counted, percent, points, short
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.step_durations import Quantile, StepName
+from tracejury.telemetry.numbers import counted, percent, points, short
 
 # In this order: what counts against the later run, what counts for nothing, what counts for it.
 _CHANGES: dict[Change, tuple[str, str]] = {
@@ -230,7 +230,7 @@ def _step(moved: StepChange) -> list[Cell]:
         text("slower" if moved.direction == "worse" else "faster", style),
         f"{duration(moved.before.ms)} → {duration(moved.after.ms)}",
         *(() if moved.is_tentative else (f"{_interval(moved.before)} → {_interval(moved.after)}",)),
-        f"{_name(moved.step)}, {moved.counts[0]:,} and {moved.counts[1]:,} spans",
+        f"{_name(moved.step)}, {moved.counts[0]:,} and {counted(moved.counts[1], 'span')}",
     ]
 
 

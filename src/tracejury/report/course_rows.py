@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from tracejury.report.numbers import duration
-from tracejury.scorecard.numbers import percent
 from tracejury.scorecard.result import FaultResult
+from tracejury.telemetry.numbers import percent
 
 HEADER = ("Fault", "Workflow", "Instances", "Success", "p95", "Since")
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from tracejury.report.toml import toml_list, toml_number, toml_text
 from tracejury.scorecard.inventory import Inventory, Step, Workflow, is_own_machine
+from tracejury.telemetry.numbers import counted
 
 # Assumed: what is usual may take this many times the longest that was seen.
 _ROOM: Final = 2
@@ -18,8 +19,8 @@ def render_declaration(learnt: Inventory) -> str:
     clean = [workflow for workflow in learnt.workflows if workflow.ok]
     instances = sum(workflow.ok for workflow in clean)
     lines = [
-        f"# Learnt from {instances} workflow instances that went well. Read it over: it says what"
-        " was, not what should be.",
+        f"# Learnt from {counted(instances, 'workflow instance')} that went well. Read it over:"
+        " it says what was, not what should be.",
         f"# Durations are {_ROOM} times the longest that was seen.",
     ]
     for workflow in clean:

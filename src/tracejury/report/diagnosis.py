@@ -7,9 +7,9 @@ from typing import Final
 from tracejury.report.json import json_text
 from tracejury.scorecard.difficulty import BLOCKERS, CAUSES
 from tracejury.scorecard.instances import Cause, Diagnosed, DiagnosedInstance, DiagnosedInstances
-from tracejury.scorecard.numbers import counted, short
 from tracejury.scorecard.result import Difficulty, FaultResult
 from tracejury.scorecard.suspicion.wording import shortened
+from tracejury.telemetry.numbers import counted, short
 from tracejury.telemetry.safe_text import safe_text
 
 _FIXES: Final = 3
@@ -72,12 +72,12 @@ def _difficulty(hard: Difficulty) -> Iterator[str]:
     places = "failure point" if hard.basis == "errors" else "suspect"
     minutes = ", ".join(f"{CAUSES[cause]} {short(spent)}" for cause, spent in _most(hard.breakdown))
     yield (
-        f"at least {short(hard.minutes)} minutes to the cause,"
+        f"at least {counted(hard.minutes, 'minute')} to the cause,"
         f" {counted(hard.candidates, f'effective {places}')}: {minutes}"
     )
     yield from (f"in the way: {BLOCKERS[blocker]}" for blocker in hard.blockers)
     for fix, minutes_saved in _most(hard.savings)[:_FIXES]:
-        yield f"would save {short(minutes_saved)} minutes: {fix}"
+        yield f"would save {counted(minutes_saved, 'minute')}: {fix}"
 
 
 def _most(parts: Mapping[str, float]) -> list[tuple[str, float]]:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tracejury.scorecard.difficulty import BLOCKERS, CAUSES
-from tracejury.scorecard.numbers import short
 from tracejury.scorecard.result import Audit, Difficulty
+from tracejury.telemetry.numbers import short
 
 HEADER = (
     "At least",

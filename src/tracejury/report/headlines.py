@@ -7,8 +7,8 @@ from tracejury.report.answered import answers_of
 from tracejury.report.numbers import duration
 from tracejury.report.stopwatch_rows import measured_sentence
 from tracejury.report.tally import outcomes_counted
-from tracejury.scorecard.numbers import counted, percent, short
 from tracejury.scorecard.result import Audit, Completeness, Diagnosis, ExternalCalls, Timing, Trust
+from tracejury.telemetry.numbers import counted, percent, short
 
 UNKNOWN = "not observed"
 

@@ -22,6 +22,7 @@ from tracejury.report.section import Cell, Entry, Group, Section, Table
 from tracejury.report.template import TITLE, heading, sections
 from tracejury.report.words import VERDICTS, Mark
 from tracejury.scorecard.result import Audit
+from tracejury.telemetry.numbers import counted
 
 # Sections that are long and that few read from end to end.
 FOLDED = frozenset(("clauses", "undecided", "timing", "calls", "missing", "services", "bounds"))
@@ -123,7 +124,7 @@ def _section(section: Section, charts: list[Element]) -> Element:
         parts.append(element("ul", *items, class_="steps"))
     if section.id in FOLDED:
         rows = sum(len(table.rows) for table in section.tables)
-        parts = [element("details", element("summary", f"Show {rows:,} rows"), *parts)]
+        parts = [element("details", element("summary", f"Show {counted(rows, 'row')}"), *parts)]
     return element(
         "section",
         element("h2", section.title, id=section.id),

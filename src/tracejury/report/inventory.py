@@ -8,6 +8,7 @@ from rich.text import Text
 from tracejury.report.drawing import bullet, grid, heading, joined, listed, text
 from tracejury.report.terminal import PLAIN, Terminal, draw
 from tracejury.scorecard.inventory import Inventory, Item, Step, Workflow
+from tracejury.telemetry.numbers import counted
 
 _LISTED = 8
 
@@ -60,7 +61,7 @@ def _facts(workflow: Workflow) -> Iterator[tuple[str, str]]:
     yield (
         "failed at",
         ", ".join(
-            f"{failure.step} ({failure.error or 'no type'}, {failure.times:,} times)"
+            f"{failure.step} ({failure.error or 'no type'}, {counted(failure.times, 'time')})"
             for failure in workflow.failures
         ),
     )

@@ -11,6 +11,7 @@ from tracejury.report.json import json_text
 from tracejury.report.terminal import PLAIN, Terminal, draw
 from tracejury.report.words import SEVERITY_STYLES
 from tracejury.scorecard.foresight.plan import Injection, Plan, Remainder
+from tracejury.telemetry.numbers import counted, either
 
 SCHEMA: Final = "tracejury.plan/1"
 
@@ -57,7 +58,8 @@ def _parts(plan: Plan) -> Iterator[RenderableType]:
     faults = len(plan.injections)
     yield joined(
         text(
-            f"{plan.open_criteria} criteria are open; {faults} fault{'s' * (faults != 1)} would"
+            f"{counted(plan.open_criteria, 'criterion', 'criteria')}"
+            f" {either(plan.open_criteria, 'is', 'are')} open; {counted(faults, 'fault')} would"
             " test what faults can test.",
             "bold",
         ),

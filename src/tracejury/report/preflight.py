@@ -12,6 +12,7 @@ from tracejury.report.terminal import PLAIN, Terminal, draw
 from tracejury.scorecard.foresight.conditions import Condition
 from tracejury.scorecard.foresight.key_candidates import Candidate
 from tracejury.scorecard.foresight.preflight import Outlook, Preflight, Standing
+from tracejury.telemetry.numbers import counted
 
 SCHEMA: Final = "tracejury.preflight/1"
 
@@ -82,7 +83,10 @@ def _check(check: Outlook) -> dict[str, object]:
 def _parts(outlook: Preflight) -> Iterator[RenderableType]:
     able = sum(check.could_decide for check in outlook.checks)
     yield joined(
-        text(f"{able} of {len(outlook.checks)} checks could decide with this telemetry.", "bold")
+        text(
+            f"{able} of {counted(len(outlook.checks), 'check')} could decide with this telemetry.",
+            "bold",
+        )
     )
     if outlook.unmet:
         yield heading("What would help", "and how many checks wait for it")

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from tracejury.scorecard.numbers import counted, percent, short
 from tracejury.scorecard.result import Completeness, ServiceShare
+from tracejury.telemetry.numbers import counted, percent, short
 
 _KEPT = "spans that failures kept from being"
 _BASES = {"counted": "counted", "estimated": "estimated", "upper-bound": "an upper bound"}

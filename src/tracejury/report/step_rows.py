@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from tracejury.report.numbers import duration
-from tracejury.scorecard.numbers import percent
 from tracejury.scorecard.result import Gap, GapLine, StepTiming
+from tracejury.telemetry.numbers import percent
 
 WHAT_IF_HEADER = ("Halved", "Gone", "Share", "Step", "Workflow")
 LINE_SHOWN = 80

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tracejury.scorecard.numbers import short
+from tracejury.telemetry.numbers import short
 from tracejury.workflow.stopwatch import Measurement
 
 HEADER = ("Minutes", "Right", "Fault", "Marked as the root", "Started")

@@ -20,8 +20,8 @@ from tracejury.report.step_rows import (
     what_if_rows,
 )
 from tracejury.report.stopwatch_rows import HEADER, stopwatch_rows
-from tracejury.scorecard.numbers import percent, short
 from tracejury.scorecard.result import Audit, FaultResult
+from tracejury.telemetry.numbers import percent, short
 
 
 def _faults(audit: Audit) -> Section:

@@ -9,10 +9,10 @@ from tracejury.report.places import places
 from tracejury.report.section import Entry, Group, Item, Section, Table
 from tracejury.report.tally import failing, undecided
 from tracejury.scorecard.decidable import would_decide
-from tracejury.scorecard.numbers import points
 from tracejury.scorecard.remediation import WHEN, remedies
 from tracejury.scorecard.result import Audit, CheckResult
 from tracejury.scorecard.words import reason_sentence
+from tracejury.telemetry.numbers import counted, points
 
 FINDINGS_SHOWN = 20
 REFERENCES_SHOWN = 5
@@ -31,14 +31,14 @@ def _findings(audit: Audit) -> Section:
 
 
 def _entry(check: CheckResult) -> Entry:
-    units = f"{check.units_exposed} of {check.units_total} units exposed"
+    units = f"{check.units_exposed} of {counted(check.units_total, 'unit')} exposed"
     serves = f" Serves: {', '.join(check.serves)}." if check.serves else ""
     items = [_item(finding) for finding in check.findings[:FINDINGS_SHOWN]]
     if more := and_more(FINDINGS_SHOWN, len(check.findings)):
         items.append(Item(f"{more}: --format json has all"))
     return Entry(
         title=f"{check.id} {check.title}",
-        about=f"{units}, {check.exposures} exposures.{serves}",
+        about=f"{units}, {counted(check.exposures, 'exposure')}.{serves}",
         items=tuple(items),
         note=check.note,
         remedy=check.remedy,

@@ -12,9 +12,9 @@ from tracejury.report.section import Section, Table
 from tracejury.report.tally import TaskTally, tasks
 from tracejury.report.trial_rows import decided_by, harm_row, under
 from tracejury.report.words import Mark
-from tracejury.scorecard.numbers import percent, points
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.trials import trials
+from tracejury.telemetry.numbers import counted, either, percent, points
 from tracejury.workflow.step_risk import FORMULA, StepRisk, workflow_ranks
 
 STEPS_SHOWN = 30
@@ -140,7 +140,11 @@ def _risks(audit: Audit) -> Section:
         says=(
             f"{FORMULA[0].upper()}{FORMULA[1:]}; 12 and more is critical, 9 and more high. Whether"
             " a step takes what users type, and whether it can be undone, a person must add."
-            + (f" {more:,} further steps have a lower risk." if more > 0 else ""),
+            + (
+                f" {counted(more, 'further step')} {either(more, 'has', 'have')} a lower risk."
+                if more > 0
+                else ""
+            ),
         ),
         tables=(
             Table("Steps by risk, the highest first", (*header, "High-risk indicators"), rows),

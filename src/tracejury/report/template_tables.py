@@ -11,10 +11,10 @@ from tracejury.scorecard.failure_tables import (
     diagnosis_table,
     state_table,
 )
-from tracejury.scorecard.numbers import short
 from tracejury.scorecard.queue_table import QueueAspect, queue_table
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.timeout_table import TimeoutRow, timeout_table
+from tracejury.telemetry.numbers import short
 
 _HELD = {"within": Mark("pass", "WITHIN"), "above": Mark("fail", "ABOVE")}
 

@@ -38,7 +38,6 @@ from tracejury.report.step_rows import (
 from tracejury.report.stopwatch_rows import HEADER, stopwatch_rows
 from tracejury.report.tally import failing, undecided
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS
-from tracejury.scorecard.numbers import percent, points, short
 from tracejury.scorecard.result import (
     Audit,
     CheckResult,
@@ -48,6 +47,7 @@ from tracejury.scorecard.result import (
     WorkflowSummary,
 )
 from tracejury.scorecard.words import reason_sentence
+from tracejury.telemetry.numbers import counted, either, percent, points, short
 
 FINDINGS_SHOWN = 3
 UNITS_SHOWN = 4
@@ -97,10 +97,11 @@ def _failing(checks: list[CheckResult]) -> Iterator[RenderableType]:
 
 
 def _exposure(check: CheckResult) -> str:
-    units = f"{check.units_exposed:,} of {check.units_total:,} units were put to the test"
-    times = f"{check.exposures:,} times in all" if check.exposures != 1 else "once in all"
+    units = f"{check.units_exposed:,} of {counted(check.units_total, 'unit')}"
+    were = either(check.units_exposed, "was", "were")
+    times = "once" if check.exposures == 1 else counted(check.exposures, "time")
     served = f"; serves {listed(check.serves, UNITS_SHOWN)}" if check.serves else ""
-    return f"{units}, {times}{served}"
+    return f"{units} {were} put to the test, {times} in all{served}"
 
 
 def _places(finding: Finding) -> Iterator[str]:

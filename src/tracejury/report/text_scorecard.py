@@ -26,9 +26,9 @@ from tracejury.report.tally import outcomes_counted, tasks
 from tracejury.report.terminal import Terminal
 from tracejury.report.trial_rows import decided_by, harm_row, under
 from tracejury.report.words import OUTCOMES, SEVERITY_STYLES, VERDICTS
-from tracejury.scorecard.numbers import percent, points
 from tracejury.scorecard.result import Answer, Audit, Criterion, FaultResult, Suspect
 from tracejury.scorecard.trials import Trial, trials
+from tracejury.telemetry.numbers import percent, points
 
 INPUTS_SHOWN = 3
 SUSPECTS_SHOWN = 3

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from tracejury.report.campaign_rows import when_seen
 from tracejury.report.numbers import duration
-from tracejury.scorecard.numbers import counted, percent
 from tracejury.scorecard.result import FaultResult, Hurt
 from tracejury.scorecard.trials import Trial
 from tracejury.scorecard.words import reason_sentence
+from tracejury.telemetry.numbers import counted, percent
 
 WHOLE_RUN = "the whole run"
 WORKFLOWS_SHOWN = 5

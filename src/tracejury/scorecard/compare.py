@@ -14,6 +14,7 @@ from typing import Final, Literal
 from tracejury.scorecard.less_observed import less_observed
 from tracejury.scorecard.result import Audit, CheckResult, Criterion, TestResult
 from tracejury.scorecard.step_durations import CONFIDENCE, Quantile, StepDurations, StepName
+from tracejury.telemetry.numbers import counted
 
 # What became of an outcome. The first three count against the later run.
 Change = Literal["regressed", "found", "lost", "unproven", "fixed", "proven", "other"]
@@ -193,7 +194,7 @@ def _checks(before: Sequence[CheckResult], after: Sequence[CheckResult]) -> Iter
 def _fewer(before: CheckResult, after: CheckResult) -> str:
     """Why a check that passes now may only have been tested less."""
     if after.exposures < before.exposures:
-        return f"put to the test {after.exposures:,} times, before {before.exposures:,}"
+        return f"put to the test {counted(after.exposures, 'time')}, before {before.exposures:,}"
     if after.units_exposed < before.units_exposed:
         return f"{after.units_exposed:,} of its units tested, before {before.units_exposed:,}"
     return ""

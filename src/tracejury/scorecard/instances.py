@@ -11,6 +11,7 @@ from typing import Final
 from tracejury.scorecard.difficulty import BLOCKERS
 from tracejury.scorecard.suspicion.wording import shortened
 from tracejury.store.reader import Reader
+from tracejury.telemetry.numbers import counted
 from tracejury.workflow.diagnosis_effort import Around, around, effort, search_of
 from tracejury.workflow.failure_points import (
     LOST_BELOW,
@@ -98,9 +99,9 @@ class DiagnosedInstances:
             return f"No workflow instance ran{' while it lasted' if self.fault_id else ''}."
         unknown = f"; of {self.unknown_end:,} the end is not known" if self.unknown_end else ""
         if not self.failed.total:
-            return f"None of {_many(self.ran, 'workflow instance')} failed{unknown or '.'}"
-        many, places = _many(self.failed.total, "workflow instance"), self.failed.places
-        return f"{many} failed, in {_many(places, 'place')}{unknown}"
+            return f"None of {counted(self.ran, 'workflow instance')} failed{unknown or '.'}"
+        many, places = counted(self.failed.total, "workflow instance"), self.failed.places
+        return f"{many} failed, in {counted(places, 'place')}{unknown}"
 
     @property
     def about_slow(self) -> str:
@@ -110,10 +111,10 @@ class DiagnosedInstances:
             whose = "those of their workflow that ran while no fault lasted"
         if not self.compared:
             return "No workflow instance could be compared with others of its kind."
-        of = f"of {_many(self.compared, 'workflow instance')}, compared with {whose}"
+        of = f"of {counted(self.compared, 'workflow instance')}, compared with {whose}"
         if not self.slow.total:
             return f"Nothing stands out: {of}, none took far longer."
-        return f"{self.slow.total:,} {of}, took far longer, in {_many(self.slow.places, 'step')}"
+        return f"{self.slow.total:,} {of}, took far longer, in {counted(self.slow.places, 'step')}"
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -195,7 +196,7 @@ def _candidate(one: Candidate) -> Cause:
     error = ": ".join(filter(None, (shortened(one.error_type), shortened(one.message))))
     says = [f"{error or 'an error without type or message'} (weight {one.weight:.2g})"]
     if one.count > 1:
-        says.append(f"{one.count} times")
+        says.append(f"{counted(one.count, 'time')}")
     if one.target:
         says.append(f"calling {shortened(one.target)}")
     if one.slowest_below:
@@ -221,7 +222,7 @@ def _excess(one: Excess) -> Cause:
     says = f"{_held(one)}: {_ms(one.took_ms)}, usually {_ms(one.usual_ms)}"
     # The mean of the usual counts is no whole number where the step is optional or repeated.
     if one.part == "own" and one.spans > max(1.5 * one.usual_spans, 1):
-        says += f"; {one.spans} times, usually {one.usual_spans:.2g}"
+        says += f"; {counted(one.spans, 'time')}, usually {one.usual_spans:.2g}"
     return Cause(one.service, one.step, says, (one.span,) if one.span else ())
 
 
@@ -232,10 +233,6 @@ def _held(one: Excess) -> str:
     if one.part == "after":
         return f"after it, until {target or 'what came of it'} was done"
     return f"waiting for {target}" if target else "its own time"
-
-
-def _many(count: int, one: str) -> str:
-    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
 def _ms(milliseconds: float) -> str:

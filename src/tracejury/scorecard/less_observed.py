@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tracejury.scorecard.result import Audit, Trust
+from tracejury.telemetry.numbers import counted, either
 
 # A share of what came that moved by less says nothing.
 _LEAST: Final = 0.01
@@ -37,9 +38,9 @@ def _losses(before: Audit, after: Audit) -> Iterator[str]:
     )
     for what, was, now in counts:
         if _part(now, new) > _part(was, old) + _LEAST or (now and not was):
-            yield f"{now:,} records were {what}, before {was:,}."
+            yield f"{counted(now, 'record')} {either(now, 'was', 'were')} {what}, before {was:,}."
     if new.unsettled and not old.unsettled:
-        yield f"Spans of {new.unsettled:,} traces may still arrive."
+        yield f"Spans of {counted(new.unsettled, 'trace')} may still arrive."
 
 
 def _absences(before: Audit, after: Audit) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from tracejury.scorecard.decidable import would_decide
 from tracejury.scorecard.result import Audit, CheckResult, CutOffs, Outcome, QueueFacts
+from tracejury.telemetry.numbers import counted
 
 _ASPECTS: Final = (
     ("Persistence", "Q-01", "Do messages survive a restart of the broker?"),
@@ -68,12 +69,13 @@ def _seen(facts: QueueFacts, visibility: CutOffs | None) -> dict[str, str]:
     again = "came again, the first delivery not stored"
     once = f"{facts.redelivered:,} {again}" if facts.redelivered else "none came again"
     return {
-        "Persistence": f"{facts.unprocessed:,} of {facts.sent:,} messages not seen to be processed",
+        "Persistence": f"{facts.unprocessed:,} of {counted(facts.sent, 'message')} not seen to be"
+        " processed",
         "Delivery guarantee": f"{facts.redelivered:,} of {facts.deliveries:,} came again",
         "Visibility timeout": ""
         if earliest is None
         else f"delivered again after {earliest:.1f} s at the earliest",
-        "Maximum of redeliveries": f"one message was delivered {most:,} times"
+        "Maximum of redeliveries": f"one message was delivered {counted(most, 'time')}"
         if most > 1
         else once,
         "Dead letter queue": ", ".join(facts.dead_letters) or "no destination of such a name",

@@ -24,6 +24,7 @@ from tracejury.scorecard.suspicion.showing import Shares, shares, shown
 from tracejury.scorecard.suspicion.slower import Times, UsualTimes, slower, times, usual_times
 from tracejury.scorecard.suspicion.wording import sentence
 from tracejury.store.reader import Reader
+from tracejury.telemetry.numbers import counted
 from tracejury.workflow.failure_points import effective
 
 # Of so many slices one may be set aside: the others are the usual, whatever they are like.
@@ -170,7 +171,7 @@ def _by_reach(evidence: _Evidence, window: int) -> tuple[Suspect, ...]:
         else "there is no time outside to compare it with"
     )
     return tuple(
-        Suspect(name, "", 0.0, (f"has a part in {count} traces of the window; {why}",))
+        Suspect(name, "", 0.0, (f"has a part in {counted(count, 'trace')} of the window; {why}",))
         for count, name in ranked[:_SHOWN]
         if count
     )

@@ -14,9 +14,9 @@ from textual.widgets import ContentSwitcher, Footer
 from tracejury.checks.check import Reference
 from tracejury.errors import TracejuryError
 from tracejury.scorecard.compare import Run
-from tracejury.scorecard.numbers import counted
 from tracejury.scorecard.result import Audit, FaultResult
 from tracejury.store.reader import Reader
+from tracejury.telemetry.numbers import counted
 from tracejury.tui.commands import RunCommands
 from tracejury.tui.compare_screen import CompareScreen
 from tracejury.tui.content import safe

@@ -11,9 +11,9 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tracejury.scorecard.compare import FOR, Change, Comparison, OutcomeChange, Run, compare
-from tracejury.scorecard.numbers import counted, percent, points
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.step_durations import step_durations
+from tracejury.telemetry.numbers import counted, percent, points
 from tracejury.tui.content import Cell, line, row, stacked
 from tracejury.tui.numbers import short_ms
 from tracejury.tui.row_list import RowList

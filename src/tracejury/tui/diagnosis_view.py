@@ -12,7 +12,6 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tracejury.scorecard.difficulty import BLOCKERS
-from tracejury.scorecard.numbers import counted, percent, short
 from tracejury.scorecard.result import (
     Audit,
     Diagnosis,
@@ -21,6 +20,7 @@ from tracejury.scorecard.result import (
     FaultResult,
     Suspect,
 )
+from tracejury.telemetry.numbers import counted, percent, short
 from tracejury.tui.content import Part, bar, fitted, line, stacked
 from tracejury.tui.instance_list import InstanceList
 from tracejury.tui.numbers import date_and_time, share, short_duration, short_ms

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from tracejury.checks.check import Finding, Reference, Severity
 from tracejury.scorecard.result import Audit, CheckResult
 from tracejury.scorecard.words import reason_sentence
+from tracejury.telemetry.numbers import counted, either
 from tracejury.tui.content import line, stacked
 from tracejury.tui.row_list import RowList
 from tracejury.tui.tree import Node, nodes
@@ -220,8 +221,14 @@ def explained(place: Place) -> Iterator[Content]:
     yield line((f"{word.mark} {word.text} ", word.style), (check.id, "bold"), f" {check.title}")
     if check.reason:
         yield line((f"{check.reason}: ", "$text-warning"), reason_sentence(check.reason))
-    tested = f"{check.units_exposed:,} of {check.units_total:,} units were put to the test"
-    yield line((f"{tested}, {check.exposures:,} times in all", "$text-muted"))
+    tested = f"{check.units_exposed:,} of {counted(check.units_total, 'unit')}"
+    were = either(check.units_exposed, "was", "were")
+    yield line(
+        (
+            f"{tested} {were} put to the test, {counted(check.exposures, 'time')} in all",
+            "$text-muted",
+        )
+    )
     for name, value in (
         ("untested", ", ".join(check.untested)),
         ("note", check.note),

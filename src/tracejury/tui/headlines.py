@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from tracejury.checks.check import Severity
-from tracejury.scorecard.numbers import counted, percent, points, short
 from tracejury.scorecard.result import Audit, Trust
+from tracejury.telemetry.numbers import counted, percent, points, short
 from tracejury.tui.content import fitted, line
 from tracejury.tui.words import VERDICTS
 
@@ -87,7 +87,9 @@ def _completeness(audit: Audit) -> tuple[str, str]:
     if completeness is None or completeness.total.ratio is None:
         return UNKNOWN, "no span was received"
     total, bound = completeness.total, "≤ " if completeness.is_upper_bound else ""
-    remark = f"{total.received:,} spans received, {short(total.known_missing)} known missing"
+    remark = (
+        f"{counted(total.received, 'span')} received, {short(total.known_missing)} known missing"
+    )
     if completeness.basis == "counted":
         remark += ", counted"
     return f"{bound}{percent(total.ratio)}", remark
@@ -105,7 +107,9 @@ def _external_calls(audit: Audit) -> tuple[str, str]:
     calls = audit.external_calls
     if calls is None or calls.share is None:
         return UNKNOWN, "no external call was recorded"
-    return percent(calls.share), f"{calls.complete:,} of {calls.calls:,} calls fully recorded"
+    return percent(
+        calls.share
+    ), f"{calls.complete:,} of {counted(calls.calls, 'call')} fully recorded"
 
 
 def _diagnosis(audit: Audit) -> tuple[str, str]:

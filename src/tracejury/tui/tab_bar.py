@@ -7,6 +7,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from tracejury.scorecard.result import Audit
+from tracejury.telemetry.numbers import either
 from tracejury.tui.content import line
 from tracejury.tui.words import VERDICTS
 
@@ -79,9 +80,10 @@ class TabBar(Horizontal):
             state.update(line("judging…"))
             return
         verdict = VERDICTS[audit.verdict]
-        spans, logs = _short(audit.trust.spans), _short(audit.trust.logs)
+        spans, logs = audit.trust.spans, audit.trust.logs
         is_wide = self.app.size.width >= 100
-        counts = f"{spans} {'spans' if is_wide else 'sp'} {logs} logs "
+        noun = either(spans, "span", "spans") if is_wide else "sp"
+        counts = f"{_short(spans)} {noun} {_short(logs)} {either(logs, 'log', 'logs')} "
         watch = f"◷ {stopwatch} " if stopwatch else ""
         if watch and not is_wide:
             counts = ""

@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
-from tracejury.scorecard.numbers import counted
 from tracejury.store.reader import Reader
+from tracejury.telemetry.numbers import counted
 from tracejury.tui.content import line
 from tracejury.tui.detail_rows import ghost_rows, log_rows, span_rows
 from tracejury.tui.details_pane import DetailsPane
@@ -127,7 +127,7 @@ class TraceScreen(Screen[None]):
         errors = sum(span.is_error for span in trace.spans)
         known = trace.correlation_key not in ("trace", "links")
         correlation = f"{trace.correlation_key} {trace.correlation_id}  " if known else ""
-        many = f"{trace.traces} of {trace.traces_in_instance} traces  "
+        many = f"{trace.traces} of {counted(trace.traces_in_instance, 'trace')}  "
         self.query_one("#about", Static).update(
             line(
                 (trace.workflow, "bold $text"),

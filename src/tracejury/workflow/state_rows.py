@@ -10,6 +10,7 @@ from typing import Final, TextIO
 import pyarrow as pa
 
 from tracejury.errors import InputError
+from tracejury.telemetry.numbers import counted
 from tracejury.telemetry.semconv import FINAL_STATES, STATES
 from tracejury.workflow.moment import LAST_NS, moment_ns
 
@@ -68,7 +69,7 @@ def _rows(file: TextIO, path: Path) -> Iterator[dict[str, object]]:
             elif any(cell.strip() for cell in cells):
                 if len(cells) != len(header):
                     raise InputError(
-                        f"{where} has {len(cells)} cells, and the header {len(header)}.",
+                        f"{where} has {counted(len(cells), 'cell')}, and the header {len(header)}.",
                         next_step="Quote cells that hold a comma.",
                     )
                 yield _row(dict(zip(header, cells, strict=True)), where, lines.line_num)

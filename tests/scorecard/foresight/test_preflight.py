@@ -227,8 +227,8 @@ def test_what_a_check_would_judge_is_seen_as_the_check_sees_it() -> None:
     needs = (Need.HEALTH_ROUTE, Need.PAGES, Need.PRIORITY, Need.QUEUE_DEPTH)
     assert [found[need].seen for need in needs] == [
         "A health route of shop is traced.",
-        "1 calls asked for a page.",
-        "1 messages call themselves urgent.",
+        "1 call asked for a page.",
+        "1 message calls itself urgent.",
         "Stored: `rabbitmq_queue_messages`.",
     ]
 

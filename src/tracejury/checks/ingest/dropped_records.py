@@ -21,6 +21,7 @@ specification, trace/sdk.md (BatchSpanProcessor, span limits); semantic conventi
 
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
+from tracejury.telemetry.numbers import counted
 
 _SHOWN = 5
 _STORE = "the store itself"
@@ -83,8 +84,9 @@ def _never_arrived(evidence: Evidence) -> list[Finding]:
     """)
     return [
         Finding(
-            message=f"{row['service'] or 'A nameless service'} ended {row['ended']} spans by its"
-            f" SDK's own count, of which {row['missing']} never arrived.",
+            message=f"{row['service'] or 'A nameless service'} ended"
+            f" {counted(row['ended'], 'span')} by its SDK's own count, of which {row['missing']}"
+            " never arrived.",
             subject=row["service"],
         )
         for row in rows
@@ -108,8 +110,9 @@ def _named_by_logs(evidence: Evidence) -> list[Finding]:
     )
     return [
         Finding(
-            message=f"{row['service'] or 'A nameless service'} logged {row['records']} times in"
-            f" {row['traces']} sampled trace{'s' * (row['traces'] != 1)} of which no span arrived.",
+            message=f"{row['service'] or 'A nameless service'} logged"
+            f" {counted(row['records'], 'time')} in {counted(row['traces'], 'sampled trace')} of"
+            " which no span arrived.",
             subject=row["service"],
             evidence=tuple(Reference(log=log_no) for log_no in row["logs"]),
         )
@@ -121,10 +124,10 @@ def _lost_here(evidence: Evidence) -> list[Finding]:
     """Records that went with the store's log, or that could not be read out of a file."""
     [row] = evidence.rows("SELECT coalesce(sum(records), 0)::BIGINT AS lost FROM stored.loss")
     lost = row["lost"] + evidence.reader.missing
-    found = [f"The store lacks {lost} records that it had acknowledged."] if lost else []
+    found = [f"The store lacks {counted(lost, 'record')} that it had acknowledged."] if lost else []
     found += [
-        f"Of {row['source']} {row['records']} record{'s' * (row['records'] != 1)} could not be"
-        f" read, the first at {row['position']}."
+        f"Of {row['source']} {counted(row['records'], 'record')} could not be read, the first at"
+        f" {row['position']}."
         for row in evidence.rows("FROM stored.unread ORDER BY source")
     ]
     return [Finding(message, subject=_STORE) for message in found]
@@ -170,7 +173,7 @@ def _counted(evidence: Evidence) -> list[Finding]:
     return [
         Finding(
             message=f"{row['service'] or 'A nameless service'} dropped {row['dropped']}"
-            f" {row['what']} on {row['spans']} span{'s' * (row['spans'] != 1)}.",
+            f" {row['what']} on {counted(row['spans'], 'span')}.",
             subject=row["service"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         )
@@ -189,8 +192,8 @@ def _dropped_by_sdk(evidence: Evidence) -> list[Finding]:
     """)
     return [
         Finding(
-            message=f"{row['service'] or 'A nameless service'} dropped {row['spans']}"
-            f" span{'s' * (row['spans'] != 1)} by its SDK's own count: {row['reason']}.",
+            message=f"{row['service'] or 'A nameless service'} dropped"
+            f" {counted(row['spans'], 'span')} by its SDK's own count: {row['reason']}.",
             subject=row["service"],
         )
         for row in rows
@@ -229,9 +232,10 @@ def _said(evidence: Evidence) -> list[Finding]:
         Finding(
             message=f"{row['service'] or 'A nameless service'} "
             + (
-                f"dropped {row['dropped']} attributes of the log record `{row['body']}`."
+                f"dropped {counted(row['dropped'], 'attribute')} of the log record `{row['body']}`."
                 if row["dropped"]
-                else f"logged {row['records']} times that telemetry was dropped: `{row['body']}`."
+                else f"logged {counted(row['records'], 'time')} that telemetry was dropped:"
+                f" `{row['body']}`."
             ),
             subject=row["service"],
             evidence=tuple(Reference(log=log_no) for log_no in row["logs"]),

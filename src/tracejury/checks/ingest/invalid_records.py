@@ -18,6 +18,7 @@ Jaeger's trace quality metrics (unique span ids).
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN = 5
 
@@ -86,7 +87,7 @@ def _broken(evidence: Evidence) -> list[Finding]:
 
 def _spans(row: Row) -> str:
     name = f" `{row['name']}`" if row["name"] else ""
-    return f"{row['spans']} span{'s' * (row['spans'] != 1)}{name}"
+    return f"{counted(row['spans'], 'span')}{name}"
 
 
 def _shared_ids(evidence: Evidence) -> list[Finding]:
@@ -161,8 +162,10 @@ def _refused(evidence: Evidence) -> list[Unit]:
             row["received"],
             (
                 Finding(
-                    f"{row['refused']} of {row['received']} spans were refused on arrival: their"
-                    " ids are of the wrong length or all zero.",
+                    f"{row['refused']} of {counted(row['received'], 'span')}"
+                    f" {either(row['refused'], 'was', 'were')} refused on arrival:"
+                    f" {either(row['refused'], 'its', 'their')} ids are of the wrong length or all"
+                    " zero.",
                     subject=row["source"],
                 ),
             ),

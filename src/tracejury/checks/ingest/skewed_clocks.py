@@ -16,6 +16,8 @@ Source: Jaeger's clock skew adjuster (clockskew.go), which corrects what is only
 
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN = 5
 
@@ -88,13 +90,13 @@ def judge(evidence: Evidence) -> Judgement:
             )
             for row in rows
         ),
-        note=f"Beside: {excused} early starts while a fault paused or restarted a host."
+        note=f"Beside: {counted(excused, 'early start')} while a fault paused or restarted a host."
         if excused
         else "",
     )
 
 
-def _finding(evidence: Evidence, row: dict[str, object]) -> tuple[Finding, ...]:
+def _finding(evidence: Evidence, row: Row) -> tuple[Finding, ...]:
     references = evidence.rows(
         """
         SELECT trace_id, span_id
@@ -108,8 +110,8 @@ def _finding(evidence: Evidence, row: dict[str, object]) -> tuple[Finding, ...]:
     when = "after the answer to" if row["is_late"] else "before"
     return (
         Finding(
-            f"{row['outside']} span{'s' * (row['outside'] != 1)} on {row['child_host']} started"
-            f" {when} the call from {row['parent_host']}, by up to {row['worst_seconds']:.4g} s.",
+            f"{counted(row['outside'], 'span')} on {row['child_host']} started {when} the call"
+            f" from {row['parent_host']}, by up to {row['worst_seconds']:.4g} s.",
             subject=pair,
             evidence=tuple(Reference(**reference) for reference in references),
         ),

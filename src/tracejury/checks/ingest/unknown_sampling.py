@@ -19,6 +19,7 @@ tracestate-probability-sampling.md; semantic conventions, SDK metrics (otel.sdk.
 
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN = 5
 _FEW = 3  # so many traces may all hold an error by chance
@@ -81,7 +82,7 @@ def _unsampled(evidence: Evidence) -> list[Finding]:
     return [
         Finding(
             f"{row['service'] or 'A nameless service'} did not sample {row['unsampled']} of"
-            f" {row['spans']} spans by its SDK's own count.",
+            f" {counted(row['spans'], 'span')} by its SDK's own count.",
             subject=row["service"],
         )
         for row in rows
@@ -90,7 +91,10 @@ def _unsampled(evidence: Evidence) -> list[Finding]:
 
 def _note(traces: int, *, errors_only: bool, head_alone: bool) -> str:
     if errors_only:
-        return f"Each of the {traces} traces holds an error, as a tail sampler would leave them."
+        return (
+            f"Each of the {counted(traces, 'trace')} holds an error, as a tail sampler would leave"
+            " them."
+        )
     if head_alone:
         return "The SDKs kept every trace; whether anything behind them did not is for you to say."
     return ""
@@ -112,7 +116,7 @@ def _sampled(evidence: Evidence) -> list[Finding]:
     )
     return [
         Finding(
-            f"{row['traces']} trace{'s' * (row['traces'] != 1)} passed a sampler:"
+            f"{counted(row['traces'], 'trace')} passed a sampler:"
             f" {row['evidence']}{_kept(row['evidence'])}.",
             subject=row["evidence"],
             evidence=tuple(Reference(trace_id) for trace_id in row["ids"]),
@@ -158,8 +162,10 @@ def _unseen(evidence: Evidence) -> list[Finding]:
     )
     return [
         Finding(
-            f"{row['service'] or 'A nameless service'} logged in {row['traces']}"
-            f" trace{'s' * (row['traces'] != 1)} that say they were not sampled, and sent no span.",
+            f"{row['service'] or 'A nameless service'} logged in"
+            f" {counted(row['traces'], 'trace')} that"
+            f" {either(row['traces'], 'says it was', 'say they were')} not sampled, and sent no"
+            " span.",
             subject=row["service"],
             evidence=tuple(Reference(log=log_no) for log_no in row["logs"]),
         )

@@ -21,6 +21,7 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 from tracejury.config import DeclaredWorkflow
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN = 5
 _LISTED = 20
@@ -109,8 +110,8 @@ def _findings(row: Row, declared: dict[str, DeclaredWorkflow]) -> tuple[Finding,
         said.append(f"`{row['workflow']}` is known from spans alone whose root never arrived.")
     elif row["headless"]:
         said.append(
-            f"{row['headless']} of {row['instances']} instances of `{row['workflow']}` began with a"
-            f" CLIENT span of {row['service']}: what started them was not recorded."
+            f"{row['headless']} of {counted(row['instances'], 'instance')} of `{row['workflow']}`"
+            f" began with a CLIENT span of {row['service']}: what started them was not recorded."
         )
     elif declared and workflow is None:
         said.append(f"`{row['workflow']}` of {row['service']} ran and is not declared.")

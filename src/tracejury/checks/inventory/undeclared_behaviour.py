@@ -31,6 +31,7 @@ from tracejury.checks.evidence import Evidence
 from tracejury.config import DeclaredWorkflow
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -89,7 +90,7 @@ def _slow_workflow(workflow: DeclaredWorkflow, row: Row) -> tuple[Finding, ...]:
     return (
         Finding(
             f"`{workflow.name}` took {row['p95_s']:.3g} s at the 95th percentile of"
-            f" {row['timed']} instances; {expected:g} s are declared.",
+            f" {counted(row['timed'], 'instance')}; {expected:g} s are declared.",
             subject=workflow.name,
             evidence=tuple(Reference(**entry) for entry in row["slowest"]),
         ),
@@ -124,8 +125,8 @@ def _strangers(workflow: DeclaredWorkflow, rows: list[Row]) -> tuple[Finding, ..
     declared = {name.lower() for name in workflow.dependencies}
     return tuple(
         Finding(
-            f"`{workflow.name}` called {row['target']}, which is not declared, {row['calls']}"
-            " times.",
+            f"`{workflow.name}` called {row['target']}, which is not declared,"
+            f" {counted(row['calls'], 'time')}.",
             subject=workflow.name,
             evidence=tuple(Reference(**entry) for entry in row["shown"]),
         )
@@ -136,7 +137,7 @@ def _strangers(workflow: DeclaredWorkflow, rows: list[Row]) -> tuple[Finding, ..
 
 def _profile(row: Row) -> str:
     """A line of the inventory: what the workflow consists of."""
-    steps = f"{row['fixed']} step{'s' * (row['fixed'] != 1)}"
+    steps = f"{counted(row['fixed'], 'step')}"
     per_item = f" and {row['per_item']} per item" if row["per_item"] else ""
     classes = ", ".join(f"{name} {row[name]}" for name in _CLASSES)
     targets = ", ".join(target["target"] for target in row["targets"])
@@ -220,7 +221,11 @@ _WORKFLOWS: Final = """
         SELECT
             workflow,
             string_agg(
-                '`' || name || '` (' || concat_ws(' ', times || ' times', nullif(error, '')) || ')',
+                '`' || name || '` ('
+                || concat_ws(
+                    ' ', times, CASE times WHEN 1 THEN 'time' ELSE 'times' END, nullif(error, '')
+                )
+                || ')',
                 ', '
                 ORDER BY times DESC, name, error
             ) AS failures

@@ -17,6 +17,7 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN = 5
 
@@ -83,8 +84,9 @@ def judge(evidence: Evidence) -> Judgement:
 def _finding(row: Row) -> tuple[Finding, ...]:
     return (
         Finding(
-            f"{row['calls']} {row['kind']} span{'s' * (row['calls'] != 1)} `{row['nameless']}` of"
-            f" {row['service'] or 'a nameless service'} recorded nothing of whom they called.",
+            f"{counted(row['calls'], 'K')} `{row['nameless']}` of"
+            f" {row['service'] or 'a nameless service'} recorded nothing of whom"
+            f" {either(row['calls'], 'it', 'they')} called.",
             subject=row["service"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),

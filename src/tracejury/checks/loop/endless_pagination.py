@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -59,17 +60,17 @@ def _name(row: Row) -> str:
 
 
 def _findings(row: Row) -> tuple[Finding, ...]:
-    begin, by = f"loops of `{row['workflow']}`", f"by `{row['name']}` of {row['service']}"
+    of, by = f"of `{row['workflow']}`", f"by `{row['name']}` of {row['service']}"
     said = []
     if row["overrun"]:
         said.append(
-            f"{row['overrun']} {begin} went on after an empty page of {row['target']}, with up to"
-            f" {row['further']} further calls {by}."
+            f"{counted(row['overrun'], 'loop')} {of} went on after an empty page of"
+            f" {row['target']}, with up to {counted(row['further'], 'further call')} {by}."
         )
     if row["unmoved"]:
         said.append(
-            f"{row['unmoved']} {begin} asked for the same page of {row['target']} up to"
-            f" {row['repeats']} times in a row {by}."
+            f"{counted(row['unmoved'], 'loop')} {of} asked for the same page of {row['target']} up"
+            f" to {counted(row['repeats'], 'time')} in a row {by}."
         )
     references = tuple(Reference(**entry) for entry in row["evidence"])
     return tuple(

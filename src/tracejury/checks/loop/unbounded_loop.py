@@ -22,6 +22,7 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -59,12 +60,12 @@ def _findings(row: Row, bounds: str) -> tuple[Finding, ...]:
         return ()
     why = "while its source had no end"
     if row["items"] is not None:
-        why = f"though it had {row['items']} items"
+        why = f"though it had {counted(row['items'], 'item')}"
     return (
         Finding(
-            f"`{row['name']}` of {row['service']} went round {row['most']} times within"
-            f" {row['longest_s']:.3g} s in {row['endless']} loops of `{row['workflow']}` {why};"
-            f" the bounds are {bounds}.",
+            f"`{row['name']}` of {row['service']} went round {counted(row['most'], 'time')}"
+            f" within {row['longest_s']:.3g} s in {counted(row['endless'], 'loop')} of"
+            f" `{row['workflow']}` {why}; the bounds are {bounds}.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

@@ -20,6 +20,7 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -54,9 +55,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['unstopped']} batches of `{row['workflow']}` went on to the end after"
-            f" {row['failed']} failed items, of which {row['in_a_row']} in a row: `{row['name']}`"
-            f" of `{row['instance']}` began {row['later']} more.",
+            f"{counted(row['unstopped'], 'batch', 'batches')} of `{row['workflow']}` went on to"
+            f" the end after {counted(row['failed'], 'failed item')}, of which {row['in_a_row']}"
+            f" in a row: `{row['name']}` of `{row['instance']}` began {row['later']} more.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

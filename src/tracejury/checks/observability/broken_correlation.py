@@ -25,6 +25,7 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import semconv
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN = 5
 _CLEAN_INSTANCES = 3
@@ -90,8 +91,8 @@ def _unit(workflow: str, joints: list[Row], logs: list[Row], evidence: Evidence)
 
 def _break(workflow: str, row: Row) -> Finding:
     return Finding(
-        message=f"{row['broken']} of {row['held'] + row['broken']} times `{workflow}` goes on in"
-        f" {row['side']} under another ID: {row['how']}.",
+        message=f"{row['broken']} of {counted(row['held'] + row['broken'], 'time')} `{workflow}`"
+        f" goes on in {row['side']} under another ID: {row['how']}.",
         subject=workflow,
         instance=row["instance"],
         evidence=tuple(Reference(**entry) for entry in row["evidence"]),
@@ -100,8 +101,9 @@ def _break(workflow: str, row: Row) -> Finding:
 
 def _loose_logs(workflow: str, row: Row) -> Finding:
     return Finding(
-        message=f"Only {row['joined']} of {row['logs']} log records that {row['service']} wrote in"
-        f" spans belong to an instance of `{workflow}` or of another workflow.",
+        message=f"Only {row['joined']} of {counted(row['logs'], 'log record')} that"
+        f" {row['service']} wrote in spans {either(row['joined'], 'belongs', 'belong')} to an"
+        f" instance of `{workflow}` or of another workflow.",
         subject=workflow,
         evidence=tuple(Reference(log=number) for number in row["evidence"]),
     )

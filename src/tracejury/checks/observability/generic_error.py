@@ -24,6 +24,7 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN = 5
 _PARTS: Final = {
@@ -67,8 +68,10 @@ def _findings(row: Row) -> tuple[Finding, ...]:
     said = f'"{row["message"]}"' if row["message"] else "nothing"
     return (
         Finding(
-            message=f"{row['lacking']} of {row['errors']} errors of {_name(row)} lack"
-            f" {' and '.join(lacking)} ({4 - len(lacking)} of 4 parts); they say {said}.",
+            message=f"{row['lacking']} of {counted(row['errors'], 'error')} of {_name(row)}"
+            f" {either(row['lacking'], 'lacks', 'lack')} {' and '.join(lacking)}"
+            f" ({4 - len(lacking)} of 4 parts); {either(row['lacking'], 'it says', 'they say')}"
+            f" {said}.",
             subject=_name(row),
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),

@@ -16,6 +16,7 @@ Source: jaegertracing/jaeger-analytics-java, trace quality HasClientServerSpans.
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN = 5
 _NAMED_BESIDE = 5
@@ -40,8 +41,9 @@ def _name(row: Row) -> str:
 
 def _finding(row: Row) -> Finding:
     return Finding(
-        message=f"{row['missing']} of {row['calls']} calls {_name(row)} went well and have no"
-        f" server half; {row['callee']} recorded it for others.",
+        message=f"{row['missing']} of {counted(row['calls'], 'call')} {_name(row)} went well and"
+        f" {either(row['missing'], 'has', 'have')} no server half; {row['callee']} recorded it for"
+        " others.",
         subject=_name(row),
         evidence=tuple(Reference(**entry) for entry in row["evidence"]),
     )

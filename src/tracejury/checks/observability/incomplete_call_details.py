@@ -17,6 +17,7 @@ Source: OpenTelemetry semantic conventions for HTTP, database, RPC, messaging an
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN = 5
 _PARTS = {
@@ -30,12 +31,19 @@ def judge(evidence: Evidence) -> Judgement:
     """One unit a caller and target: its calls."""
     rows = evidence.rows(_CALLS, {"shown": _SHOWN})
     share = evidence.policy.call_details_share
-    implicit = sum(row["implicit"] for row in rows)
     return Judgement(
         tuple(Unit(_name(row), row["calls"], _findings(row, share)) for row in rows),
-        note=f"{implicit} responses are success by silence: nothing but the end was recorded."
-        if implicit
-        else "",
+        note=_note(rows),
+    )
+
+
+def _note(rows: list[Row]) -> str:
+    implicit = sum(row["implicit"] for row in rows)
+    if not implicit:
+        return ""
+    return (
+        f"{counted(implicit, 'response')} {either(implicit, 'is', 'are')} success by silence:"
+        " nothing but the end was recorded."
     )
 
 
@@ -47,11 +55,15 @@ def _findings(row: Row, share: float) -> tuple[Finding, ...]:
     short = {part: row["calls"] - row[part] for part in _PARTS if row[part] < share * row["calls"]}
     if not short:
         return ()
-    lacks = " and ".join(f"{count} do not say {_PARTS[part]}" for part, count in short.items())
+    lacks = " and ".join(
+        f"{count} {either(count, 'does', 'do')} not say {_PARTS[part]}"
+        for part, count in short.items()
+    )
     return (
         Finding(
-            message=f"Of {row['calls']} calls of {row['service'] or '(no service name)'} to"
-            f" {row['target']}, {lacks}; missing: {', '.join(row['missing'])}.",
+            message=f"Of {counted(row['calls'], 'call')} of"
+            f" {row['service'] or '(no service name)'} to {row['target']}, {lacks}; missing:"
+            f" {', '.join(row['missing'])}.",
             subject=_name(row),
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),

@@ -25,6 +25,7 @@ from tracejury.checks.evidence import Evidence
 from tracejury.config import DeclaredWorkflow
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN = 5
 _CLEAN_INSTANCES = 3
@@ -73,9 +74,9 @@ def _findings(step: Row | None, gap: Row | None) -> tuple[Finding, ...]:
     if step is not None and step["missing"]:
         found.append(
             Finding(
-                message=f"{step['missing']} of {step['instances']} instances of"
-                f" `{step['workflow']}` have no `{step['name']}`{_of(step['service'])}, which"
-                f" {step['source']}.",
+                message=f"{step['missing']} of {counted(step['instances'], 'instance')} of"
+                f" `{step['workflow']}` {either(step['missing'], 'has', 'have')} no"
+                f" `{step['name']}`{_of(step['service'])}, which {step['source']}.",
                 subject=step["unit"],
                 instance=step["instance"],
                 evidence=tuple(Reference(**entry) for entry in step["evidence"]),
@@ -84,8 +85,9 @@ def _findings(step: Row | None, gap: Row | None) -> tuple[Finding, ...]:
     if gap is not None:
         found.append(
             Finding(
-                message=f"{gap['gaps']} spans `{gap['name']}`{_of(gap['service'])} have gaps"
-                f" without a child or a log record, the longest {gap['longest_ms']:.0f} ms.",
+                message=f"{counted(gap['gaps'], 'span')} `{gap['name']}`{_of(gap['service'])}"
+                f" {either(gap['gaps'], 'has', 'have')} gaps without a child or a log record, the"
+                f" longest {gap['longest_ms']:.0f} ms.",
                 subject=gap["unit"],
                 instance=gap["instance"],
                 evidence=tuple(Reference(**entry) for entry in gap["evidence"]),

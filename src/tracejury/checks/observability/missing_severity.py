@@ -14,6 +14,7 @@ Source: Instrumentation Score LOG-002; OpenTelemetry specification, logs/data-mo
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN = 5
 
@@ -54,8 +55,8 @@ def judge(evidence: Evidence) -> Judgement:
 def _finding(row: Row) -> Finding:
     texts = f", only the text {', '.join(row['texts'])}" if row["texts"] else ""
     return Finding(
-        f"{row['missing']} of {row['logs']} log records of {row['service'] or 'a nameless service'}"
-        f" came without a severity number{texts}.",
+        f"{row['missing']} of {counted(row['logs'], 'log record')} of"
+        f" {row['service'] or 'a nameless service'} came without a severity number{texts}.",
         subject=row["service"],
         evidence=tuple(Reference(log=log_no) for log_no in row["shown"]),
     )

@@ -17,6 +17,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _PROCESSES: Final = """
     WITH record AS (
@@ -102,7 +103,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 
 def _records(count: int) -> str:
-    return f"{count} record{'s' * (count != 1)}"
+    return f"{counted(count, 'record')}"
 
 
 CHECK = Check(

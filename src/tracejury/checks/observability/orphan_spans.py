@@ -17,6 +17,7 @@ SPA-002.
 
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN = 5
 _NAMELESS = "(no service name)"
@@ -47,8 +48,8 @@ def judge(evidence: Evidence) -> Judgement:
     """)[0]
     return Judgement(
         units,
-        note=f"Beside: {beside['external']} external entries,"
-        f" {beside['killed']} orphans of a crash.",
+        note=f"Beside: {counted(beside['external'], 'external entry', 'external entries')},"
+        f" {counted(beside['killed'], 'orphan')} of a crash.",
     )
 
 
@@ -86,8 +87,9 @@ def _findings(evidence: Evidence, service: str) -> tuple[Finding, ...]:
     where = {"local": "in its own process", "remote": "in another process", "unknown": "somewhere"}
     return tuple(
         Finding(
-            message=f"{row['spans']} spans `{row['name']}` of {service or 'a nameless service'}"
-            f" name a parent {where[row['side']]} that never arrived.",
+            message=f"{counted(row['spans'], 'span')} `{row['name']}` of"
+            f" {service or 'a nameless service'} {either(row['spans'], 'names', 'name')} a parent"
+            f" {where[row['side']]} that never arrived.",
             subject=service,
             instance=row["correlation_id"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

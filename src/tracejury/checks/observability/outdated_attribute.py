@@ -22,6 +22,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 from tracejury.telemetry.semconv import DEPRECATED_KEYS, KEY_TYPES
 
 _NAMED: Final = 5
@@ -66,13 +67,14 @@ def _findings(service: str, rows: list[Row]) -> Iterator[Finding]:
 
 
 def _said(row: Row) -> str:
+    spans = counted(row["spans"], "span")
     match row["advice"]:
         case "deprecated":
-            return f"`{row['key']}` (now `{DEPRECATED_KEYS[row['key']]}`) on {row['spans']} spans"
+            return f"`{row['key']}` (now `{DEPRECATED_KEYS[row['key']]}`) on {spans}"
         case "type_mismatch":
-            return f"`{row['key']}` is no {KEY_TYPES[row['key']]} on {row['spans']} spans"
+            return f"`{row['key']}` is no {KEY_TYPES[row['key']]} on {spans}"
         case _:
-            return f"`{row['key']}` is missing on {row['spans']} spans"
+            return f"`{row['key']}` is missing on {spans}"
 
 
 _SERVICES: Final = """

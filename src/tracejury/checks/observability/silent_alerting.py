@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -47,7 +48,8 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['failed']} workflow instances failed in `{row['id']}`, and no alert fired.",
+            f"{counted(row['failed'], 'workflow instance')} failed in `{row['id']}`, and no alert"
+            " fired.",
             subject=row["id"],
             fault=row["id"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
@@ -59,9 +61,11 @@ def _note(row: Row) -> str:
     if row["alerts"]:
         return f"`{row['alert']}` fired {row['after_s']:.0f} s after `{row['id']}` began."
     if row["others"]:
-        return f"Of {row['others']} alerts in `{row['id']}` none names what it hit."
+        return f"Of {counted(row['others'], 'alert')} in `{row['id']}` none names what it hit."
     if row["alertable"]:
-        return f"In `{row['id']}` {row['alertable']} errors were recorded that could raise one."
+        were = either(row["alertable"], "was", "were")
+        errors = counted(row["alertable"], "error")
+        return f"In `{row['id']}` {errors} {were} recorded that could raise one."
     return ""
 
 

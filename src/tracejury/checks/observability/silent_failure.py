@@ -21,6 +21,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 _LEAST_S: Final = 60.0
@@ -49,8 +50,8 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"`{row['id']}` hit `{row['target']}` {row['hits']} times, and no span of it or its"
-            " callers failed, and none of them logged a warning.",
+            f"`{row['id']}` hit `{row['target']}` {counted(row['hits'], 'time')}, and no span of"
+            " it or its callers failed, and none of them logged a warning.",
             subject=row["id"],
             fault=row["id"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

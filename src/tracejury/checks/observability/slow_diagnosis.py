@@ -24,6 +24,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 from tracejury.workflow.diagnosis_effort import PUBLISHED, Around, around, effort, search_of
 from tracejury.workflow.failure_points import FailedInstance, failure_points
 
@@ -92,9 +93,9 @@ def _estimated(workflow: str, failed: list[FailedInstance], run: Around) -> Unit
         len(slow),
         (
             Finding(
-                f"Of {len(slow)} failures of `{workflow}` nobody can find the cause within"
-                f" {_LIMIT_MINUTES:.0f} minutes; `{worst.correlation_id}` takes {minutes:.1f} at"
-                " least.",
+                f"Of {counted(len(slow), 'failure')} of `{workflow}` nobody can find the cause"
+                f" within {_LIMIT_MINUTES:.0f} minutes; `{worst.correlation_id}` takes"
+                f" {minutes:.1f} at least.",
                 subject=workflow,
                 instance=worst.correlation_id,
                 evidence=(Reference(trace_id, span_id),),

@@ -20,6 +20,7 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import semconv
+from tracejury.telemetry.numbers import counted
 
 _SHOWN = 5
 _WARN = 13
@@ -46,10 +47,11 @@ def _findings(row: Row, service: str, evidence: Evidence) -> tuple[Finding, ...]
     parts = []
     if row["warnings_carrying"] < policy.correlated_warnings_share * row["warnings"]:
         parts.append(
-            f"{row['warnings_carrying']} of {row['warnings']} records of level WARN and up"
+            f"{row['warnings_carrying']} of {counted(row['warnings'], 'record')} of level WARN and"
+            " up"
         )
     if row["carrying"] < policy.correlated_logs_share * row["logs"]:
-        parts.append(f"{row['carrying']} of {row['logs']} records")
+        parts.append(f"{row['carrying']} of {counted(row['logs'], 'record')}")
     if not parts:
         return ()
     return (
@@ -66,7 +68,7 @@ def _note(rows: list[Row]) -> str:
     framework = sum(row["framework"] for row in rows)
     parts = [f"No logs received from {', '.join(silent)}."] if silent else []
     if framework:
-        parts.append(f"Beside: {framework} records of frameworks that never carry ids.")
+        parts.append(f"Beside: {counted(framework, 'record')} of frameworks that never carry ids.")
     return " ".join(parts)
 
 

@@ -16,6 +16,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _NONE: Final = "(no alertname)"
 _SHOWN: Final = 5
@@ -68,7 +69,8 @@ def _findings(row: Row) -> tuple[Finding, ...]:
     name = row["name"] or _NONE
     return (
         Finding(
-            f"{row['without']} of {row['alerts']} alerts `{name}` carry no address of a runbook.",
+            f"{row['without']} of {counted(row['alerts'], 'alert')} `{name}`"
+            f" {either(row['without'], 'carries', 'carry')} no address of a runbook.",
             subject=name,
             evidence=tuple(Reference(alert=number) for number in row["bare"]),
         ),

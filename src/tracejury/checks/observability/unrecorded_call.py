@@ -17,6 +17,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -58,8 +59,8 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['lost']} calls of {row['service']} reached `{row['name']}` of {row['callee']},"
-            " and it recorded none of them.",
+            f"{counted(row['lost'], 'call')} of {row['service']} reached `{row['name']}` of"
+            f" {row['callee']}, and it did not record {either(row['lost'], 'it', 'them')}.",
             subject=row["service"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

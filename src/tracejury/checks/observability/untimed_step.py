@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN = 5
 _CLEAN_INSTANCES = 3
@@ -80,8 +81,9 @@ def _gap_findings(row: Row, share: float) -> tuple[Finding, ...]:
 def _swallowing(row: Row) -> Finding:
     names = ", ".join(f"`{name}`" for name in row["names"])
     return Finding(
-        message=f"In {row['instances']} instances of `{row['workflow']}`, {len(row['names'])} steps"
-        f" have no span of their own inside of `{row['name']}`: {names}.",
+        message=f"In {counted(row['instances'], 'instance')} of `{row['workflow']}`,"
+        f" {counted(len(row['names']), 'step')} {either(len(row['names']), 'has', 'have')} no span"
+        f" of {either(len(row['names']), 'its', 'their')} own inside of `{row['name']}`: {names}.",
         subject=row["workflow"],
         instance=row["instance"],
         evidence=tuple(Reference(**entry) for entry in row["evidence"]),

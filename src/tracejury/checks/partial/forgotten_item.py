@@ -18,6 +18,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -46,8 +47,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['lost']} items of `{row['workflow']}` were skipped in an outage and never worked"
-            f" on afterwards, `{row['item']}` of `{row['instance']}` for one.",
+            f"{counted(row['lost'], 'item')} of `{row['workflow']}`"
+            f" {either(row['lost'], 'was', 'were')} skipped in an outage and never worked on"
+            f" afterwards, `{row['item']}` of `{row['instance']}` for one.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
@@ -57,7 +59,12 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 def _note(rows: list[Row]) -> str:
     asked = sum(row["asked"] for row in rows)
-    return f"{asked} skipped items were worked on only when a user asked again." if asked else ""
+    if not asked:
+        return ""
+    return (
+        f"{counted(asked, 'skipped item')} {either(asked, 'was', 'were')} worked on only when a"
+        " user asked again."
+    )
 
 
 def _reason(rows: list[Row]) -> str:

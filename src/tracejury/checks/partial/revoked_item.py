@@ -20,6 +20,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -45,8 +46,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['revoked']} jobs of `{row['workflow']}` took back what was completed after an"
-            f" item had failed; `{row['item']}` of `{row['instance']}` {row['how']}.",
+            f"{counted(row['revoked'], 'job')} of `{row['workflow']}` took back what was"
+            f" completed after an item had failed; `{row['item']}` of `{row['instance']}`"
+            f" {row['how']}.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

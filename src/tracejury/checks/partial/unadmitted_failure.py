@@ -17,6 +17,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -41,13 +42,15 @@ def judge(evidence: Evidence) -> Judgement:
 def _findings(row: Row) -> tuple[Finding, ...]:
     if not row["denied"]:
         return ()
-    says = f"call themselves {row['state']}" if row["state"] else "do not say so"
+    says = either(row["denied"], "does not say so", "do not say so")
+    if row["state"]:
+        says = f"{either(row['denied'], 'calls itself', 'call themselves')} {row['state']}"
     count = f", and counts {row['counted']} failed" if row["counted"] is not None else ""
     return (
         Finding(
-            f"{row['denied']} jobs of `{row['workflow']}` failed in part and {says};"
-            f" `{row['instance']}` has {row['failed']} failed and {row['done']} completed items"
-            f"{count}.",
+            f"{counted(row['denied'], 'job')} of `{row['workflow']}` failed in part and {says};"
+            f" `{row['instance']}` has {row['failed']} failed and"
+            f" {counted(row['done'], 'completed item')}{count}.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

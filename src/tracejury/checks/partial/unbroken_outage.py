@@ -18,6 +18,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 _FEWEST: Final = 3
@@ -46,8 +47,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"`{row['service']}` went on calling `{row['target']}` after {row['allowed']} failures"
-            f" in a row: {row['longest']} in one process, and no breaker opened.",
+            f"`{row['service']}` went on calling `{row['target']}` after"
+            f" {counted(row['allowed'], 'failure')} in a row: {row['longest']} in one process, and"
+            " no breaker opened.",
             subject=_name(row),
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),

@@ -20,6 +20,7 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -48,8 +49,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['unexplained']} of {row['failed']} failed items of `{row['workflow']}` say"
-            f" nothing of their cause, `{row['item']}` for one.",
+            f"{row['unexplained']} of {counted(row['failed'], 'failed item')} of"
+            f" `{row['workflow']}` {either(row['unexplained'], 'says', 'say')} nothing of"
+            f" {either(row['unexplained'], 'its', 'their')} cause, `{row['item']}` for one.",
             subject=_name(row),
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

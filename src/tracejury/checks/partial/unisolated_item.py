@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -44,8 +45,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['stopped']} batches of `{row['workflow']}` ended with the failure of one item:"
-            f" `{row['item']}` was number {row['place']} of {row['expected']}.",
+            f"{counted(row['stopped'], 'batch', 'batches')} of `{row['workflow']}` ended with the"
+            f" failure of one item: `{row['item']}` was number {row['place']} of"
+            f" {row['expected']}.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

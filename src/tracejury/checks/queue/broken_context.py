@@ -17,6 +17,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -68,8 +69,9 @@ def _findings(row: Row, share: float) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['lost']} of {row['processed']} messages from `{_name(row)}` were processed"
-            " without knowing who sent them.",
+            f"{row['lost']} of {counted(row['processed'], 'message')} from `{_name(row)}`"
+            f" {either(row['lost'], 'was', 'were')} processed without knowing who sent"
+            f" {either(row['lost'], 'it', 'them')}.",
             subject=_name(row),
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),

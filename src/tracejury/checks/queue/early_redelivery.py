@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -54,9 +55,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['at_once']} messages from `{row['destination'] or '?'}` came again while they"
-            f" were in work, for one {row['after_s']:.1f} s after its first delivery, which took"
-            f" {row['took_s']:.1f} s.",
+            f"{counted(row['at_once'], 'message')} from `{row['destination'] or '?'}` came again"
+            f" while {either(row['at_once'], 'it was', 'they were')} in work, for one"
+            f" {row['after_s']:.1f} s after its first delivery, which took {row['took_s']:.1f} s.",
             subject=row["destination"] or "?",
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

@@ -22,6 +22,7 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.lexicon import DEAD_LETTER_NAME
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -50,8 +51,8 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['endless']} messages from `{row['destination']}` failed each time and came again"
-            f" all the same, one of them {row['most']} times.",
+            f"{counted(row['endless'], 'message')} from `{row['destination']}` failed each time"
+            f" and came again all the same, one of them {counted(row['most'], 'time')}.",
             subject=row["destination"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
@@ -63,7 +64,10 @@ def _note(rows: list[Row]) -> str:
     vanished = sum(row["vanished"] for row in rows)
     if not vanished:
         return ""
-    return f"{vanished} messages failed repeatedly and came no more; where they are, nobody says."
+    return (
+        f"{counted(vanished, 'message')} failed repeatedly and came no more; where"
+        f" {either(vanished, 'it is', 'they are')}, nobody says."
+    )
 
 
 def _reason(rows: list[Row]) -> str:

@@ -21,6 +21,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -42,8 +43,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['lost']} of {row['sent']} messages to `{row['destination']}` were sent and never"
-            f" processed, though its consumers were alive for {row['waited_s']:.0f} s more.",
+            f"{row['lost']} of {counted(row['sent'], 'message')} to `{row['destination']}`"
+            f" {either(row['lost'], 'was', 'were')} sent and never processed, though its consumers"
+            f" were alive for {row['waited_s']:.0f} s more.",
             subject=row["destination"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
@@ -56,8 +58,8 @@ def _note(rows: list[Row]) -> str:
     if not survived:
         return ""
     return (
-        f"{survived} messages outlasted a restart of their broker."
-        " Whether it writes them to disk is a question for its configuration."
+        f"{counted(survived, 'message')} outlasted a restart of {either(survived, 'its', 'their')}"
+        " broker. Whether the broker writes to disk is a question for its configuration."
     )
 
 

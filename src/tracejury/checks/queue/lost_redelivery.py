@@ -18,6 +18,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -38,8 +39,10 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['lost']} messages from `{row['destination']}` were in work when"
-            " their worker crashed, and were never delivered again.",
+            f"{counted(row['lost'], 'message')} from `{row['destination']}`"
+            f" {either(row['lost'], 'was', 'were')} in work when"
+            f" {either(row['lost'], 'its', 'their')} worker crashed, and"
+            f" {either(row['lost'], 'was', 'were')} never delivered again.",
             subject=row["destination"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

@@ -21,6 +21,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -78,8 +79,8 @@ def _findings(row: Row) -> tuple[Finding, ...]:
     # What two faults did cannot be laid to one of them.
     if not row["is_alone"] or not (row["refused"] or row["crashes"]):
         return ()
-    what = [f"{row['crashes']} workers died"] if row["crashes"] else []
-    what += [f"{row['refused']} messages could not be sent"] if row["refused"] else []
+    what = [f"{counted(row['crashes'], 'worker')} died"] if row["crashes"] else []
+    what += [f"{counted(row['refused'], 'message')} could not be sent"] if row["refused"] else []
     return (
         Finding(
             f"While `{row['fault_id']}` flooded `{row['destination']}`, {' and '.join(what)}.",
@@ -91,11 +92,15 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 
 def _note(row: Row) -> str:
-    said = f"`{row['destination']}` held up to {row['depth']} messages of {row['sent']}."
+    said = f"`{row['destination']}` held up to {counted(row['depth'], 'message')} of {row['sent']}."
     if row["is_bounded"] is False:
         said += " The workers' memory grew."
     if row["killed"]:
-        said += f" {row['killed']} processes were killed that need be no workers."
+        were = either(row["killed"], "was", "were")
+        said += (
+            f" {counted(row['killed'], 'process', 'processes')} {were} killed that need be no"
+            f" {either(row['killed'], 'worker', 'workers')}."
+        )
     return said + ("" if row["is_even"] else " No even pace was seen.")
 
 

@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -74,8 +75,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['urgent']} urgent messages waited {row['urgent_s']:.1f} s for {row['service']},"
-            f" by the median, and {row['waiting']} of the bulk {row['bulk_s']:.1f} s.",
+            f"{counted(row['urgent'], 'urgent message')} waited {row['urgent_s']:.1f} s for"
+            f" {row['service']}, by the median, and {row['waiting']} of the bulk"
+            f" {row['bulk_s']:.1f} s.",
             subject=row["service"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),

@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -41,8 +42,8 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['doubled']} times {row['target']} did one thing again for {row['service']} after"
-            f" a redelivery: `{row['operation']}` for `{row['unit']}`.",
+            f"{counted(row['doubled'], 'time')} {row['target']} did one thing again for"
+            f" {row['service']} after a redelivery: `{row['operation']}` for `{row['unit']}`.",
             subject=_name(row),
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
@@ -52,7 +53,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 def _note(rows: list[Row]) -> str:
     keyed = sum(row["keyed"] for row in rows)
-    return f"{keyed} repeated calls carried one idempotency key." if keyed else ""
+    return f"{counted(keyed, 'repeated call')} carried one idempotency key." if keyed else ""
 
 
 _REPEATED: Final = """

@@ -18,6 +18,7 @@ from typing import Final
 from tracejury.checks.check import Check, Judgement, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 DEPTH_METRIC: Final = (
     r"(?i)(queue|topic|stream|list|subscription)s?[._].*(message|size|depth|length|backlog|lag)"
@@ -52,7 +53,8 @@ def judge(evidence: Evidence) -> Judgement:
 def _note(row: Row) -> str:
     found = ["its depth is stored" if row["metrics"] else "no metric of its depth is stored"]
     found += ["an alert fired" if row["alerts"] else "no alert on it came"]
-    return f"`{row['destination']}` held up to {row['depth']} messages; {' and '.join(found)}."
+    depth = counted(row["depth"], "message")
+    return f"`{row['destination']}` held up to {depth}; {' and '.join(found)}."
 
 
 _FLOODED: Final = """

@@ -18,6 +18,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -40,8 +41,10 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['abandoned']} jobs of `{row['workflow']}` were in work when their worker"
-            f" crashed, and nobody took them up again, `{row['instance']}` for one.",
+            f"{counted(row['abandoned'], 'job')} of `{row['workflow']}`"
+            f" {either(row['abandoned'], 'was', 'were')} in work when"
+            f" {either(row['abandoned'], 'its', 'their')} worker crashed, and nobody took"
+            f" {either(row['abandoned'], 'it', 'them')} up again, `{row['instance']}` for one.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
@@ -51,7 +54,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 def _note(rows: list[Row]) -> str:
     asked = sum(row["asked"] for row in rows)
-    return f"{asked} jobs went on only when a user asked again." if asked else ""
+    return f"{counted(asked, 'job')} went on only when a user asked again." if asked else ""
 
 
 _HIT: Final = """

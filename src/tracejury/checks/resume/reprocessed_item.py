@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -42,8 +43,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['wasteful']} jobs of `{row['workflow']}` did {row['repeated']} completed items"
-            f" again after a crash, `{row['item']}` for one.",
+            f"{counted(row['wasteful'], 'job')} of `{row['workflow']}` did"
+            f" {counted(row['repeated'], 'completed item')} again after a crash, `{row['item']}`"
+            " for one.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

@@ -20,6 +20,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 _ROUTE: Final = r"(^|/)(-/)?(health|healthz|ready|readyz|readiness|status)/?$"
@@ -47,8 +48,8 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['service']} answered `{row['route']}` {row['untold']} times with success while"
-            f" {row['target']} failed all of its calls.",
+            f"{row['service']} answered `{row['route']}` {counted(row['untold'], 'time')} with"
+            f" success while {row['target']} failed all of its calls.",
             subject=row["service"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),

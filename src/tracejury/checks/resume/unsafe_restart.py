@@ -21,6 +21,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -40,8 +41,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['twice']} requests that a restart of {row['server']} cut short were done before"
-            f" it and once more after it, `{row['operation']}` for one.",
+            f"{counted(row['twice'], 'request')} that a restart of {row['server']} cut short"
+            f" {either(row['twice'], 'was', 'were')} done before it and once more after it,"
+            f" `{row['operation']}` for one.",
             subject=row["server"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
@@ -53,7 +55,9 @@ def _note(rows: list[Row]) -> str:
     unclear = sum(row["unclear"] for row in rows)
     if not unclear:
         return ""
-    return f"Of {unclear} requests that a restart cut short, nobody can tell what was done."
+    return (
+        f"Of {counted(unclear, 'request')} that a restart cut short, nobody can tell what was done."
+    )
 
 
 _CUT_SHORT: Final = """

@@ -20,6 +20,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -72,8 +73,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['changed']} calls of {row['service']} to {row['target']} were tried again with"
-            f" other parameters: `{row['parameter']}` changed, for one.",
+            f"{counted(row['changed'], 'call')} of {row['service']} to {row['target']}"
+            f" {either(row['changed'], 'was', 'were')} tried again with other parameters:"
+            f" `{row['parameter']}` changed, for one.",
             subject=_name(row),
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

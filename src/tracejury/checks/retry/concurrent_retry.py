@@ -22,6 +22,7 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -61,7 +62,8 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['doubled']} jobs of `{row['workflow']}` were worked on twice at the same time:"
+            f"{counted(row['doubled'], 'job')} of `{row['workflow']}`"
+            f" {either(row['doubled'], 'was', 'were')} worked on twice at the same time:"
             f" `{row['step']}` of `{row['unit']}` ran {row['beside_s']:.3g} s beside itself.",
             subject=row["workflow"],
             instance=row["instance"],

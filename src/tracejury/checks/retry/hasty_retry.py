@@ -17,6 +17,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 _SHORT_NS: Final = 100e6
@@ -45,8 +46,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"`{row['name']}` of {row['service']} was tried again {row['pauses']} times within"
-            f" {row['longest_ms']:.0f} ms each, {row['hasty']} times over.",
+            f"`{row['name']}` of {row['service']} was tried again"
+            f" {counted(row['pauses'], 'time')} within {row['longest_ms']:.0f} ms each,"
+            f" {counted(row['hasty'], 'time')} over.",
             subject=_name(row),
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),

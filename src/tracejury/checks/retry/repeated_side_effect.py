@@ -21,6 +21,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -43,8 +44,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['doubled']} times {row['service']} had {row['target']} do one thing more than"
-            f" once: `{row['operation']}` was done {row['most']} times for `{row['unit']}`.",
+            f"{counted(row['doubled'], 'time')} {row['service']} had {row['target']} do one thing"
+            f" more than once: `{row['operation']}` was done {counted(row['most'], 'time')} for"
+            f" `{row['unit']}`.",
             subject=_name(row),
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
@@ -54,7 +56,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 def _note(rows: list[Row]) -> str:
     keyed = sum(row["keyed"] for row in rows)
-    return f"{keyed} repeated calls carried one idempotency key." if keyed else ""
+    return f"{counted(keyed, 'repeated call')} carried one idempotency key." if keyed else ""
 
 
 _REPEATED: Final = """

@@ -20,6 +20,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -53,8 +54,8 @@ def _findings(row: Row, limit: int) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"`{row['name']}` of {row['service']} was tried {row['most']} times for one thing"
-            f"{_product(row)}; the bound is {limit}.",
+            f"`{row['name']}` of {row['service']} was tried {counted(row['most'], 'time')} for"
+            f" one thing{_product(row)}; the bound is {limit}.",
             subject=_name(row),
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
@@ -66,7 +67,8 @@ def _product(row: Row) -> str:
     """What two layers that try again make of each other."""
     if row["inner_attempts"] == 1:
         return ""
-    return f" ({row['outer_attempts']} times up to {row['inner_attempts']} attempts inside)"
+    times = counted(row["outer_attempts"], "time")
+    return f" ({times} up to {counted(row['inner_attempts'], 'attempt')} inside)"
 
 
 def _note(rows: list[Row]) -> str:

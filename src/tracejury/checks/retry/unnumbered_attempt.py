@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -45,10 +46,11 @@ def judge(evidence: Evidence) -> Judgement:
 def _findings(row: Row, share: float) -> tuple[Finding, ...]:
     if row["retries"] - row["silent"] >= share * row["retries"]:
         return ()
+    silent = "does not say which attempt it is", "do not say which attempt they are"
     return (
         Finding(
-            f"{row['silent']} of {row['retries']} retries of `{row['name']}` of {row['service']}"
-            " do not say which attempt they are.",
+            f"{row['silent']} of {counted(row['retries'], 'retry', 'retries')} of `{row['name']}`"
+            f" of {row['service']} {either(row['silent'], *silent)}.",
             subject=f"{row['service']} {row['name']}",
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),

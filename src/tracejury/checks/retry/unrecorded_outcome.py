@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -44,8 +45,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
     who = f"`{row['item']}`" if row["item"] else "the batch"
     return (
         Finding(
-            f"{row['denied']} jobs of `{row['workflow']}` say after a retry that succeeded that it"
-            f" did not: {who} of `{row['instance']}` stays {row['state']}.",
+            f"{counted(row['denied'], 'job')} of `{row['workflow']}`"
+            f" {either(row['denied'], 'says', 'say')} after a retry that succeeded that it did"
+            f" not: {who} of `{row['instance']}` stays {row['state']}.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

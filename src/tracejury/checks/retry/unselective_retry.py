@@ -18,6 +18,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -45,8 +46,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['wasteful']} jobs of `{row['workflow']}` repeated the calls of"
-            f" {row['repeated']} completed items when they were tried again, `{row['item']}` for"
+            f"{counted(row['wasteful'], 'job')} of `{row['workflow']}` repeated the calls of"
+            f" {counted(row['repeated'], 'completed item')} when"
+            f" {either(row['wasteful'], 'it was', 'they were')} tried again, `{row['item']}` for"
             " one.",
             subject=row["workflow"],
             instance=row["instance"],

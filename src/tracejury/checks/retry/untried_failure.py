@@ -18,6 +18,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -35,9 +36,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['jobs']} jobs failed with {row['untried']} transient failures of"
-            f" {row['target']} that {row['service']} did not try again: `{row['error']}` at"
-            f" `{row['name']}`, for one.",
+            f"{counted(row['jobs'], 'job')} failed with"
+            f" {counted(row['untried'], 'transient failure')} of {row['target']} that"
+            f" {row['service']} did not try again: `{row['error']}` at `{row['name']}`, for one.",
             subject=row["unit"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

@@ -18,6 +18,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -104,8 +105,8 @@ def _of_rows(evidence: Evidence) -> Iterator[Unit]:
         {"shown": _SHOWN},
     )
     finding = Finding(
-        f"The database calls {row['wrong']} jobs completed with failed items of which no telemetry"
-        f" came; `{row['instance']}` has {row['items']}.",
+        f"The database calls {counted(row['wrong'], 'job')} completed with failed items of which"
+        f" no telemetry came; `{row['instance']}` has {row['items']}.",
         subject="state rows",
         instance=row["instance"] or "",
         evidence=tuple(Reference(row=line) for line in row["lines"] or ()),
@@ -119,7 +120,8 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['wrong']} jobs of `{row['workflow']}` are called completed with failed items;"
+            f"{counted(row['wrong'], 'job')} of `{row['workflow']}`"
+            f" {either(row['wrong'], 'is', 'are')} called completed with failed items;"
             f" `{row['instance']}` has {row['items']}.",
             subject=row["workflow"],
             instance=row["instance"],

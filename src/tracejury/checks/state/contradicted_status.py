@@ -18,12 +18,13 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 _WORDS: Final = {
-    "unmarked": "have an error type and no error status",
-    "unfounded": "have an error status, a response that says success, and no error",
-    "chatty": "have a status message and no error status",
+    "unmarked": "an error type and no error status",
+    "unfounded": "an error status, a response that says success, and no error",
+    "chatty": "a status message and no error status",
 }
 
 
@@ -45,8 +46,8 @@ def judge(evidence: Evidence) -> Judgement:
 
 def _finding(row: Row) -> Finding:
     return Finding(
-        f"{row['spans']} spans of {row['service'] or '(no service name)'} {_WORDS[row['wrong']]},"
-        f" `{row['name']}` for one.",
+        f"{counted(row['spans'], 'span')} of {row['service'] or '(no service name)'}"
+        f" {either(row['spans'], 'has', 'have')} {_WORDS[row['wrong']]}, `{row['name']}` for one.",
         subject=row["service"],
         evidence=tuple(Reference(**entry) for entry in row["evidence"]),
     )

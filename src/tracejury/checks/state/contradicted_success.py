@@ -17,6 +17,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Requirement, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 _CLEAN_INSTANCES: Final = 3
@@ -49,9 +50,10 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['denied']} instances of `{row['workflow']}` say that they succeeded although a"
-            f" step that they need failed; of `{row['instance']}` `{row['name']}` of"
-            f" {row['service'] or '(no service name)'}.",
+            f"{counted(row['denied'], 'instance')} of `{row['workflow']}`"
+            f" {either(row['denied'], 'says that it', 'say that they')} succeeded although a step"
+            f" that {either(row['denied'], 'it needs', 'they need')} failed; of"
+            f" `{row['instance']}` `{row['name']}` of {row['service'] or '(no service name)'}.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -38,7 +39,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['wrong']} jobs of `{row['workflow']}` made an illegal transition;"
+            f"{counted(row['wrong'], 'job')} of `{row['workflow']}` made an illegal transition;"
             f" `{row['instance']}` went from {row['before']} to {row['state']}.",
             subject=row["workflow"],
             instance=row["instance"],

@@ -20,6 +20,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 _CLEAN_INSTANCES: Final = 3
@@ -62,8 +63,8 @@ def _of_rows(evidence: Evidence) -> Iterator[Unit]:
     )
     if row["empty"]:
         finding = Finding(
-            f"The database calls {row['empty']} jobs completed with no item done, `{row['unit']}`"
-            " for one.",
+            f"The database calls {counted(row['empty'], 'job')} completed with no item done,"
+            f" `{row['unit']}` for one.",
             subject="state rows",
             instance=row["unit"],
             evidence=tuple(Reference(row=line) for line in row["lines"]),
@@ -76,8 +77,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['empty']} completed jobs of `{row['workflow']}` lack output that every clean"
-            f" instance has; of `{row['instance']}` `{row['name']}` of {row['service']}"
+            f"{counted(row['empty'], 'completed job')} of `{row['workflow']}`"
+            f" {either(row['empty'], 'lacks', 'lack')} output that every clean instance has; of"
+            f" `{row['instance']}` `{row['name']}` of {row['service']}"
             f" {'failed' if row['has_failed'] else 'is not there'}.",
             subject=row["workflow"],
             instance=row["instance"],

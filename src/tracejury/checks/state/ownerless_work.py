@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -41,8 +42,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['ownerless']} jobs of `{row['workflow']}` are open without a live worker;"
-            f" process {row['process']} of {row['service'] or '(no service name)'}, which had"
+            f"{counted(row['ownerless'], 'job')} of `{row['workflow']}`"
+            f" {either(row['ownerless'], 'is', 'are')} open without a live worker; process"
+            f" {row['process']} of {row['service'] or '(no service name)'}, which had"
             f" `{row['instance']}`, has been silent for {row['silent_s']:.0f} s.",
             subject=row["workflow"],
             instance=row["instance"],

@@ -20,6 +20,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -83,8 +84,9 @@ def _of_rows(evidence: Evidence) -> Iterator[Unit]:
     )
     if row["stuck"]:
         finding = Finding(
-            f"The database has {row['stuck']} jobs open of which no telemetry came, `{row['unit']}`"
-            f" for one, in state {row['state']}; the longest for {row['longest_s']:.0f} s.",
+            f"The database has {counted(row['stuck'], 'job')} open of which no telemetry came,"
+            f" `{row['unit']}` for one, in state {row['state']}; the longest for"
+            f" {row['longest_s']:.0f} s.",
             subject="state rows",
             instance=row["unit"],
             evidence=tuple(Reference(row=line) for line in row["lines"]),
@@ -98,8 +100,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
     state = f", in state {row['state']}" if row["state"] else ""
     return (
         Finding(
-            f"{row['stuck']} jobs of `{row['workflow']}` began and never ended, `{row['instance']}`"
-            f" for one{state}; the run went on for {row['longest_s']:.0f} s without a word of it.",
+            f"{counted(row['stuck'], 'job')} of `{row['workflow']}` began and never ended,"
+            f" `{row['instance']}` for one{state}; the run went on for {row['longest_s']:.0f} s"
+            " without a word of it.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

@@ -21,6 +21,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 _CLEANING: Final = (
@@ -66,7 +67,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['undead']} jobs of `{row['workflow']}` were worked on after their end;"
+            f"{counted(row['undead'], 'job')} of `{row['workflow']}`"
+            f" {either(row['undead'], 'was', 'were')} worked on after"
+            f" {either(row['undead'], 'its', 'their')} end;"
             f" {row['service'] or '(no service name)'} began `{row['name']}` {row['late_s']:.1f} s"
             f" after `{row['instance']}` was {row['state']}.",
             subject=row["workflow"],

@@ -20,6 +20,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 # What is right after each failure mode, as the audit's table has it.
@@ -65,8 +66,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['wrong']} jobs say a wrong state after {row['mode']} ({row['fault']}):"
-            f" `{row['instance']}` says {row['state']}, expected was {_EXPECTED[row['mode']]}.",
+            f"{counted(row['wrong'], 'job')} {either(row['wrong'], 'says', 'say')} a wrong state"
+            f" after {row['mode']} ({row['fault']}): `{row['instance']}` says {row['state']},"
+            f" expected was {_EXPECTED[row['mode']]}.",
             subject=row["mode"],
             instance=row["instance"],
             fault=row["fault"],

@@ -19,6 +19,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -45,8 +46,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['overlong']} calls of {row['service']} to {row['target']} were given up after"
-            f" {row['longest_s']:.1f} s; the bound is {row['bound_s']:g} s.",
+            f"{counted(row['overlong'], 'call')} of {row['service']} to {row['target']}"
+            f" {either(row['overlong'], 'was', 'were')} given up after {row['longest_s']:.1f} s;"
+            f" the bound is {row['bound_s']:g} s.",
             subject=f"{row['service']} → {row['target']}",
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),

@@ -20,6 +20,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -54,9 +55,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['stuck']} jobs of `{row['workflow']}` stopped at a timeout: `{row['instance']}`"
-            f" called {row['target']}, waited for {row['waited_s']:.3g} s, and was not heard of"
-            f" again in the {row['silent_s']:.0f} s after that.",
+            f"{counted(row['stuck'], 'job')} of `{row['workflow']}` stopped at a timeout:"
+            f" `{row['instance']}` called {row['target']}, waited for {row['waited_s']:.3g} s, and"
+            f" was not heard of again in the {row['silent_s']:.0f} s after that.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

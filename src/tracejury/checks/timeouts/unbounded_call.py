@@ -21,6 +21,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -52,9 +53,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['endless']} calls of {row['service']} to {row['target']} waited"
+            f"{counted(row['endless'], 'call')} of {row['service']} to {row['target']} waited"
             f" {row['longest_s']:.1f} s during `{row['fault']}`, beyond the bound of"
-            f" {row['bound_s']:g} s, and were not given up.",
+            f" {row['bound_s']:g} s, and {either(row['endless'], 'was', 'were')} not given up.",
             subject=f"{row['service']} → {row['target']}",
             fault=row["fault"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

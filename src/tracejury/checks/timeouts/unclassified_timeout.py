@@ -18,6 +18,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -62,8 +63,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
     said = f"say `{row['said']}`" if row["said"] else "say nothing"
     return (
         Finding(
-            f"{row['unclassified']} calls of {row['service']} to {row['target']} were given up"
-            f" after {row['after_s']:.3g} s each, and {said} instead of a timeout.",
+            f"{counted(row['unclassified'], 'call')} of {row['service']} to {row['target']}"
+            f" {either(row['unclassified'], 'was', 'were')} given up after {row['after_s']:.3g} s"
+            f" each, and {said} instead of a timeout.",
             subject=f"{row['service']} → {row['target']}",
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),

@@ -20,6 +20,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -43,8 +44,9 @@ def _findings(row: Row, bound_ns: float) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"{row['endless']} jobs of `{row['workflow']}` went on for up to"
-            f" {row['longest_s']:.1f} s; nothing ended them at the bound of {bound_ns / 1e9:g} s.",
+            f"{counted(row['endless'], 'job')} of `{row['workflow']}` went on for up to"
+            f" {row['longest_s']:.1f} s; nothing ended {either(row['endless'], 'it', 'them')} at"
+            f" the bound of {bound_ns / 1000000000.0:g} s.",
             subject=row["workflow"],
             instance=row["instance"],
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),

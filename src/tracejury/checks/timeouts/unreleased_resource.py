@@ -19,6 +19,7 @@ from tracejury.checks.check import Check, Finding, Judgement, Reference, Severit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
+from tracejury.telemetry.numbers import counted
 
 _SHOWN: Final = 5
 
@@ -54,8 +55,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            f"After {row['calls']} calls to {row['target']} that it gave up, {row['service']} ran"
-            f" out of connections or files: `{row['error']}` after {row['after_s']:.3g} s.",
+            f"After {counted(row['calls'], 'call')} to {row['target']} that it gave up,"
+            f" {row['service']} ran out of connections or files: `{row['error']}` after"
+            f" {row['after_s']:.3g} s.",
             subject=_name(row),
             evidence=tuple(Reference(**entry) for entry in row["evidence"]),
         ),

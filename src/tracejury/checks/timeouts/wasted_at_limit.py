@@ -21,6 +21,7 @@ from typing import Final
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
@@ -50,12 +51,13 @@ def _reason(rows: list[Row]) -> str:
 
 def _findings(row: Row) -> tuple[Finding, ...]:
     found = []
-    begin = f"jobs of `{row['workflow']}` that a time limit ended"
+    ended = f"of `{row['workflow']}` that a time limit ended"
     if row["wasted"]:
         found.append(
             Finding(
-                f"{row['wasted']} {begin} did {row['repeated']} completed items again,"
-                f" `{row['item']}` of `{row['wasted_job']}` for one.",
+                f"{counted(row['wasted'], 'job')} {ended} did"
+                f" {counted(row['repeated'], 'completed item')} again, `{row['item']}` of"
+                f" `{row['wasted_job']}` for one.",
                 subject=row["workflow"],
                 instance=row["wasted_job"],
                 evidence=tuple(Reference(**entry) for entry in row["wasted_at"]),
@@ -65,8 +67,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
         still = "" if row["state"] == "completed" else "still "
         found.append(
             Finding(
-                f"{row['mute']} {begin} {still}call themselves {row['state']}:"
-                f" `{row['mute_job']}` has {row['done']} of {row['items']} items done.",
+                f"{counted(row['mute'], 'job')} {ended}"
+                f" {still}{either(row['mute'], 'calls itself', 'call themselves')} {row['state']}:"
+                f" `{row['mute_job']}` has {row['done']} of {counted(row['items'], 'item')} done.",
                 subject=row["workflow"],
                 instance=row["mute_job"],
                 evidence=tuple(Reference(**entry) for entry in row["mute_at"]),

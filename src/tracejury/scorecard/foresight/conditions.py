@@ -18,6 +18,7 @@ from tracejury.scorecard.foresight.key_candidates import (
 )
 from tracejury.scorecard.foresight.needs import Need
 from tracejury.scorecard.result import CheckResult
+from tracejury.telemetry.numbers import counted, either
 
 # Assumed: an exporter that waits no longer than this loses little to a kill.
 _SHORT_DELAY_S: Final = 1.0
@@ -92,7 +93,8 @@ def _self_metrics(evidence: Evidence) -> Condition:
     return Condition(
         Need.SELF_METRICS,
         met=0 < row["processes"] <= row["counting"],
-        seen=f"{row['counting']} of {row['processes']} processes count the spans that they start.",
+        seen=f"{row['counting']} of {counted(row['processes'], 'process', 'processes')}"
+        f" {either(row['counting'], 'counts', 'count')} the spans started there.",
         change="Let the SDKs count: OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true,"
         " OTEL_METRICS_EXPORTER=otlp, OTEL_METRIC_EXPORT_INTERVAL=5000 (Python's names).",
     )
@@ -142,7 +144,7 @@ def _instance_id(evidence: Evidence) -> Condition:
     return Condition(
         Need.INSTANCE_ID,
         met=not lacking,
-        seen=f"{_listed(lacking)} do not say which process they are."
+        seen=f"Some spans of {_listed(lacking)} do not say which process sent them."
         if lacking
         else "Every process says which one it is.",
         change=f"Set `service.instance.id` in the resource of {_listed(lacking)}, another for each"
@@ -165,8 +167,8 @@ def _job_id(evidence: Evidence) -> Condition:
     return Condition(
         Need.JOB_ID,
         met=met,
-        seen=f"{row['keys'] or 'No key'} names {row['named'] or 'any'} of {row['instances']}"
-        " workflow instances.",
+        seen=f"{row['keys'] or 'No key'} names {row['named'] or 'any'} of"
+        f" {counted(row['instances'], 'workflow instance')}.",
         change="Put `job.id` on every span and log record of a job"
         + (f', or say `[correlation] keys = ["{candidates[0].key}"]`.' if candidates else "."),
         candidates=candidates,
@@ -186,7 +188,9 @@ def _item_id(evidence: Evidence) -> Condition:
     return Condition(
         Need.ITEM_ID,
         met=met,
-        seen=f"{row['keys']} names {row['items']} items." if met else "No key names an item.",
+        seen=f"{row['keys']} names {counted(row['items'], 'item')}."
+        if met
+        else "No key names an item.",
         change="Put `item.id` on the span of each item"
         + (f', or say `items = "{candidates[0].key}"` of its workflow.' if candidates else "."),
         candidates=candidates,
@@ -208,7 +212,7 @@ def _job_state(evidence: Evidence) -> Condition:
         Need.JOB_STATE,
         met=met,
         seen=f"{row['keys'] or 'No key'} tells the state of {row['told'] or 'any'} of"
-        f" {row['instances']} workflow instances.",
+        f" {counted(row['instances'], 'workflow instance')}.",
         change="Log or set `job.status` (queued, processing, completed, partial, failed, ...)"
         " wherever a job's state changes"
         + (f"; send `{candidates[0].key}` under that name." if candidates else "."),
@@ -231,7 +235,7 @@ def _declaration(evidence: Evidence) -> Condition:
     return Condition(
         Need.DECLARATION,
         met=declared > 0,
-        seen=f"{declared} workflows are declared.",
+        seen=f"{counted(declared, 'workflow')} {either(declared, 'is', 'are')} declared.",
         change="Declare the workflows in tracejury.toml; `tracejury inventory --emit` writes them.",
     )
 
@@ -249,7 +253,8 @@ def _logs(evidence: Evidence) -> Condition:
     return Condition(
         Need.LOGS,
         met=len(silent) < len(rows),
-        seen=f"{len(rows) - len(silent)} of {len(rows)} services send log records."
+        seen=f"{len(rows) - len(silent)} of {counted(len(rows), 'service')}"
+        f" {either(len(rows) - len(silent), 'sends', 'send')} log records."
         + (f" None come from {_listed(silent)}." if silent else ""),
         change=f"Send the logs of {_listed(silent)} over OTLP, with the ids of their spans"
         " (OTEL_LOGS_EXPORTER=otlp).",
@@ -266,7 +271,7 @@ def _calls(evidence: Evidence) -> Condition:
     return Condition(
         Need.CALLS,
         met=row["calls"] > 0,
-        seen=f"{row['calls']} calls to {row['targets']} targets.",
+        seen=f"{counted(row['calls'], 'call')} to {counted(row['targets'], 'target')}.",
         change="Instrument the clients of what your services call: no call was recorded.",
     )
 
@@ -280,8 +285,9 @@ def _queue(evidence: Evidence) -> Condition:
     return Condition(
         Need.QUEUE,
         met=row["sent"] > 0 and row["processed"] > 0,
-        seen=f"{row['sent']} messages were sent, and {row['processed']} deliveries name whom theirs"
-        " came from.",
+        seen=f"{counted(row['sent'], 'message')} {either(row['sent'], 'was', 'were')} sent, and"
+        f" {counted(row['processed'], 'delivery', 'deliveries')}"
+        f" {either(row['processed'], 'names', 'name')} the sender.",
         change='Instrument senders and workers of the queue; `[components] queue = "none"` says'
         " that there is none.",
     )
@@ -300,8 +306,9 @@ def _server_half(evidence: Evidence) -> Condition:
     return Condition(
         Need.SERVER_HALF,
         met=len(dark) < len(rows),
-        seen=f"{len(rows) - len(dark)} of {len(rows)} services that are called send spans of their"
-        " own." + (f" Not: {_listed(dark)}." if dark else ""),
+        seen=f"{len(rows) - len(dark)} of {counted(len(rows), 'called service')}"
+        f" {either(len(rows) - len(dark), 'sends its own spans', 'send their own spans')}."
+        + (f" Not: {_listed(dark)}." if dark else ""),
         change=f"Instrument {_listed(dark) or 'a service that is called'}, or a stub in its place:"
         " only who answers knows how often something was done.",
     )
@@ -312,7 +319,7 @@ def _alerts(evidence: Evidence) -> Condition:
     return Condition(
         Need.ALERTS,
         met=row["alerts"] > 0,
-        seen=f"{row['alerts']} alerts came.",
+        seen=f"{counted(row['alerts'], 'alert')} came.",
         change="Point a webhook of Alertmanager at http://HOST:4318/api/alerts, and let its"
         " Watchdog alert fire, so that silence can be told from no connection.",
     )
@@ -359,7 +366,8 @@ def _priority(evidence: Evidence) -> Condition:
     return Condition(
         Need.PRIORITY,
         met=urgent > 0,
-        seen=f"{urgent} messages call themselves urgent.",
+        seen=f"{counted(urgent, 'message')} {either(urgent, 'calls itself', 'call themselves')}"
+        " urgent.",
         change="Name urgent and bulk queues so (`high`, `bulk`), or record each message's priority;"
         " send both kinds.",
     )
@@ -383,7 +391,7 @@ def _pages(evidence: Evidence) -> Condition:
     return Condition(
         Need.PAGES,
         met=pages > 0,
-        seen=f"{pages} calls asked for a page.",
+        seen=f"{counted(pages, 'call')} asked for a page.",
         change="Record the query of calls that ask for pages (`url.full` with `page` or `cursor`),"
         " and how much came back (`http.response.body.size`, `db.response.returned_rows`).",
     )
@@ -414,7 +422,8 @@ def _enough_runs(evidence: Evidence) -> Condition:
     return Condition(
         Need.ENOUGH_RUNS,
         met=len(rare) < len(rows),
-        seen=f"{len(rows) - len(rare)} of {len(rows)} workflows ran {_ENOUGH_RUNS} times or more.",
+        seen=f"{len(rows) - len(rare)} of {counted(len(rows), 'workflow')} ran {_ENOUGH_RUNS} times"
+        " or more.",
         change=f"Let {_listed(rare) or 'a workflow'} run {_ENOUGH_RUNS} times before a fault, and"
         " as often after it.",
     )
@@ -430,7 +439,7 @@ def _hosts(evidence: Evidence) -> Condition:
     return Condition(
         Need.HOSTS,
         met=row["pairs"] > 0,
-        seen=f"{row['pairs']} calls went from one host to another.",
+        seen=f"{counted(row['pairs'], 'call')} went from one host to another.",
         change="Say on which machine each service runs (`host.id` or `host.name` in its resource);"
         " on a single one there is nothing to compare.",
     )

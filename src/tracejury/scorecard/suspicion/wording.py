@@ -6,6 +6,7 @@ from typing import Final
 from tracejury.scorecard.suspicion.change import Change
 from tracejury.scorecard.suspicion.items import ANSWERED, CALLS, FAILS, LOGS, Item
 from tracejury.scorecard.suspicion.observed import FLOOR_NS, Step
+from tracejury.telemetry.numbers import counted
 
 _LONGEST: Final = 100
 
@@ -18,8 +19,8 @@ def sentence(change: Change) -> str:
         what = _shown(change.step, change.item)
         inside, outside = f"{change.inside:.0%}", f"{change.outside:.0%}"
     return (
-        f"{what}: {inside} in the window ({change.spans} spans),"
-        f" {outside} outside ({change.spans_outside})"
+        f"{what}: {inside} in the window ({counted(change.spans, 'span')}), {outside} outside"
+        f" ({change.spans_outside})"
     )
 
 

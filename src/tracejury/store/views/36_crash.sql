@@ -30,7 +30,7 @@ SELECT
     life.instance_id,
     life.last_ns,
     'process ' || life.instance_id || ' fell silent with ' || life.local_orphans
-    || ' spans open, and another one of ' || life.service || ' started after it'
+    || CASE life.local_orphans WHEN 1 THEN ' span' ELSE ' spans' END || ' open, and another one of ' || life.service || ' started after it'
 FROM instance_life AS life
 WHERE life.local_orphans > 0
     AND EXISTS (

@@ -134,7 +134,7 @@ SELECT
         WHEN sampled_trace.trace_no IS NOT NULL THEN sampled_trace.evidence
         WHEN known.received_ns > settled_before.time_ns THEN 'records of it arrived within the settling time'
         WHEN known.side = 'local' THEN 'its children came from the same process'
-        WHEN known.side = 'log' THEN known.logs || ' log records name it'
+        WHEN known.side = 'log' THEN known.logs || CASE known.logs WHEN 1 THEN ' log record names it' ELSE ' log records name it' END
         WHEN known.side = 'remote' THEN 'its children say that it lies in another process'
         ELSE 'its children name it'
     END AS evidence

@@ -28,4 +28,9 @@ def short(number: float) -> str:
 
 def counted(number: float, one: str, many: str = "") -> str:
     """Write a count with its noun: `1 span`, `1,204 spans`."""
-    return f"{short(number)} {one if number == 1 else many or one + 's'}"
+    return f"{short(number)} {either(number, one, many or one + 's')}"
+
+
+def either(number: float, one: str, many: str) -> str:
+    """Choose the word that agrees with a count as it is written: 1.04 is read as 1."""
+    return one if short(number) == "1" else many
