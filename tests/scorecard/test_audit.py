@@ -80,3 +80,12 @@ def test_times_at_the_end_of_the_clock_break_no_check() -> None:
         with stored(run) as reader:
             checks = audit(reader, DECLARED).checks
         assert [check.reason for check in checks if check.outcome == "error"] == []
+
+
+def test_an_audit_tells_how_many_of_its_questions_are_answered() -> None:
+    told: list[tuple[int, int]] = []
+    with stored([Span(1, "batch", 0, 900, kind="CONSUMER", service="worker")]) as reader:
+        judged = audit(reader, DECLARED, on_progress=lambda *said: told.append(said))
+    questions = len(told)
+    assert questions > len(judged.checks)
+    assert sorted(told) == [(done, questions) for done in range(1, questions + 1)]

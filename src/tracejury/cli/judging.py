@@ -155,6 +155,7 @@ def measured(inputs: tuple[str, ...]) -> "tuple[Measurement, ...]":
 
 
 def judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]":
+    from tracejury.report.progress import working
     from tracejury.scorecard.audit import audit
     from tracejury.scorecard.brought import Brought
 
@@ -163,14 +164,16 @@ def judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]"
     baseline = learn(config, run_paths(options, config))
     reader = open_run(options, config)
     inputs = run_names(options, config)
-    judged = audit(
-        reader,
-        config,
-        injected=injected,
-        baseline=baseline,
-        inputs=inputs,
-        brought=Brought(measured(inputs), rows, answers),
-    )
+    with working("judging") as on_progress:
+        judged = audit(
+            reader,
+            config,
+            injected=injected,
+            baseline=baseline,
+            inputs=inputs,
+            brought=Brought(measured(inputs), rows, answers),
+            on_progress=on_progress,
+        )
     warn_of_outside(reader, injected)
     _warn_of_unused_answers(answers, judged)
     return judged, reader
@@ -214,12 +217,13 @@ def judge_run(
 ) -> "Run":
     """Judge one run of several, for the faults that lie in its time."""
     from tracejury.receiver.inputs import open_inputs
-    from tracejury.report.progress import reading
+    from tracejury.report.progress import reading, working
     from tracejury.scorecard.audit import audit
     from tracejury.scorecard.brought import Brought
     from tracejury.scorecard.compare import Run
     from tracejury.scorecard.fault_results import faults_of_run
     from tracejury.scorecard.step_durations import step_durations
+    from tracejury.telemetry.safe_text import safe_text
 
     with (
         reading() as progress,
@@ -228,14 +232,16 @@ def judge_run(
         inputs = (str(name),)
         if config.learns_outside_faults:
             baseline = _learn_outside(config, files)
-        judged = audit(
-            reader,
-            config,
-            injected=faults_of_run(reader, injected),
-            baseline=baseline,
-            inputs=inputs,
-            brought=Brought(measured(inputs)),
-        )
+        with working(f"judging {safe_text(str(name))}") as on_progress:
+            judged = audit(
+                reader,
+                config,
+                injected=faults_of_run(reader, injected),
+                baseline=baseline,
+                inputs=inputs,
+                brought=Brought(measured(inputs)),
+                on_progress=on_progress,
+            )
         return Run(judged, step_durations(reader))
 
 

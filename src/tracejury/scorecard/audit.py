@@ -1,8 +1,10 @@
 """Judge a run: rebuild it, run the catalogue, and put everything that is said into one result."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 
 from tracejury.checks.evidence import Evidence
 from tracejury.config import Config, Policy
@@ -31,7 +33,7 @@ from tracejury.workflow.rebuild import prepare
 from tracejury.workflow.step_risk import step_risks
 
 
-def audit(
+def audit(  # noqa: PLR0913 - what is judged, by what, and who wants to know how far it is
     reader: Reader,
     config: Config,
     *,
@@ -39,12 +41,14 @@ def audit(
     baseline: Baseline | None = None,
     inputs: tuple[str, ...] = (),
     brought: Brought = NOTHING,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Audit:
     """Everything the telemetry of `reader`'s store says, judged by `config`.
 
     `injected` are the faults of the run beside those that its log records report, `baseline` what
     a clean run taught, `inputs` the names of what is judged, to be shown, `brought` what people
-    know beside the telemetry. A store without telemetry yields CANNOT_JUDGE.
+    know beside the telemetry. A store without telemetry yields CANNOT_JUDGE. `on_progress` is told,
+    from any thread, how many of the questions are answered, and how many there are.
     """
     taught = baseline or Baseline.empty()
     injected = with_logged(reader, injected)
@@ -70,6 +74,9 @@ def audit(
         queue = crew.submit(partial(queue_facts, reader))
         after = crew.submit(partial(aftermaths, reader))
         edges = crew.submit(partial(call_edges, reader))
+        done = count(1)
+        for question in crew.futures:
+            question.add_done_callback(lambda _: on_progress(next(done), len(crew.futures)))
     checks = answer_checks(tuple(judged.result() for judged in judging), brought.answers)
     judged_at = datetime.now(UTC).isoformat(timespec="seconds")
     bounds = _bounds(config.policy)
