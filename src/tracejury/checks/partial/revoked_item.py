@@ -204,7 +204,7 @@ _JOBS: Final = """
     ),
     -- What failed were attempts, and no item, where the item went on each time.
     troubled AS (
-        SELECT instance_no, bool_and(went_on) AS is_handled
+        SELECT instance_no, bool_and(went_on OR is_unclear) AS is_handled
         FROM item_run
         WHERE failed
         GROUP BY instance_no

@@ -3,7 +3,9 @@
 What: Every item that failed says which one it is and why: its span, a span below it or a log record
 in it has an error type or a message that tells one error from another. It passes only where nothing
 is known to be missing of its job: what made the item good after all may be among what is. A call
-that failed before another step of its item went well was an attempt, and the item has not failed.
+that failed before another step of its item went well was an attempt, and the item has not failed,
+unless its last state or an error that is logged later says so. Where only a row was written, or a
+step tells of it, the item may have come out either way, and nothing passes.
 
 Why: Of twenty items one has failed. Without its cause, whether to repeat it, to correct it or to
 give it up has to be found out by hand.
@@ -36,6 +38,8 @@ def judge(evidence: Evidence) -> Judgement:
         },
     )
     units = tuple(Unit(_name(row), row["failed"] - row["unseen"], _findings(row)) for row in rows)
+    if any(row["unclear"] for row in rows):
+        return Judgement(units, reason="uninstrumented")
     is_exposed = any(unit.exposures for unit in units)
     return Judgement(units, reason="dropped" if units and not is_exposed else "")
 
@@ -97,28 +101,33 @@ _FAILED: Final = """
         instance.workflow,
         run.service,
         run.name,
-        count(*) AS failed,
-        count(*) FILTER (explained.span_no IS NULL) AS unexplained,
+        count(*) FILTER (NOT run.is_unclear) AS failed,
+        count(*) FILTER (run.is_unclear) AS unclear,
+        count(*) FILTER (explained.span_no IS NULL AND NOT run.is_unclear) AS unexplained,
         count(*) FILTER (
             explained.span_no IS NOT NULL
+            AND NOT run.is_unclear
             AND run.instance_no IN (SELECT holed.instance_no FROM holed)
         ) AS unseen,
         arg_min(run.item, (instance.correlation_id, run.item))
-            FILTER (explained.span_no IS NULL) AS item,
-        coalesce(min(instance.correlation_id) FILTER (explained.span_no IS NULL), '')
-            AS instance,
+            FILTER (explained.span_no IS NULL AND NOT run.is_unclear) AS item,
+        coalesce(
+            min(instance.correlation_id)
+                FILTER (explained.span_no IS NULL AND NOT run.is_unclear),
+            ''
+        ) AS instance,
         coalesce(
             list(
                 {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
                 ORDER BY run.span_no
-            ) FILTER (explained.span_no IS NULL)[:$shown],
+            ) FILTER (explained.span_no IS NULL AND NOT run.is_unclear)[:$shown],
             []
         ) AS evidence
     FROM item_run AS run
     JOIN workflow_instance AS instance USING (instance_no)
     JOIN node USING (span_no)
     JOIN trace USING (trace_no)
-    LEFT JOIN explained USING (span_no)
+    LEFT JOIN explained ON explained.span_no = run.span_no
     WHERE run.failed AND NOT run.went_on
     GROUP BY instance.workflow, run.service, run.name
     ORDER BY instance.workflow, run.service, run.name

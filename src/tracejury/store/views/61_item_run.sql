@@ -17,6 +17,7 @@
 --   message      VARCHAR  of the failure; '' where none
 --   is_fragment  BOOLEAN  its parent is not stored, so a span of the item around it may be missing
 --   went_on      BOOLEAN  it is a call that failed, and another step of the item went well afterwards
+--   is_unclear   BOOLEAN  it is a call that failed, and what went well afterwards may only have noted that
 WITH named AS (
     SELECT node.*, record_item.item, instance.instance_no
     FROM record_item
@@ -119,15 +120,28 @@ stated AS (
     GROUP BY whole.span_no
 ),
 went_well AS (
-    SELECT instance_no, item, service, name, max(start_ns) AS last_ns
+    SELECT
+        named.instance_no, named.item, named.service, named.name,
+        max(named.start_ns) AS last_ns,
+        max(named.end_ns) AS until_ns,
+        -- A row that was written, or a step that tells of it, may say that the item failed.
+        bool_or(
+            coalesce(call.protocol NOT IN ('db', 'messaging'), true)
+            AND NOT regexp_matches(
+                concat_ws(' ', named.name, call.route),
+                '(^|[^a-z])(note|mark|flag|fail|error|dead|dlq|reject|skip|abort|cancel|notif|alert|report)',
+                'i'
+            )
+        ) AS is_work
     FROM named
-    ANTI JOIN span_error USING (span_no)
-    WHERE end_ns IS NOT NULL
-    GROUP BY instance_no, item, service, name
+    ANTI JOIN span_error ON span_error.span_no = named.span_no
+    LEFT JOIN call ON call.span_no = named.span_no
+    WHERE named.end_ns IS NOT NULL
+    GROUP BY named.instance_no, named.item, named.service, named.name
 ),
 -- Where the span of the item itself does not name it, its calls stand for it, each attempt of them.
 attempt AS (
-    SELECT DISTINCT whole.span_no
+    SELECT whole.span_no, bool_or(later.is_work) AS is_work, max(later.until_ns) AS until_ns
     FROM whole
     JOIN node USING (span_no)
     JOIN went_well AS later
@@ -136,6 +150,43 @@ attempt AS (
         AND later.last_ns >= whole.end_ns
         AND (later.service, later.name) IS DISTINCT FROM (whole.service, whole.name)
     WHERE node.kind IN ('CLIENT', 'PRODUCER')
+    GROUP BY whole.span_no
+),
+-- How it came out: the last that is said of the item, and an error that is told after all of that.
+came_out AS (
+    SELECT
+        attempt.span_no,
+        arg_max(state.state, (state.time_ns, state.state)) AS state
+    FROM attempt
+    JOIN whole USING (span_no)
+    JOIN state_record AS state
+        ON state.instance_no = whole.instance_no
+        AND state.unit = whole.item
+        AND state.level = 'item'
+        AND state.time_ns >= whole.end_ns
+    GROUP BY attempt.span_no
+),
+told_after AS (
+    SELECT DISTINCT attempt.span_no
+    FROM attempt
+    JOIN whole USING (span_no)
+    JOIN record_item AS named ON named.item = whole.item
+    JOIN log_instance AS instance
+        ON instance.log_no = named.log_no AND instance.instance_no = whole.instance_no
+    JOIN stored.log_record AS log ON log.log_no = named.log_no
+    WHERE log.severity_number >= 17
+        AND greatest(log.time_ns, CASE WHEN log.time_ns = 0 THEN log.observed_ns END) >= attempt.until_ns
+),
+followed AS (
+    SELECT
+        attempt.span_no,
+        came_out.state IS NOT DISTINCT FROM 'completed'
+            OR (attempt.is_work AND told_after.span_no IS NULL
+                AND coalesce(came_out.state NOT IN ('failed', 'timeout'), true)) AS is_good,
+        came_out.state IS NULL AND told_after.span_no IS NULL AND NOT attempt.is_work AS is_unclear
+    FROM attempt
+    LEFT JOIN came_out USING (span_no)
+    LEFT JOIN told_after USING (span_no)
 )
 SELECT
     whole.span_no,
@@ -163,10 +214,13 @@ SELECT
     coalesce(failure.message, '') AS message,
     whole.is_fragment,
     failure.span_no IS NOT NULL
-        AND attempt.span_no IS NOT NULL
-        AND coalesce(stated.state NOT IN ('failed', 'timeout'), true) AS went_on
+        AND coalesce(followed.is_good, false)
+        AND coalesce(stated.state NOT IN ('failed', 'timeout'), true) AS went_on,
+    failure.span_no IS NOT NULL
+        AND coalesce(followed.is_unclear, false)
+        AND coalesce(stated.state NOT IN ('failed', 'timeout'), true) AS is_unclear
 FROM whole
 LEFT JOIN known_step ON known_step.service = whole.service AND known_step.name = whole.name
 LEFT JOIN failure USING (span_no)
 LEFT JOIN stated USING (span_no)
-LEFT JOIN attempt USING (span_no)
+LEFT JOIN followed USING (span_no)
