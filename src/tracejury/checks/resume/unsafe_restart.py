@@ -6,7 +6,8 @@ nothing more, or the first made none and the second did. It fails where both mad
 server did is known by the spans below its own, which may have been sent before it died, or by its
 half of the call. Where these only say that it was at work, a second attempt that is refused as a
 duplicate (409) says that the work was done. Without either, and with an idempotency key that
-answers both, nobody can tell.
+answers both, nobody can tell; nor where several requests to it were under way in one trace and it
+is lost which of them a change was made for, or which of them was asked again.
 
 Why: A deployment restarts every server. Each restart then charges some customer twice.
 
@@ -25,10 +26,13 @@ from tracejury.telemetry.numbers import counted, either
 
 _SHOWN: Final = 5
 
+# So many steps up a change is followed to the request for which it was made.
+_DEEPEST: Final = 64
+
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service that died while it worked on requests that were then repeated."""
-    rows = evidence.rows(_CUT_SHORT, {"shown": _SHOWN})
+    rows = evidence.rows(_CUT_SHORT, {"shown": _SHOWN, "deepest": _DEEPEST})
     return Judgement(
         tuple(Unit(row["server"], row["once"] + row["twice"], _findings(row)) for row in rows),
         note=_note(rows),
@@ -61,7 +65,7 @@ def _note(rows: list[Row]) -> str:
 
 
 _CUT_SHORT: Final = """
-    WITH death AS (
+    WITH RECURSIVE death AS (
         SELECT
             crash.service,
             crash.time_ns AS from_ns,
@@ -74,6 +78,7 @@ _CUT_SHORT: Final = """
             effect.*,
             node.end_ns,
             node.trace_no,
+            node.parent_no,
             field.http_status,
             -- Nobody was there who could have done anything.
             coalesce(
@@ -92,7 +97,18 @@ _CUT_SHORT: Final = """
         LEFT JOIN error_class AS class USING (span_no)
     ),
     cut AS (
-        SELECT asked.*, max(death.until_ns) AS dead_ns
+        SELECT
+            asked.*,
+            max(death.until_ns) AS dead_ns,
+            EXISTS (
+                SELECT 1
+                FROM asked AS other
+                WHERE other.trace_no = asked.trace_no
+                    AND other.target = asked.target
+                    AND other.span_no <> asked.span_no
+                    AND other.start_ns < asked.end_ns
+                    AND other.end_ns > asked.start_ns
+            ) AS is_beside
         FROM asked
         JOIN death ON death.service = asked.target
         WHERE NOT asked.is_answered
@@ -122,16 +138,51 @@ _CUT_SHORT: Final = """
             AND again.operation = cut.operation
             AND again.item = cut.item
             AND again.start_ns >= cut.end_ns
+            -- Of requests side by side, each is asked again where it was asked before.
+            AND (again.parent_no = cut.parent_no OR NOT cut.is_beside)
         -- A restart may refuse some attempts; the last one decides.
         QUALIFY row_number() OVER (
             PARTITION BY cut.span_no ORDER BY again.start_ns DESC, again.span_no DESC
         ) = 1
     ),
-    -- What the server itself changed while a request lasted.
-    inner_change AS (
-        SELECT trace_no, service, target, operation, start_ns
+    -- From what the server itself changed up to the request for which it did.
+    climbed AS (
+        SELECT span_no, parent_no AS at_no, 1 AS steps
         FROM asked
-        WHERE is_answered
+        WHERE is_answered AND parent_no IS NOT NULL
+        UNION ALL
+        SELECT climbed.span_no, node.parent_no, climbed.steps + 1
+        FROM climbed
+        JOIN node ON node.span_no = climbed.at_no
+        WHERE node.parent_no IS NOT NULL
+            AND climbed.steps < $deepest
+            AND climbed.at_no NOT IN (SELECT asked.span_no FROM asked)
+    ),
+    inner_change AS (
+        SELECT
+            change.trace_no, change.service, change.target, change.operation, change.start_ns,
+            request.span_no AS request_no
+        FROM asked AS change
+        LEFT JOIN (
+            SELECT climbed.span_no AS change_no, asked.span_no, asked.target
+            FROM climbed
+            JOIN asked ON asked.span_no = climbed.at_no
+        ) AS request ON request.change_no = change.span_no AND request.target = change.service
+        WHERE change.is_answered
+    ),
+    -- What of it came before each request was asked again. With its server's span the way up is
+    -- lost: then it may have been for any that was under way.
+    made_before AS (
+        SELECT cut.span_no, change.service, change.target, change.operation, change.start_ns
+        FROM cut
+        JOIN inner_change AS change
+            ON change.trace_no = cut.trace_no
+            AND change.service = cut.target
+        WHERE change.start_ns BETWEEN cut.start_ns AND greatest(cut.end_ns, cut.dead_ns)
+            AND (
+                change.request_no = cut.span_no
+                OR (change.request_no IS NULL AND NOT cut.is_beside)
+            )
     ),
     -- A request that had reached its server, whose span died with it.
     at_work AS (
@@ -141,6 +192,7 @@ _CUT_SHORT: Final = """
             ON ghost.trace_no = cut.trace_no
             AND ghost.service = cut.target
             AND ghost.first_ns BETWEEN cut.start_ns AND cut.end_ns
+        WHERE NOT cut.is_beside
     ),
     judged AS (
         SELECT
@@ -157,13 +209,22 @@ _CUT_SHORT: Final = """
             repeated.has_half,
             repeated.http_status = '409' AS is_refused,
             repeated.key = cut.key AND cut.key <> '' AS is_keyed,
+            EXISTS (
+                SELECT 1
+                FROM asked AS alike
+                WHERE alike.parent_no = cut.parent_no
+                    AND alike.service = cut.service
+                    AND alike.target = cut.target
+                    AND alike.operation = cut.operation
+                    AND alike.item = cut.item
+                    AND alike.span_no <> cut.span_no
+                    AND alike.start_ns < cut.end_ns
+                    AND alike.end_ns > cut.start_ns
+            ) AS is_mixed,
             (
                 SELECT count(DISTINCT (change.target, change.operation))
-                FROM inner_change AS change
-                WHERE change.trace_no = cut.trace_no
-                    AND change.service = cut.target
-                    AND change.start_ns BETWEEN cut.start_ns AND greatest(cut.end_ns, cut.dead_ns)
-                    AND change.start_ns < repeated.start_ns
+                FROM made_before AS change
+                WHERE change.span_no = cut.span_no AND change.start_ns < repeated.start_ns
             ) AS changes_before,
             (
                 SELECT count(DISTINCT (change.target, change.operation))
@@ -171,14 +232,17 @@ _CUT_SHORT: Final = """
                 WHERE change.trace_no = repeated.trace_no
                     AND change.service = cut.target
                     AND change.start_ns BETWEEN repeated.start_ns AND repeated.end_ns
+                    AND (
+                        change.request_no = repeated.again_no
+                        OR (change.request_no IS NULL AND NOT cut.is_beside)
+                    )
                     AND EXISTS (
                         SELECT 1
-                        FROM inner_change AS earlier
-                        WHERE earlier.trace_no = cut.trace_no
+                        FROM made_before AS earlier
+                        WHERE earlier.span_no = cut.span_no
                             AND earlier.service = change.service
                             AND earlier.target = change.target
                             AND earlier.operation = change.operation
-                            AND earlier.start_ns >= cut.start_ns
                             AND earlier.start_ns < repeated.start_ns
                     )
             ) AS changes_again
@@ -189,6 +253,7 @@ _CUT_SHORT: Final = """
         SELECT
             *,
             CASE
+                WHEN is_mixed THEN 'unclear'
                 WHEN changes_again > 0 THEN 'twice'
                 WHEN changes_before > 0 AND (is_refused OR (is_answered AND has_half)) THEN 'once'
                 WHEN changes_before > 0 THEN 'unclear'
