@@ -1,8 +1,9 @@
 """Work that goes on after its job was ended.
 
 What: Once a job is cancelled, timed out or failed, nothing more is changed for it: no call that
-changes something begins later than five seconds (policy, and the difference of two clocks) after
-the record of its end. Cleaning up is exempt, and so is what completed jobs of the workflow do after
+changes something begins later than five seconds (policy) after the record of its end. Of a call by
+another clock than that record's, so near to that bound that the clocks may differ by more, nothing
+is said. Cleaning up is exempt, and so is what completed jobs of the workflow do after
 their end, too, such as telling somebody. Where a user asked again, a record takes the job up again,
 or its queue tries again what failed, it is no longer ended. Messages, remote procedures that may
 change something, and what looks like telling somebody leave it open.
@@ -41,7 +42,8 @@ def judge(evidence: Evidence) -> Judgement:
     rows = evidence.rows(
         _JOBS,
         {
-            "grace_ns": int((policy.grace_seconds + policy.skew_seconds) * 1e9),
+            "grace_ns": int(policy.grace_seconds * 1e9),
+            "skew_ns": int(policy.skew_seconds * 1e9),
             "cleaning": _CLEANING,
             "reading": _READING,
             "telling": _TELLING,
@@ -91,9 +93,17 @@ _JOBS: Final = """
         SELECT
             said.instance_no,
             arg_min(said.state, (said.time_ns, said.state)) AS state,
-            min(said.time_ns) AS at_ns
+            min(said.time_ns) AS at_ns,
+            -- By whose clock; a database has its own.
+            arg_min(
+                coalesce(node.host, resource.host, node.instance_id, resource.instance_id, ''),
+                (said.time_ns, said.state)
+            ) AS clock
         FROM state_record AS said
         LEFT JOIN taken_up USING (instance_no)
+        LEFT JOIN node USING (span_no)
+        LEFT JOIN stored.log_record AS log USING (log_no)
+        LEFT JOIN resource ON resource.resource_id = log.resource_id
         WHERE said.level = 'job'
             AND said.is_final
             AND said.time_ns > 0
@@ -111,6 +121,8 @@ _JOBS: Final = """
             node.start_ns,
             ended.state,
             ended.at_ns,
+            ended.clock <> '' AND ended.clock = coalesce(node.host, node.instance_id, '')
+                AS is_near,
             coalesce(parent.name, '') AS above,
             coalesce(
                 call.kind = 'CLIENT' AND (
@@ -168,7 +180,11 @@ _JOBS: Final = """
         WHERE attempt.how = 'nested' AND attempt.number > 1
     ),
     late AS (
-        SELECT change.*
+        SELECT
+            change.* EXCLUDE (is_sure),
+            NOT change.is_near AND change.start_ns <= change.at_ns + $grace_ns + $skew_ns
+                AS is_close,
+            change.is_sure AND NOT is_close AS is_sure
         FROM change
         JOIN workflow_instance AS instance USING (instance_no)
         ANTI JOIN farewell
@@ -177,6 +193,7 @@ _JOBS: Final = """
             AND farewell.name = change.name
             AND farewell.above = change.above
         WHERE change.start_ns > change.at_ns + $grace_ns
+            - CASE WHEN change.is_near THEN 0 ELSE $skew_ns END
             AND NOT regexp_matches(concat_ws(' ', change.name, change.above), $cleaning, 'i')
             AND NOT EXISTS (
                 SELECT 1
@@ -192,7 +209,7 @@ _JOBS: Final = """
         FROM late
         QUALIFY row_number() OVER (
             PARTITION BY instance_no
-            ORDER BY is_sure DESC, start_ns, trace_no, span_id
+            ORDER BY is_sure DESC, is_close, start_ns, trace_no, span_id
         ) = 1
     ),
     judged AS (
@@ -204,7 +221,8 @@ _JOBS: Final = """
             first_late.name,
             (first_late.start_ns - ended.at_ns) / 1e9 AS late_s,
             coalesce(first_late.is_sure, false) AS is_undead,
-            coalesce(NOT first_late.is_sure, false) AS is_unclear,
+            coalesce(NOT first_late.is_sure AND NOT first_late.is_close, false) AS is_unclear,
+            coalesce(first_late.is_close, false) AS is_close,
             settling.is_settled,
             instance.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed,
             {'trace_id': lower(hex(trace.trace_id)),
@@ -218,7 +236,9 @@ _JOBS: Final = """
     )
     SELECT
         workflow,
-        count(*) FILTER (NOT is_undead AND NOT is_unclear AND is_settled AND NOT is_holed) AS dead,
+        count(*) FILTER (
+            NOT is_undead AND NOT is_unclear AND NOT is_close AND is_settled AND NOT is_holed
+        ) AS dead,
         count(*) FILTER (NOT is_undead AND NOT is_settled) AS waiting,
         count(*) FILTER (NOT is_undead AND is_holed) AS unseen,
         count(*) FILTER (is_unclear) AS unclear,
