@@ -5,8 +5,9 @@ the time that a call may take, if that is longer) a span of its target or of a d
 an attempt that was repeated for one, or one of them wrote a log record of severity WARN or above.
 It fails where the target was called or killed and nothing of that kind came. A delay that every
 call came through, more load than usual, and what a tester does to a job are no failures by
-themselves. What a caller suffered from somebody else, and what comes without a fault as well, shows
-nothing and proves no silence.
+themselves. What a caller suffered from somebody else, and what comes without a fault as well,
+whatever ids and numbers it names and however much more often it comes, shows nothing and proves no
+silence.
 
 Why: What leaves no signal is found by customers, and never explained.
 
@@ -26,17 +27,20 @@ from tracejury.telemetry.numbers import counted
 _SHOWN: Final = 5
 _LEAST_S: Final = 60.0
 
+# Words that name one thing among many: with a digit in them, or an address of mail.
+_NAMED: Final = r"[\w.-]*\d[\w.-]*|[\w.+-]+@[\w.-]+"
+
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a fault."""
     within_s = max(_LEAST_S, evidence.policy.call_seconds)
-    rows = evidence.rows(_SHOWED, {"shown": _SHOWN, "within_ns": within_s * 1e9})
+    rows = evidence.rows(_SHOWED, {"shown": _SHOWN, "within_ns": within_s * 1e9, "named": _NAMED})
     return Judgement(
         tuple(
             Unit(row["id"], int(bool(row["signals"] or _is_silent(row))), _findings(row))
             for row in rows
         ),
-        note=" ".join(_note(row) for row in rows if row["signals"]),
+        note=" ".join(filter(None, map(_note, rows))),
         reason=_reason(rows),
     )
 
@@ -60,7 +64,11 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 
 def _note(row: Row) -> str:
-    return f"`{row['id']}` showed after {row['after_s']:.1f} s, in {row['first']}."
+    if row["signals"]:
+        return f"`{row['id']}` showed after {row['after_s']:.1f} s, in {row['first']}."
+    if row["doubtful"]:
+        return f"What failed or was said during `{row['id']}` comes without it, too."
+    return ""
 
 
 def _reason(rows: list[Row]) -> str:
@@ -81,6 +89,11 @@ _SHOWED: Final = """
         JOIN (SELECT DISTINCT service FROM node) AS node
             ON lower(node.service) = lower(lasting.target)
         UNION
+        -- It may send log records and no spans.
+        SELECT lasting.id, resource.service
+        FROM lasting
+        JOIN resource ON lower(resource.service) = lower(lasting.target)
+        UNION
         SELECT lasting.id, call.service
         FROM lasting
         JOIN (SELECT DISTINCT service, target FROM external_call) AS call
@@ -95,7 +108,9 @@ _SHOWED: Final = """
             node.span_no, node.trace_no, node.service, node.start_ns,
             coalesce(node.end_ns, node.start_ns) AS time_ns,
             node.service || ' ' || node.name AS first,
-            concat_ws(chr(31), node.service, node.name, error.error_type) AS what,
+            concat_ws(
+                chr(31), node.service, regexp_replace(node.name, $named, '#', 'g'), error.error_type
+            ) AS what,
             call.target
         FROM span_error AS error
         JOIN node USING (span_no)
@@ -137,7 +152,7 @@ _SHOWED: Final = """
                 AS time_ns,
             resource.service,
             concat_ws(
-                chr(31), resource.service, regexp_replace(left(log.body, 200), '\\d+', '#', 'g')
+                chr(31), resource.service, regexp_replace(left(log.body, 200), $named, '#', 'g')
             ) AS what
         FROM stored.log_record AS log
         JOIN resource USING (resource_id)
