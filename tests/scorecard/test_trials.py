@@ -129,6 +129,21 @@ def test_harm_is_laid_to_the_fault_it_came_with_and_nobody_recovers_unseen() -> 
     assert last.recovered_after_s is None
 
 
+def test_a_fault_and_its_workflow_count_their_recovery_each_in_its_own_way() -> None:
+    """The fault to the end of what failed, the workflow to the start of what was not as before."""
+    run = [
+        *(job(number, 10 * number, 10 * number + 1) for number in range(1, 9)),
+        job(10, 110, 140, fails=True),
+        job(11, 125, 128),
+        *(job(number, 10 * number, 10 * number + 1) for number in range(15, 25)),
+    ]
+    with rebuilt(run, injected=FAULTS[:1]) as reader:
+        harm = harm_by_fault(reader)["hurts"]
+        [course] = reader.rows("SELECT fate, recovered_s FROM fault_course")
+    assert harm.recovered_after_s == pytest.approx(20)
+    assert course == {"fate": "recovered", "recovered_s": pytest.approx(5)}
+
+
 def test_a_test_that_needs_no_fault_says_what_of_it_is_open() -> None:
     audit = judged({"A": "not-observed"}, ())
     [test] = audit.tests

@@ -327,7 +327,9 @@ class FaultCourse:
     success: Phases[float | None]
     p95_ms: Phases[float | None]
     recovery: Recovery
-    recovered_after_s: float | None  # from the fault's end; only of one that recovered
+    # From the fault's end to the start of the last instance after it that failed or was slow; only
+    # of a workflow that recovered.
+    recovered_after_s: float | None
 
     @property
     def became(self) -> str:
@@ -372,9 +374,9 @@ class FaultResult:
         Hurt, ...
     ] = ()  # the workflows that ran meanwhile, the one with most failures first
     hurt_for_s: float | None = None  # from the first failed instance to the end of the last
-    recovered_after_s: float | None = (
-        None  # after the fault; None: nothing failed, or since went well
-    )
+    # From its end to the end of the last instance of any workflow that failed; None: none failed,
+    # or none went well since.
+    recovered_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

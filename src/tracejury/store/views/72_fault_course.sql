@@ -20,7 +20,7 @@
 --   tail_ms        DOUBLE   95th percentile of these
 --   tail_failed    BIGINT[] row numbers of the entry spans of those of them that failed
 --   fate           VARCHAR  unharmed, recovered, damaged; early (ran too seldom, or the run ended or the next fault began), unknown (too seldom before), helped (an operator's workflow ran), unclear
---   recovered_s    DOUBLE   seconds from the fault's end until the last instance began that was not as before
+--   recovered_s    DOUBLE   seconds from the fault's end to the start of the last instance after it that failed or took half as long again as before_ns; 0 without one; NULL but for recovered
 WITH policy AS (
     -- Assumed: how far from before an instance may be and count as recovered, and what is too few.
     SELECT 0.05 AS worse, 1.5 AS slower, 5 AS fewest
