@@ -22,6 +22,7 @@ def plurals(tree: ast.AST) -> list[str]:
         for number, said in zip(text.values, text.values[1:], strict=False)
         if isinstance(number, ast.FormattedValue)
         and isinstance(said, ast.Constant)
+        and isinstance(said.value, str)
         and PLURAL.match(said.value)
         and not may_be_plural(number)
     ]
