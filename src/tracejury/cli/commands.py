@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -85,17 +86,21 @@ def _is_interruption(error: BaseException | None) -> bool:
 
 def _serve(options: argparse.Namespace) -> int:
     from tracejury.receiver.announcement import announcement
+    from tracejury.receiver.farewell import farewell
     from tracejury.receiver.server import run_receiver
 
     config = configuration(options)
-    run_receiver(
-        store=store_path(config),
+    store = store_path(config)
+    counts = run_receiver(
+        store=store,
         serve=config.serve,
         keeping=config.keeping,
         retention=config.retention,
         announce=lambda addresses: print(announcement(addresses), flush=True),
         tell=lambda line: print(line, file=sys.stderr, flush=True),
     )
+    with suppress(OSError):  # nobody may read stderr any more, and the store is in order
+        print(farewell(counts, store, options.config), file=sys.stderr, flush=True)
     return DONE
 
 
@@ -366,6 +371,7 @@ def _live(options: argparse.Namespace) -> int:
         _browse(options, config, receiver=receiver)
         if trouble := receiver.trouble():
             raise ReceiverError(trouble, next_step="Start it again.")
+    print(receiver.farewell(), file=sys.stderr)
     return DONE
 
 

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 
 from tracejury.config import Config
 from tracejury.errors import ReceiverError
+from tracejury.receiver.farewell import FIRST_WORD
 from tracejury.store.connection import refuse_what_is_no_place
 
 _START_TIMEOUT_S: Final = 30.0
@@ -36,6 +37,13 @@ class Receiving:
             return ""
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         return f"The receiver {how}: nothing is received any more. Its log is {self.log}."
+
+    def farewell(self) -> str:
+        """What it said last, once it has ended; where it was killed, that it was."""
+        said = self.log.read_text(errors="replace").splitlines()
+        if said and said[-1].startswith(FIRST_WORD):
+            return said[-1]
+        return f"The receiver did not end in time. Its log is {self.log}."
 
 
 @contextmanager

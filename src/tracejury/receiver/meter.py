@@ -45,6 +45,26 @@ class Meter:
         self._commits[bucket] += 1
         self._commit_seconds += seconds
 
+    def stored(self, kind: str) -> int:
+        return self._records[kind, "stored"]
+
+    @property
+    def has_stored(self) -> bool:
+        return any(count for (_, outcome), count in self._records.items() if outcome == "stored")
+
+    @property
+    def rejected(self) -> int:
+        return sum(count for (_, outcome), count in self._records.items() if outcome == "rejected")
+
+    @property
+    def refused_requests(self) -> int:
+        """Requests with telemetry that were answered with an error."""
+        return sum(
+            count
+            for (_, signal, code), count in self._requests.items()
+            if signal != "none" and code != "OK" and not code.startswith("2")
+        )
+
     def exposition(self, gauges: Mapping[str, tuple[str, float]]) -> str:
         """All in Prometheus' text format 0.0.4; `gauges` are help and value by name."""
         lines = [

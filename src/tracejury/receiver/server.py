@@ -32,6 +32,7 @@ from tracejury.receiver.listening import (
     resolve,
 )
 from tracejury.receiver.measured_store import MeasuredStore
+from tracejury.receiver.meter import Meter
 from tracejury.receiver.open_files import allow_open_files
 from tracejury.receiver.pipeline import Pipeline
 from tracejury.receiver.retention import pruning
@@ -53,8 +54,8 @@ def run_receiver(
     retention: Retention | None = None,
     announce: Callable[[Addresses], None],
     tell: Callable[[str], None] | None = None,
-) -> None:
-    """Receive into `store` until SIGTERM or SIGINT, then commit what arrived and return.
+) -> Meter:
+    """Receive into `store` until SIGTERM or SIGINT, then commit what arrived; gives the counts.
 
     `keeping` says what of it is stored, `retention` for how long; None: the defaults.
     Port 0 is any free one; `announce` is told the real ones once both are answered, `tell`
@@ -63,7 +64,7 @@ def run_receiver(
     cannot; then nothing was started. A second SIGINT ends the process at once. Runs in the main
     thread only.
     """
-    asyncio.run(_receive(store, serve, keeping, retention or Retention(), announce, tell))
+    return asyncio.run(_receive(store, serve, keeping, retention or Retention(), announce, tell))
 
 
 async def _receive(
@@ -73,7 +74,7 @@ async def _receive(
     retention: Retention,
     announce: Callable[[Addresses], None],
     tell: Callable[[str], None] | None,
-) -> None:
+) -> Meter:
     allow_open_files()
     if serve.grpc_port == serve.http_port != 0:
         raise UsageError(
@@ -120,6 +121,7 @@ async def _receive(
         await terminated.wait()
         # Whatever arrived whole is answered; the servers then wait only for what is arriving.
         await pipeline.stop()
+    return store.meter
 
 
 def _warn_if_exposed(addresses: Addresses) -> None:

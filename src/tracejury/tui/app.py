@@ -1,6 +1,7 @@
 """The terminal UI: five views of one run, its traces on top of them, and the keys of everywhere."""
 
 import asyncio
+import signal
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
@@ -120,6 +121,9 @@ class TracejuryApp(App[None]):
         self.register_theme(DARK)
         self.theme = DARK.name
         self.set_interval(1, self._tick)
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            # Else the terminal would stay as it is, and what `live` started would go on.
+            asyncio.get_running_loop().add_signal_handler(ending, self.exit)
         self.action_refresh_run()
 
     async def on_unmount(self) -> None:
