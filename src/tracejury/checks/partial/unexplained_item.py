@@ -64,8 +64,29 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 
 _FAILED: Final = """
+    -- What an item came to by the last word of its state, where no span of its run failed: another
+    -- call of it did, or only its state tells.
+    WITH ended AS (
+        SELECT
+            instance_no,
+            unit AS item,
+            arg_max(state, (time_ns, is_final, state)) AS state,
+            max(time_ns) AS at_ns
+        FROM state_record
+        WHERE level = 'item'
+        GROUP BY instance_no, unit
+    ),
+    said_failed AS (
+        SELECT arg_max(run.span_no, run.number) AS span_no
+        FROM item_run AS run
+        JOIN ended USING (instance_no, item)
+        WHERE ended.state IN ('failed', 'timeout')
+        GROUP BY run.instance_no, run.item
+        -- What began after that word may have made it good.
+        HAVING NOT bool_or(run.failed) AND max(run.start_ns) <= max(ended.at_ns)
+    ),
     -- What was recorded in an item: on its span, below it, or in a log record of it.
-    WITH told AS (
+    told AS (
         SELECT run.span_no, error.error_type, error.message
         FROM item_run AS run
         JOIN span_error AS error USING (span_no)
@@ -77,6 +98,7 @@ _FAILED: Final = """
         JOIN node ON node.span_no = named.span_no AND node.trace_no = trace_instance.trace_no
         JOIN span_error AS error ON error.span_no = node.span_no
         WHERE node.start_ns BETWEEN run.start_ns AND coalesce(run.end_ns, run.start_ns)
+            OR run.span_no IN (SELECT said_failed.span_no FROM said_failed)
         UNION ALL
         SELECT run.span_no, '', log.body
         FROM item_run AS run
@@ -128,7 +150,8 @@ _FAILED: Final = """
     JOIN node USING (span_no)
     JOIN trace USING (trace_no)
     LEFT JOIN explained ON explained.span_no = run.span_no
-    WHERE run.failed AND NOT run.went_on
+    WHERE (run.failed AND NOT run.went_on)
+        OR run.span_no IN (SELECT said_failed.span_no FROM said_failed)
     GROUP BY instance.workflow, run.service, run.name
     ORDER BY instance.workflow, run.service, run.name
 """
