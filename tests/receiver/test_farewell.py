@@ -46,7 +46,7 @@ def last_words(process: "subprocess.Popen[str]", how: int) -> str:
     return errors.splitlines()[-1]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serve_says_what_it_stored(tmp_path: Path, how: int) -> None:
     store = tmp_path / "my run.duckdb"
     with serving("--store", store) as (process, port):
@@ -59,6 +59,17 @@ def test_serve_says_what_it_stored(tmp_path: Path, how: int) -> None:
             f"Stored 2 spans and 1 log record in {store}. 2 requests were refused."
             f" Next: tracejury audit --store '{store}'"
         )
+
+
+def test_serve_under_nohup_goes_on_when_the_terminal_is_closed(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with serving("--store", tmp_path / "run.duckdb") as (process, port):
+            process.send_signal(signal.SIGHUP)
+            assert post(port, "/v1/traces", traces("a")).status == 200
+            assert last_words(process, signal.SIGTERM).startswith("Stored 1 span")
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_serve_that_received_nothing_says_so(tmp_path: Path) -> None:
@@ -154,3 +165,16 @@ def test_live_says_it_when_the_screen_is_gone(tmp_path: Path, how: int | None) -
     left, _, said = told.rpartition(b"\x1b[?1049l")
     assert left, "the screen was not given back"
     assert b"Stored 1 span and 0 log records in run.duckdb. Next: tracejury audit" in said
+
+
+def test_live_leaves_nothing_behind_when_its_terminal_is_closed(tmp_path: Path) -> None:
+    with live(tmp_path) as (process, terminal):
+        shown(terminal, lambda told: b"Nothing has arrived" in told)
+        closed = os.open(os.devnull, os.O_RDWR)
+        os.dup2(closed, terminal)  # closes the terminal, and keeps its number
+        os.close(closed)
+        os.killpg(process.pid, signal.SIGHUP)
+        process.wait(timeout=60)
+    log = tmp_path / "run.duckdb.log"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.duckdb", log.name]
+    assert "Stored nothing" in log.read_text()

@@ -55,14 +55,14 @@ def run_receiver(
     announce: Callable[[Addresses], None],
     tell: Callable[[str], None] | None = None,
 ) -> Meter:
-    """Receive into `store` until SIGTERM or SIGINT, then commit what arrived; gives the counts.
+    """Receive into `store` until a signal ends it, then commit what arrived; gives the counts.
 
-    `keeping` says what of it is stored, `retention` for how long; None: the defaults.
-    Port 0 is any free one; `announce` is told the real ones once both are answered, `tell`
-    of each service whose telemetry arrives for the first time. Raises
-    `ReceiverError` when a port or a file of `serve` cannot be used and `StoreError` when the store
-    cannot; then nothing was started. A second SIGINT ends the process at once. Runs in the main
-    thread only.
+    SIGTERM, SIGINT and SIGHUP end it; a second SIGINT ends the process at once. `keeping` says
+    what of it is stored, `retention` for how long; None: the defaults. Port 0 is any free one;
+    `announce` is told the real ones once both are answered, `tell` of each service whose telemetry
+    arrives for the first time. Raises `ReceiverError` when a port or a file of `serve` cannot be
+    used and `StoreError` when the store cannot; then nothing was started. Runs in the main thread
+    only.
     """
     return asyncio.run(_receive(store, serve, keeping, retention or Retention(), announce, tell))
 
@@ -136,7 +136,10 @@ def _warn_if_exposed(addresses: Addresses) -> None:
 
 @contextmanager
 def _termination() -> Iterator[asyncio.Event]:
-    """An event that SIGTERM and SIGINT set; SIGINT once more ends the process."""
+    """An event that SIGTERM, SIGINT and SIGHUP set; SIGINT once more ends the process.
+
+    SIGHUP comes when the terminal is closed. Under `nohup` it is ignored, and stays so.
+    """
     loop = asyncio.get_running_loop()
     terminated = asyncio.Event()
 
@@ -146,11 +149,14 @@ def _termination() -> Iterator[asyncio.Event]:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     loop.add_signal_handler(signal.SIGTERM, terminated.set)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, terminated.set)
     loop.add_signal_handler(signal.SIGINT, interrupted)
     try:
         yield terminated
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
+        loop.remove_signal_handler(signal.SIGHUP)
         loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -121,8 +121,9 @@ class TracejuryApp(App[None]):
         self.register_theme(DARK)
         self.theme = DARK.name
         self.set_interval(1, self._tick)
-        for ending in (signal.SIGINT, signal.SIGTERM):
-            # Else the terminal would stay as it is, and what `live` started would go on.
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Else the terminal would stay as it is, and what `live` started would go on; or, where
+            # the terminal is gone, the copy of a store that is being written would stay behind.
             asyncio.get_running_loop().add_signal_handler(ending, self.exit)
         self.action_refresh_run()
 
