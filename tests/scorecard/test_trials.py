@@ -150,3 +150,37 @@ def test_a_test_that_needs_no_fault_says_what_of_it_is_open() -> None:
     [trial] = trials(replace(audit, tests=(replace(test, id="TEST-RR-O02"),)))
     assert said(trial) == ("", "not-run", "asks A")
     assert (trial.reason, trial.kinds) == ("dropped", ())
+
+
+def test_a_workflow_that_fails_on_is_not_recovered_by_another_that_runs_well() -> None:
+    run = [
+        *(job(number, 100 + number, 101 + number, fails=True) for number in range(1, 60)),
+        *(polite(100 + number, 100 + 2 * number) for number in range(1, 60)),
+    ]
+    with rebuilt(run, injected=FAULTS[:1]) as reader:
+        harm = harm_by_fault(reader)["hurts"]
+    assert [(hurt.workflow, hurt.failed) for hurt in harm.hurt] == [
+        ("POST /jobs", 59),
+        ("GET /", 0),
+    ]
+    assert harm.recovered_after_s is None
+
+
+def test_failures_beyond_the_time_for_recovery_are_no_recovery() -> None:
+    """One instance goes well just past the bound, and all others fail on for minutes."""
+    run = [
+        *(job(number, 10 * number, 10 * number + 1) for number in range(1, 9)),
+        *(job(number, 10 * number, 10 * number + 1, fails=True) for number in range(10, 90)),
+        job(90, 425, 426),
+    ]
+    with rebuilt(run, injected=FAULTS[:1]) as reader:
+        harm = harm_by_fault(reader)["hurts"]
+    assert harm.recovered_after_s is None
+
+
+def polite(number: int, from_s: float) -> Span:
+    """A request of another workflow, which goes well."""
+    return Span(
+        number, "GET /", 1000 * from_s, 1000 * from_s + 900, trace=number, kind="SERVER",
+        service="web", attributes={"http.route": "/"},
+    )  # fmt: skip

@@ -81,6 +81,7 @@ _LASTED: Final = """
     WITH failed AS (
         SELECT
             near.fault_id,
+            near.workflow,
             max(fault.end_ns) AS over_ns,
             min(greatest(near.start_ns, fault.start_ns)) AS first_ns,
             max(near.start_ns) AS last_began_ns,
@@ -88,19 +89,30 @@ _LASTED: Final = """
         FROM fault_phase AS near
         JOIN fault ON fault.id = near.fault_id
         WHERE near.outcome = 'failed' AND near.phase <> 'before'
-        GROUP BY near.fault_id
+        GROUP BY near.fault_id, near.workflow
+    ),
+    -- Nobody recovers unseen, nor by what others do: what next ran of the workflow went well.
+    well AS (
+        SELECT failed.fault_id, failed.workflow
+        FROM failed
+        JOIN workflow_instance AS instance
+            ON instance.workflow = failed.workflow
+            AND instance.start_ns > failed.last_began_ns
+            AND instance.end_ns > failed.over_ns
+        WHERE instance.outcome <> 'unknown' AND NOT instance.background
+        GROUP BY failed.fault_id, failed.workflow
+        HAVING arg_min(instance.outcome, (instance.start_ns, instance.end_ns)) = 'ok'
     )
     SELECT
         failed.fault_id,
-        (failed.last_ns - failed.first_ns) / 1e9 AS hurt_for_s,
-        -- Nobody recovers unseen: something must have gone well since.
-        CASE WHEN EXISTS (
-            SELECT 1
-            FROM workflow_instance AS instance
-            WHERE instance.outcome = 'ok'
-                AND NOT instance.background
-                AND instance.start_ns > failed.last_began_ns
-                AND instance.end_ns > failed.over_ns
-        ) THEN greatest(failed.last_ns - failed.over_ns, 0) / 1e9 END AS recovered_after_s
+        (max(failed.last_ns) - min(failed.first_ns)) / 1e9 AS hurt_for_s,
+        CASE
+            WHEN bool_and(well.workflow IS NOT NULL AND course.fate IS DISTINCT FROM 'damaged')
+            THEN greatest(max(failed.last_ns - failed.over_ns), 0) / 1e9
+        END AS recovered_after_s
     FROM failed
+    LEFT JOIN well ON well.fault_id = failed.fault_id AND well.workflow = failed.workflow
+    LEFT JOIN fault_course AS course
+        ON course.fault_id = failed.fault_id AND course.workflow = failed.workflow
+    GROUP BY failed.fault_id
 """

@@ -375,7 +375,7 @@ class FaultResult:
     ] = ()  # the workflows that ran meanwhile, the one with most failures first
     hurt_for_s: float | None = None  # from the first failed instance to the end of the last
     # From its end to the end of the last instance of any workflow that failed; None: none failed,
-    # or none went well since.
+    # or one of these workflows was not seen to go well since.
     recovered_after_s: float | None = None
 
 
