@@ -660,3 +660,49 @@ def test_serve_refuses_what_is_blank(tmp_path: Path, arguments: list[str], sente
     ran = called(tmp_path, "serve", "--store", "run.duckdb", *arguments)
     refused(ran, sentence)
     assert not list(tmp_path.iterdir())
+
+
+ANSWERS = """
+[answers."Q-03"]
+outcome = "not-applicable"
+why = "There is no queue."
+who = "Ada"
+when = 2026-01-31
+
+[answers."CRITICAL-1"]
+outcome = "pass"
+why = "Every client has a timeout, by a linter's rule."
+who = "Ada"
+when = 2026-01-31
+
+[answers."ING-01"]
+outcome = "fail"
+why = "It was seen."
+who = "Ada"
+when = 2026-01-31
+"""
+
+
+def test_what_persons_answer_is_not_planned(folder: Path, tmp_path: Path) -> None:
+    run, answers = folder / "run.jsonl", tmp_path / "answers.toml"
+    answers.write_text(ANSWERS)
+    before = called(tmp_path, "plan", run, "--format", "json")
+    after = called(tmp_path, "plan", run, "--answers", answers, "--format", "json")
+    looked = called(tmp_path, "preflight", run, "--answers", answers, "--format", "json")
+    assert "CRITICAL-1" in named(before)
+    assert named(after) == named(before) - {"CRITICAL-1"}
+    fewer = json.loads(before.stdout)["open_criteria"] - json.loads(after.stdout)["open_criteria"]
+    assert fewer == 1
+    standing = {check["id"]: check for check in json.loads(looked.stdout)["checks"]}
+    assert standing["Q-03"]["standing"] == "absent"
+    assert standing["Q-03"]["line"] == "Ada answers: not-applicable."
+    for ran in (after, looked):
+        assert "The answer to ING-01 is not used: without it the outcome is pass" in ran.stderr
+        assert "CRITICAL-1" not in ran.stderr
+
+
+def named(plan: Ran) -> set[str]:
+    """The criteria that a plan has something for, or nothing."""
+    document = json.loads(plan.stdout)
+    planned = {name for fault in document["faults"] for name in fault["criteria"]}
+    return planned | {left["id"] for left in document["undecided"]}

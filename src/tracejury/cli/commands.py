@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracejury.cli.judging import (
     all_injected_faults,
+    answers_of,
     evidence_of,
     injected_faults,
     judge,
@@ -27,6 +28,7 @@ from tracejury.cli.judging import (
     run_paths,
     tell,
     warn_of_outside,
+    warn_of_unused_answers,
 )
 from tracejury.cli.options import configuration, parser, store_path
 from tracejury.config import Config
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
     from tracejury.checks.explanation import Explanation
     from tracejury.receiver.child import Receiving
     from tracejury.receiver.import_files import Loaded
-    from tracejury.scorecard.result import Audit
+    from tracejury.scorecard.foresight.preflight import Preflight
+    from tracejury.scorecard.result import Audit, Criterion
     from tracejury.store.reader import Reader
     from tracejury.store.writer import Store
 
@@ -264,24 +267,39 @@ def _audit_status(judged: "Audit", options: argparse.Namespace) -> int:
 def _preflight(options: argparse.Namespace) -> int:
     from tracejury.report.preflight import render_preflight
     from tracejury.report.terminal import Terminal
-    from tracejury.scorecard.foresight.preflight import preflight
 
     config = configuration(options)
-    with evidence_of(options, config) as evidence:
-        outlook = preflight(evidence)
+    outlook, _ = _looked_ahead(options, config)
     terminal = Terminal.of(sys.stdout, os.environ)
     inputs = run_names(options, config)
     _write(render_preflight(outlook, options.format, inputs=inputs, terminal=terminal), None)
     return DONE
 
 
+def _looked_ahead(
+    options: argparse.Namespace, config: Config
+) -> "tuple[Preflight, tuple[Criterion, ...]]":
+    """The outlook of every check and the criteria of today, with what persons answer."""
+    from tracejury.scorecard import rollup
+    from tracejury.scorecard.answers import answer_criteria
+    from tracejury.scorecard.foresight.preflight import preflight
+
+    answers = answers_of(options)
+    with evidence_of(options, config) as evidence:
+        outlook = preflight(evidence, answers)
+    criteria = answer_criteria(rollup.criteria(outlook.results), answers)
+    warn_of_unused_answers(answers, outlook.results, criteria)
+    return outlook, criteria
+
+
 def _plan(options: argparse.Namespace) -> int:
     from tracejury.report.plan import render_plan
     from tracejury.report.terminal import Terminal
-    from tracejury.scorecard.foresight.plan import plan
+    from tracejury.scorecard.foresight.plan import plan_of
 
-    with evidence_of(options, configuration(options)) as evidence:
-        made = plan(evidence)
+    config = configuration(options)
+    outlook, criteria = _looked_ahead(options, config)
+    made = plan_of(outlook, criteria, config.policy)
     terminal = Terminal.of(sys.stdout, os.environ)
     _write(render_plan(made, options.format, terminal=terminal), None)
     return DONE

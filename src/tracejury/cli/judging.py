@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tracejury.checks.evidence import Evidence
     from tracejury.receiver.import_files import Loaded
     from tracejury.scorecard.compare import Run
-    from tracejury.scorecard.result import Answer, Audit
+    from tracejury.scorecard.result import Answer, Audit, CheckResult, Criterion
     from tracejury.store.reader import Reader
     from tracejury.workflow.baseline import Baseline
     from tracejury.workflow.faults import Fault
@@ -139,7 +139,7 @@ def _state_rows(options: argparse.Namespace) -> "pa.Table":
     return read_state_rows(options.state) if options.state else no_state_rows()
 
 
-def _answers(options: argparse.Namespace) -> "tuple[Answer, ...]":
+def answers_of(options: argparse.Namespace) -> "tuple[Answer, ...]":
     if options.answers is None:
         return ()
     from tracejury.scorecard.answers import read_answers
@@ -160,7 +160,7 @@ def judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]"
     from tracejury.scorecard.brought import Brought
 
     injected, rows = injected_faults(config), _state_rows(options)
-    answers = _answers(options)
+    answers = answers_of(options)
     baseline = learn(config, run_paths(options, config))
     reader = open_run(options, config)
     inputs = run_names(options, config)
@@ -175,7 +175,7 @@ def judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]"
             on_progress=on_progress,
         )
     warn_of_outside(reader, injected)
-    _warn_of_unused_answers(answers, judged)
+    warn_of_unused_answers(answers, judged.checks, judged.criteria)
     return judged, reader
 
 
@@ -190,12 +190,12 @@ def judge_campaign(options: argparse.Namespace, config: Config) -> "Audit":
             "Rows of a database are of one run, and several stores are named.",
             next_step="Leave --state out, or name one --store.",
         )
-    answers = _answers(options)
+    answers = answers_of(options)
     runs = judge_runs([(path, (path,)) for path in options.stores], config)
     judged = campaign(
         [run.audit for run in runs], stale_days=config.policy.stale_days, answers=answers
     )
-    _warn_of_unused_answers(answers, judged)
+    warn_of_unused_answers(answers, judged.checks, judged.criteria)
     return judged
 
 
@@ -285,10 +285,14 @@ def _say_outside(names: Iterable[str]) -> None:
         print(safe_text(f"tracejury: {said}"), file=sys.stderr)
 
 
-def _warn_of_unused_answers(answers: "tuple[Answer, ...]", judged: "Audit") -> None:
+def warn_of_unused_answers(
+    answers: "tuple[Answer, ...]",
+    checks: "tuple[CheckResult, ...]",
+    criteria: "tuple[Criterion, ...]",
+) -> None:
     from tracejury.scorecard.answers import unused
     from tracejury.telemetry.safe_text import safe_text
 
-    for answer, outcome in unused(answers, judged):
+    for answer, outcome in unused(answers, checks, criteria):
         said = f"The answer to {answer.id} is not used: without it the outcome is {outcome}."
         print(safe_text(f"tracejury: {said}"), file=sys.stderr)

@@ -94,6 +94,15 @@ def _run_options(parser: argparse.ArgumentParser, *, several_stores: bool = Fals
     _judging_options(parser)
 
 
+def _answers_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--answers",
+        type=Path,
+        metavar="FILE",
+        help="what persons answer where telemetry cannot tell, as TOML: docs/answers.md",
+    )
+
+
 def _judging_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--faults",
@@ -228,6 +237,7 @@ def _add_preflight(commands: Commands) -> None:
         epilog="Example: tracejury preflight --store run.duckdb --baseline clean.duckdb",
     )
     _run_options(parser)
+    _answers_option(parser)
     parser.add_argument("--format", default="text", choices=("text", "json"))
 
 
@@ -239,6 +249,7 @@ def _add_plan(commands: Commands) -> None:
         epilog="Example: tracejury plan --store run.duckdb --baseline clean.duckdb",
     )
     _run_options(parser)
+    _answers_option(parser)
     parser.add_argument("--format", default="text", choices=("text", "json"))
 
 
@@ -280,12 +291,7 @@ def _add_audit(commands: Commands) -> None:
         metavar="ROWS.csv",
         help="what the system's own database says of its jobs: docs/state.md",
     )
-    parser.add_argument(
-        "--answers",
-        type=Path,
-        metavar="FILE",
-        help="what persons answer where telemetry cannot tell, as TOML: docs/answers.md",
-    )
+    _answers_option(parser)
     parser.add_argument(
         "--fail-on",
         choices=("fail", "partial"),

@@ -128,6 +128,8 @@ def _checks(outlook: Preflight) -> Iterator[RenderableType]:
 
 
 def _said(check: Outlook) -> str:
+    if check.result.answer is not None:
+        return f"{check.result.title}: {check.line}"
     if check.standing == "decided":
         return f"{check.result.title}: {check.result.outcome}"
     if check.needs:

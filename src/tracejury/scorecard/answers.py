@@ -15,7 +15,7 @@ from typing import Any, Final
 from tracejury.checks.catalogue import CATALOGUE
 from tracejury.errors import InputError
 from tracejury.scorecard.audit_items import CRITERIA
-from tracejury.scorecard.result import Answer, Audit, CheckResult, Criterion
+from tracejury.scorecard.result import Answer, CheckResult, Criterion
 
 _OUTCOMES: Final = ("pass", "fail", "not-applicable")
 _KEYS: Final = ("outcome", "why", "who", "when")
@@ -71,11 +71,13 @@ def answer_criteria(
     )
 
 
-def unused(answers: Iterable[Answer], audit: Audit) -> tuple[tuple[Answer, str], ...]:
+def unused(
+    answers: Iterable[Answer], checks: Iterable[CheckResult], criteria: Iterable[Criterion]
+) -> tuple[tuple[Answer, str], ...]:
     """The answers that decided nothing, with what telemetry says."""
     items: dict[str, CheckResult | Criterion] = {}
-    items.update((criterion.id, criterion) for criterion in audit.criteria)
-    items.update((check.id, check) for check in audit.checks)
+    items.update((criterion.id, criterion) for criterion in criteria)
+    items.update((check.id, check) for check in checks)
     return tuple(
         (answer, items[answer.id].outcome)
         for answer in answers

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracejury.checks.check import Severity
-from tracejury.checks.evidence import Evidence
 from tracejury.config import Policy
-from tracejury.scorecard import rollup
 from tracejury.scorecard.foresight.cover import smallest_cover
 from tracejury.scorecard.foresight.injections import BY_HAND, command, magnitude
 from tracejury.scorecard.foresight.needs import Need
-from tracejury.scorecard.foresight.preflight import Outlook, Preflight, preflight
+from tracejury.scorecard.foresight.preflight import Outlook, Preflight
 from tracejury.scorecard.foresight.targets import Target
 from tracejury.scorecard.result import Criterion
 
@@ -61,15 +59,8 @@ class _Choice:
     gaps: frozenset[Gap]
 
 
-def plan(evidence: Evidence) -> Plan:
-    """The plan for a prepared run, as far as its telemetry shows what could be hit."""
-    outlook = preflight(evidence)
-    criteria = rollup.criteria(tuple(check.result for check in outlook.checks))
-    return plan_of(outlook, criteria, evidence.policy)
-
-
 def plan_of(outlook: Preflight, criteria: tuple[Criterion, ...], policy: Policy) -> Plan:
-    """The plan for the `criteria` that are not decided."""
+    """The plan for the `criteria` that are not decided, as far as telemetry shows what to hit."""
     undecided = [c for c in criteria if c.outcome not in ("pass", "fail", "not-applicable")]
     checks = {check.result.id: check for check in outlook.checks}
     tiers = _tiers(undecided, checks)

@@ -5,15 +5,17 @@ makes up for it.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from tracejury.checks.evidence import Evidence
+from tracejury.scorecard.answers import answer_checks
 from tracejury.scorecard.foresight.conditions import Condition, conditions
 from tracejury.scorecard.foresight.needs import Need
 from tracejury.scorecard.foresight.prospects import PROSPECTS, Aim, Prospect, Stress
 from tracejury.scorecard.foresight.targets import Target, targets
-from tracejury.scorecard.result import CheckResult
+from tracejury.scorecard.result import Answer, CheckResult
 from tracejury.scorecard.runner import run
 
 # decided: it does today. fault: once one is injected. later: when nothing more can come.
@@ -51,16 +53,23 @@ class Preflight:
     conditions: tuple[tuple[Condition, int], ...]
 
     @property
+    def results(self) -> tuple[CheckResult, ...]:
+        """What every check concludes today."""
+        return tuple(check.result for check in self.checks)
+
+    @property
     def unmet(self) -> tuple[tuple[Condition, int], ...]:
         """What would help, the most helpful first."""
         waited = [(condition, checks) for condition, checks in self.conditions if checks]
         return tuple(sorted(waited, key=lambda pair: -pair[1]))
 
 
-def preflight(evidence: Evidence) -> Preflight:
-    """The outlook of every check on a prepared run."""
-    results = {result.id: result for result in run(evidence)}
-    met = conditions(evidence, results)
+def preflight(evidence: Evidence, answers: Iterable[Answer] = ()) -> Preflight:
+    """The outlook of every check on a prepared run; what persons answer waits for no telemetry."""
+    judged = tuple(run(evidence))
+    # What is measured stays what it is: an answer is no telemetry.
+    met = conditions(evidence, {result.id: result for result in judged})
+    results = {result.id: result for result in answer_checks(judged, answers)}
     aims = targets(evidence)
     checks = tuple(_outlook(result, PROSPECTS[name], met, aims) for name, result in results.items())
     waiting = Counter(need for check in checks for need in check.needs)
@@ -91,6 +100,10 @@ def _outlook(
 
 def _settled(result: CheckResult, prospect: Prospect) -> Outlook | None:
     """What needs neither telemetry nor a fault any more, or never will."""
+    if result.answer is not None:
+        is_absent = result.outcome == "not-applicable"
+        line = f"{result.answer.who} answers: {result.outcome}."
+        return Outlook(result, "absent" if is_absent else "decided", line)
     if result.outcome in ("pass", "fail"):
         return Outlook(result, "decided", f"It decides already: {result.outcome}.")
     if result.outcome == "not-applicable":
