@@ -30,6 +30,7 @@ from tracejury.cli import main
 from tracejury.otlp.signals import Signal
 from tracejury.receiver.import_files import Loaded, import_file
 from tracejury.store.reader import Reader
+from tracejury.workflow.stopwatch import Measurement, keep, stopwatch_file
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
 
@@ -706,3 +707,20 @@ def named(plan: Ran) -> set[str]:
     document = json.loads(plan.stdout)
     planned = {name for fault in document["faults"] for name in fault["criteria"]}
     return planned | {left["id"] for left in document["undecided"]}
+
+
+def test_what_was_measured_in_any_store_of_a_campaign_is_listed(
+    folder: Path, tmp_path: Path
+) -> None:
+    for day in (1, 2):
+        store = tmp_path / f"{day}.duckdb"
+        called(tmp_path, "import", folder / "run.jsonl", "--store", store)
+        time = Measurement(
+            f"hang-{day}", f"2026-03-0{day}T10:00:00+00:00", float(day), "api", "step", "", "", None
+        )
+        keep(stopwatch_file(store), time)
+    for stores in (("1", "2"), ("2", "1")):
+        named = [word for name in stores for word in ("--store", f"{name}.duckdb")]
+        judged = json.loads(called(tmp_path, "audit", *named, "--format", "json").stdout)
+        faults = [one["fault"] for one in judged["diagnosis"]["measured"]]
+        assert faults == ["hang-1", "hang-2"]

@@ -19,12 +19,14 @@ from tracejury.scorecard.result import (
     CheckResult,
     Criterion,
     CutOffs,
+    Diagnosis,
     FaultResult,
     Period,
     Seen,
     TestResult,
 )
 from tracejury.scorecard.verdict import score, verdict
+from tracejury.workflow.stopwatch import Measurement
 
 _DECIDED: Final = ("pass", "fail", "error")
 
@@ -59,6 +61,7 @@ def campaign(
             {found.fault: found for run in told[::-1] for found in run.aftermaths}.values()
         ),
         cut_offs=tuple(_cut_offs(told)),
+        diagnosis=_diagnosis(told),
         ran=_period(told),
         runs=_listed(audits),
     )
@@ -139,6 +142,19 @@ def _cut_offs(runs: Sequence[Audit]) -> Iterator[CutOffs]:
     for newest in runs[0].cut_offs:
         found = [limits for run in runs for limits in run.cut_offs if limits.id == newest.id]
         yield next((limits for limits in found if limits.cut_off), newest)
+
+
+def _diagnosis(runs: Sequence[Audit]) -> Diagnosis | None:
+    """The newest run's, with what persons measured in any of them, oldest first."""
+    newest = runs[0].diagnosis
+    if newest is None:
+        return None
+    of_all = {one for run in runs if run.diagnosis for one in run.diagnosis.measured}
+    return replace(newest, measured=tuple(sorted(of_all, key=_started)))
+
+
+def _started(measured: Measurement) -> datetime:
+    return datetime.fromisoformat(measured.started_at)
 
 
 def _period(runs: Sequence[Audit]) -> Period | None:
