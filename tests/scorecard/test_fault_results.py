@@ -49,16 +49,16 @@ RUN = [
 ]
 
 
-def webhook(at_s: int) -> bytes:
+def webhook(at_s: int, *, service: str = "", name: str = "ab") -> bytes:
     began = f"2023-11-14T22:{13 + (20 + at_s) // 60:02}:{(20 + at_s) % 60:02}Z"
     alert = {
         "status": "firing",
-        "labels": {"alertname": "ManyErrors"},
+        "labels": {"alertname": "ManyErrors", "service": service},
         "annotations": {},
         "startsAt": began,
         "endsAt": "0001-01-01T00:00:00Z",
         "generatorURL": "",
-        "fingerprint": "ab",
+        "fingerprint": name,
     }
     return json.dumps(
         {"version": "4", "groupKey": "{}", "receiver": "us", "alerts": [alert]}
@@ -148,3 +148,51 @@ def test_a_target_is_found_among_the_suspects_by_the_address_it_was_called_by() 
         prepare(reader, Config(), injected=(slow,))
         [result] = fault_results(reader, (slow,))
     assert (result.suspects[0].service, result.rank_of_target) == ("10.0.0.9", 1)
+
+
+def test_an_alert_that_names_another_fault_s_target_detects_nothing() -> None:
+    """An alert that names neither target may be either's."""
+    named = [
+        Fault("first", START_NS + 100 * SECOND, START_NS + 110 * SECOND, "error", "stock"),
+        Fault("second", START_NS + 120 * SECOND, START_NS + 130 * SECOND, "error", "mail"),
+    ]
+
+    def detected(*alerts: bytes) -> list[float | None]:
+        store = Store.in_memory()
+        deliver(store, requests("/orders", range(10, 160)))
+        store.commit([alerts_of(list(alerts))], received_ns=RECEIVED_NS, source="drawn")
+        store.close()
+        with Reader.of(store) as reader:
+            prepare(reader, Config(), injected=tuple(named))
+            return [result.detected_after_s for result in fault_results(reader, tuple(named))]
+
+    assert detected(webhook(125, service="mail")) == [None, 5.0]
+    assert detected(webhook(125, service="mail"), webhook(128, service="stock", name="cd")) == [
+        28.0,
+        5.0,
+    ]
+    assert detected(webhook(125)) == [25.0, 5.0]
+
+
+def test_what_failed_before_a_fault_is_not_its_first_error() -> None:
+    """The request that passes the failure on ends only in the fault."""
+    run = [
+        Span(1, "GET /", 95_000, 101_000, trace=1, kind="SERVER", service="web", status="ERROR"),
+        Span(
+            2, "GET", 95_100, 96_000, trace=1, parent=1, kind="CLIENT", service="web",
+            status="ERROR", attributes={"server.address": "stock"},
+        ),
+        *requests("/orders", range(100, 120)),
+    ]  # fmt: skip
+
+    def first_error(*records: Record) -> float | None:
+        store = Store.in_memory()
+        deliver(store, records)
+        store.close()
+        with Reader.of(store) as reader:
+            prepare(reader, Config(), injected=FAULTS[:1])
+            [result] = fault_results(reader, FAULTS[:1])
+        return result.first_error_after_s
+
+    assert first_error(*run) is None
+    assert first_error(*run, *requests("/stay", range(107, 109), fails=True)) == 8.0

@@ -143,13 +143,29 @@ def _course(row: Row) -> FaultCourse:
 
 
 def _detected_after_s(reader: Reader, fault: Fault) -> float | None:
-    """Seconds from the fault's start to the first alert that it raised; None without an alert."""
-    first = reader.value("SELECT min(starts_ns) FROM fault_alert WHERE fault_id = ?", [fault.id])
+    """Seconds from the fault's start to the first alert that it raised; None without an alert.
+
+    An alert that names what another fault of the time hit, and not what this one did, is not its.
+    """
+    first = reader.value(
+        """
+        SELECT min(alert.starts_ns)
+        FROM fault_alert AS alert
+        WHERE alert.fault_id = $fault AND (
+            alert.is_about
+            OR alert.alert_no NOT IN (SELECT alert_no FROM fault_alert WHERE is_about)
+        )
+        """,
+        {"fault": fault.id},
+    )
     return None if first is None else (first - fault.start_ns) / 1e9
 
 
 def _first_error_after_s(reader: Reader, fault: Fault) -> float | None:
-    """Seconds from the fault's start to the end of the first span that failed while it lasted."""
+    """Seconds from the fault's start to the end of the first span that failed while it lasted.
+
+    A failure is where it began: what fails above it only passes on what may have been before.
+    """
     first = reader.value(
         """
         SELECT min(node.end_ns)
@@ -160,6 +176,12 @@ def _first_error_after_s(reader: Reader, fault: Fault) -> float | None:
         WHERE NOT instance.background
             AND node.start_ns <= $end
             AND node.end_ns >= $start
+            AND NOT EXISTS (
+                SELECT 1
+                FROM span_error AS error
+                JOIN node AS below USING (span_no)
+                WHERE below.parent_no = node.span_no AND NOT error.by_log
+            )
         """,
         {"start": fault.start_ns, "end": fault.end_ns},
     )
