@@ -173,6 +173,15 @@ def test_a_fault_is_as_hard_as_what_failed_or_else_who_is_suspected(run: Reader)
     assert {name: one.minutes for name, one in by_workflow.items()} == {"GET /page": fails.minutes}
 
 
+def test_a_fault_in_whose_time_nothing_ran_has_no_minutes() -> None:
+    """There is no trace of it in which a cause could be found."""
+    late = replace(FAULTS[1], id="late", start_ns=START_NS + 10**13, end_ns=START_NS + 2 * 10**13)
+    with stored(pages()) as reader:
+        prepare(reader, Config(), injected=(late,))
+        [result] = fault_results(reader, (late,))
+    assert result.difficulty is None
+
+
 def test_where_nothing_can_be_compared_nothing_is_said_to_be_well() -> None:
     nothing = Diagnosed(0, 0, ())
     found = DiagnosedInstances(

@@ -85,8 +85,11 @@ def by_fault(
 
 
 def _of_suspects(ranking: Ranking, run: Around, window: Row) -> Difficulty | None:
-    """Nothing failed, so that no error names a place, and no trace is the one to look at."""
-    if not ranking.candidates:
+    """Nothing failed, so that no error names a place, and no trace is the one to look at.
+
+    Where nothing ran nothing can be found out.
+    """
+    if not ranking.candidates or not window["instances"]:
         return None
     search = Search(
         candidates=ranking.candidates,
@@ -148,6 +151,7 @@ _WINDOWS: Final = """
     )
     SELECT
         fault.id,
+        coalesce(ran.instances, 0) AS instances,
         coalesce(log.lines, 0) AS lines,
         CASE WHEN log.kept > 0 THEN log.kept / log.named ELSE 1.0 END AS kept,
         coalesce(2 * ran.logged >= ran.instances, false) AS has_logs
