@@ -61,6 +61,25 @@ def test_what_was_started_is_counted_over_the_whole_run(
     assert started(store) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("points", "missing"),
+    [
+        ([(1, 2, 4, SAMPLED), (2, LATER, 5, SAMPLED)], 9),
+        # Another stream of the process tells that nothing of this one was to be said.
+        ([(1, 2, 4, SAMPLED), (2, 3, 7, "DROP"), (3, LATER, 5, SAMPLED)], 9),
+        ([(1, 2, 4, SAMPLED), (3, LATER, 5, SAMPLED)], None),
+        ([(0, 2, 4, SAMPLED), (0, LATER, 5, SAMPLED)], None),
+    ],
+)
+def test_a_lost_report_of_delta_temporality_leaves_no_exact_count(
+    store: Store, points: list[Point], missing: int | None
+) -> None:
+    send(store, STARTED, DELTA, points)
+    send(store, LIVE, CUMULATIVE, [(1, LATER, 0, SAMPLED)])
+    [row] = counted(store)
+    assert (row["started"], row["absent"], row["missing"]) == (9, 9, missing)
+
+
 def test_processes_count_apart(store: Store) -> None:
     send(store, STARTED, CUMULATIVE, [(1, 2, 10, SAMPLED)], instance="a")
     send(store, STARTED, CUMULATIVE, [(7, 8, 3, SAMPLED)], instance="b")

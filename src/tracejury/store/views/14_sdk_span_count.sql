@@ -8,6 +8,7 @@
 --   counted_ns   UBIGINT  when it was counted last
 --   series       BIGINT   how often the counting began; more than once: by several processes, or again
 --   began_ns     UBIGINT  when the counting began; 0 where that was not sent
+--   is_broken    BOOLEAN  of delta temporality, and between two reports of the process time is not accounted for
 WITH point AS (
     SELECT
         sent.point_no,
@@ -57,6 +58,23 @@ step AS (
         ORDER BY point.time_ns, point.point_no
     )
 ),
+-- A report that was lost takes its counts along: the next one begins where it ended.
+lapse AS (
+    SELECT service, instance_id, metric, bool_or(start_ns = 0 OR start_ns > until_ns) AS is_broken
+    FROM (
+        SELECT
+            *,
+            max(time_ns) OVER (
+                PARTITION BY service, instance_id, metric
+                ORDER BY start_ns, time_ns
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS until_ns
+        FROM point
+        WHERE temporality = 1
+    )
+    WHERE until_ns IS NOT NULL
+    GROUP BY service, instance_id, metric
+),
 counted AS (
     SELECT
         service,
@@ -80,13 +98,18 @@ counted AS (
     GROUP BY service, instance_id, metric, reason, stream
 )
 SELECT
-    service,
-    instance_id,
-    metric,
-    reason,
-    sum(spans)::BIGINT AS spans,
-    max(counted_ns) AS counted_ns,
-    max(series) AS series,
-    min(began_ns) AS began_ns
+    counted.service,
+    counted.instance_id,
+    counted.metric,
+    counted.reason,
+    sum(counted.spans)::BIGINT AS spans,
+    max(counted.counted_ns) AS counted_ns,
+    max(counted.series) AS series,
+    min(counted.began_ns) AS began_ns,
+    coalesce(any_value(lapse.is_broken), false) AS is_broken
 FROM counted
-GROUP BY service, instance_id, metric, reason
+LEFT JOIN lapse
+    ON lapse.service IS NOT DISTINCT FROM counted.service
+    AND lapse.instance_id IS NOT DISTINCT FROM counted.instance_id
+    AND lapse.metric = counted.metric
+GROUP BY counted.service, counted.instance_id, counted.metric, counted.reason

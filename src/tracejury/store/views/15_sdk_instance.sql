@@ -14,7 +14,8 @@
 --                         forked from, or spans were pruned
 --   overflowed   BIGINT   of the absent, those that a full queue dropped; NULL where absent is
 --   unended      BIGINT   sampled spans that were open at the last count and are not stored; NULL where absent is
---   missing      BIGINT   the absent, exactly; NULL where the run went on after the last count
+--   missing      BIGINT   the absent, exactly; NULL where the run went on after the last count, or a report
+--                         between may be lacking
 WITH counted AS (
     SELECT
         service,
@@ -36,7 +37,8 @@ WITH counted AS (
         )::BIGINT AS dropped,
         max(counted_ns) FILTER (metric = 'otel.sdk.span.started') AS counted_ns,
         min(began_ns) FILTER (metric = 'otel.sdk.span.started' AND began_ns > 0) AS began_ns,
-        max(series) AS series
+        max(series) AS series,
+        bool_or(is_broken) FILTER (metric != 'otel.sdk.processor.span.processed') AS is_broken
     FROM sdk_span_count
     GROUP BY service, instance_id
 ),
@@ -85,14 +87,15 @@ kept AS (
 ),
 told AS (
     SELECT
-        counted.* EXCLUDE (series, began_ns, live),
+        counted.* EXCLUDE (series, began_ns, live, is_broken),
         -- Where nothing was sampled, no SDK counts what is live.
         CASE WHEN counted.started = 0 THEN coalesce(counted.live, 0) ELSE counted.live END AS live,
         kept.stored,
         kept.stored_then,
         kept.open_then,
-        -- What a process that was killed did after its last count is in no count.
-        counted.counted_ns >= run.end_ns AS is_final,
+        -- What a process that was killed did after its last count is in no count, nor what it counted
+        -- in a report that is lacking.
+        counted.counted_ns >= run.end_ns AND NOT coalesce(counted.is_broken, false) AS is_final,
         counted.series = 1
         AND forked.began_ns IS NULL
         AND (NOT is_final OR counted.started - live >= kept.stored)
