@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+from tests.report.example_audit import EXAMPLE
 from tests.workflow.drawn import RECEIVED_NS, START_NS, Record, Span, deliver
 
 from tracejury.config import Config
 from tracejury.otlp.alert_webhook import alerts_of
 from tracejury.scorecard.fault_results import fault_results
-from tracejury.scorecard.result import FaultCourse, FaultResult, Phases
+from tracejury.scorecard.result import FaultCourse, FaultResult, Phases, Suspect
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
 from tracejury.workflow.faults import Fault
@@ -196,3 +198,18 @@ def test_what_failed_before_a_fault_is_not_its_first_error() -> None:
 
     assert first_error(*run) is None
     assert first_error(*run, *requests("/stay", range(107, 109), fails=True)) == 8.0
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ((4.1, 3.9), "none of several suspects stands out"),
+        ((4.1, 0.2), "nothing stands out"),
+        ((), "nothing stands out"),
+    ],
+)
+def test_two_that_changed_much_are_not_called_nothing(scores: tuple[float, ...], said: str) -> None:
+    suspects = tuple(Suspect(f"service-{score}", "", score, ()) for score in scores)
+    fault = replace(EXAMPLE.faults[1], suspects=suspects)
+    assert fault.why_none_stands_out == said
+    assert not replace(fault, stands_out=True).why_none_stands_out

@@ -53,8 +53,8 @@ def _entry(fault: FaultResult, instances: DiagnosedInstances | None) -> dict[str
 def _lines(fault: FaultResult, instances: DiagnosedInstances | None) -> list[str]:
     seconds = (fault.end_ns - fault.start_ns) / 1e9
     lines = [safe_text(f"{fault.id} ({seconds:.0f} s)")]
-    if not fault.stands_out:
-        lines.append("  nothing stands out")
+    if fault.why_none_stands_out:
+        lines.append(f"  {fault.why_none_stands_out}")
     for number, suspect in enumerate(fault.suspects[:5], 1):
         place = ", ".join(filter(None, (suspect.service, suspect.step)))
         lines.append(safe_text(f"  {number}. {place}: {suspect.score:g}"))

@@ -351,6 +351,10 @@ _BECAME: Final[dict[Recovery, str]] = {
 }
 
 
+# Points of a suspect that would stand out if it were the only one (scorecard/suspects.py).
+_MUCH: Final = 1.25
+
+
 @dataclass(frozen=True, slots=True)
 class FaultResult:
     """What happened around one injected fault. Shares are between 0 and 1."""
@@ -377,6 +381,14 @@ class FaultResult:
     # From its end to the end of the last instance of any workflow that failed; None: none failed,
     # or one of these workflows was not seen to go well since.
     recovered_after_s: float | None = None
+
+    @property
+    def why_none_stands_out(self) -> str:
+        """In words; '' where the first suspect does. Two that changed much may be hard to part."""
+        if self.stands_out:
+            return ""
+        several = sum(suspect.score >= _MUCH for suspect in self.suspects) > 1
+        return "none of several suspects stands out" if several else "nothing stands out"
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,8 +230,9 @@ def lead_line(lead: Lead, indent: str, *, is_blind: bool = False) -> Content:
 def _fault_parts(fault: FaultResult, *, is_blind: bool) -> list[Part]:
     when = f"{date_and_time(fault.start_ns)} for {short_duration(fault.end_ns - fault.start_ns)}"
     what = " ".join(part for part in (fault.kind, "" if is_blind else fault.target) if part)
-    stands_out: Part = ("" if fault.stands_out else "  nothing stands out", "$text-warning")
-    return [(fault.id, "bold"), f"  {what}  ", (when, "$text-muted"), stands_out]
+    why = fault.why_none_stands_out
+    none: Part = (f"  {why}" if why else "", "$text-warning")
+    return [(fault.id, "bold"), f"  {what}  ", (when, "$text-muted"), none]
 
 
 def told_of(fault: FaultResult) -> list[list[Part]]:
