@@ -120,7 +120,7 @@ class Recorded:
         """Withhold by `plan`, and judge what is left."""
         self._withhold(plan)
         prepare(self._reader, self._config, baseline=baseline)
-        score = completeness(self._reader, (), has_baseline=baseline.exists)
+        score = completeness(self._reader, ())
         ratios = {
             name: share.ratio for name, share in score.by_service.items() if share.ratio is not None
         }

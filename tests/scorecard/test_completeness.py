@@ -102,7 +102,7 @@ def judged(
     store.close()
     with Reader.of(store) as reader:
         prepare(reader, config, baseline=baseline)
-        return completeness(reader, (), has_baseline=baseline.exists)
+        return completeness(reader, ())
 
 
 def count(store: Store, service: str, until_ms: int) -> None:

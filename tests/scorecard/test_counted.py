@@ -32,7 +32,7 @@ class Judged:
         drawn = {"trace": trace, "counts": counts, **blocks}
         evidence = evidence_of(drawn, self._folder)
         with evidence.reader as reader:
-            return completeness(reader, (), has_baseline=evidence.has_baseline)
+            return completeness(reader, ())
 
 
 def test_what_every_process_counted_and_sent_is_complete_by_count(judged: Judged) -> None:
@@ -151,3 +151,29 @@ def test_background_is_counted_along_where_sdks_count(judged: Judged) -> None:
     assert found.total.known_missing == 12
     # Of what is missing only that part is of the workflow which its spans have of all.
     assert found.by_workflow["POST /orders"].known_missing == pytest.approx(12 * 3 / 12)
+
+
+OTHER = """
+till POST /pay SERVER 0..900ms
+  till render INTERNAL 310..400ms
+"""
+OF_BOTH = (
+    ORDER
+    + """
+trace
+web POST /return SERVER 2000..2900ms
+  web render INTERNAL 2310..2400ms
+"""
+)
+
+
+def test_a_baseline_tells_of_no_workflow_but_its_own(judged: Judged) -> None:
+    """What a clean run of something else does not ask for may be missing all the same."""
+    assert judged(ORDER, baseline=OTHER).basis == "upper-bound"
+    assert judged(ORDER, baseline=ORDER).basis == "estimated"
+    found = judged(OF_BOTH, baseline=ORDER)
+    assert found.basis == "upper-bound"
+    assert {name: share.basis for name, share in found.by_service.items()} == {
+        "web": "upper-bound",
+        "stock": "estimated",
+    }

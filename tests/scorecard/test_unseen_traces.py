@@ -7,7 +7,7 @@ from tracejury.store.reader import Reader
 
 
 def ratio_and_missing(reader: Reader) -> tuple[float | None, list[tuple[str, float, str]]]:
-    found = completeness(reader, (), has_baseline=False)
+    found = completeness(reader, ())
     steps = [(step.service, step.missing, step.cause) for step in found.missing]
     return found.total.ratio, steps
 

@@ -94,7 +94,7 @@ def audit(  # noqa: PLR0913 - what is judged, by what, and who wants to know how
         failed_share=shares.failed if shares else None,
         unobserved_share=shares.unobserved if shares else None,
         coverage=shares.passed + shares.failed if shares else None,
-        completeness=completeness(reader, checks, has_baseline=taught.exists),
+        completeness=completeness(reader, checks),
         timing=timed.result(),
         external_calls=called.result(),
         diagnosis=diagnosed.result(),

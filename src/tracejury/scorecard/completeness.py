@@ -52,15 +52,13 @@ _UNANSWERED: Final = """
 """
 
 
-def completeness(
-    reader: Reader, checks: tuple[CheckResult, ...], *, has_baseline: bool
-) -> Completeness:
+def completeness(reader: Reader, checks: tuple[CheckResult, ...]) -> Completeness:
     """The completeness of a rebuilt run: counted where SDKs counted, else estimated."""
     steps = reader.rows("FROM step_count")
     estimate = estimate_missing([_count(row) for row in steps], _structure(reader))
-    without_counts: Basis = "estimated" if has_baseline else "upper-bound"
+    of_service, counts = estimates(steps, estimate), counts_of(reader)
     services = service_shares(
-        estimates(steps, estimate), counts_of(reader), without_counts=without_counts
+        of_service, counts, untaught=_untaught(reader, of_service.keys() | counts.keys())
     )
     missing, unnamed = _settled(estimate, services)
     heard = {name: share for name, share in services.items() if share.ratio is not None}
@@ -69,7 +67,7 @@ def completeness(
             sum(share.received for share in heard.values()),
             sum(share.known_missing for share in heard.values()),
         ),
-        basis=_weakest(heard.values(), without_counts),
+        basis=_weakest(heard.values()),
         by_service={name: share for name, share in heard.items() if name},
         by_workflow=_by_workflow(reader, missing, _a_span(unnamed, services)),
         by_instance=_by_instance(reader),
@@ -83,10 +81,27 @@ def completeness(
     )
 
 
-def _weakest(services: Collection[ServiceShare], without_counts: Basis) -> Basis:
-    """What the whole rests on: one service that is not counted makes it an estimate."""
-    is_counted = services and all(share.basis == "counted" for share in services)
-    return "counted" if is_counted else without_counts
+def _untaught(reader: Reader, services: Collection[str]) -> set[str]:
+    """The services that had a part in a workflow which no clean run shows: all without a run."""
+    if not reader.value("SELECT count(*) FROM baseline_step"):
+        return set(services)
+    return {
+        row["service"]
+        for row in reader.rows("""
+            SELECT DISTINCT node.service
+            FROM likely_workflow AS instance
+            JOIN trace_instance USING (instance_no)
+            JOIN node USING (trace_no)
+            ANTI JOIN baseline_step USING (entry_service, entry_name)
+        """)
+    }
+
+
+def _weakest(services: Collection[ServiceShare]) -> Basis:
+    """What the whole rests on: the least that any service does."""
+    found = {share.basis for share in services}
+    weakest: tuple[Basis, ...] = ("upper-bound", "estimated", "counted")
+    return next((basis for basis in weakest if basis in found), "upper-bound")
 
 
 def _settled(

@@ -138,7 +138,7 @@ class Completeness:
     """How much of what happened was seen.
 
     It is counted where every service's SDKs counted what they started, and estimated elsewhere;
-    without a baseline an estimate is an upper bound.
+    without a baseline that shows every workflow an estimate is an upper bound.
     """
 
     total: Share

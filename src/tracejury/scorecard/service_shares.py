@@ -7,7 +7,7 @@ say how many are missing at least. They tell nothing of workflows, so background
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,12 +72,17 @@ def estimates(
 
 
 def service_shares(
-    estimated: dict[str, Estimate], counts: dict[str, Count], *, without_counts: Basis
+    estimated: dict[str, Estimate], counts: dict[str, Count], *, untaught: Collection[str]
 ) -> dict[str, ServiceShare]:
-    """Every service by name; under no name what is missing of nobody knows which."""
+    """Every service by name; under no name what is missing of nobody knows which.
+
+    Of those `untaught` no clean run tells what there should have been.
+    """
     shares = {
         service: _share(
-            estimated.get(service, Estimate(0, {})), counts.get(service), without_counts
+            estimated.get(service, Estimate(0, {})),
+            counts.get(service),
+            "upper-bound" if service in untaught else "estimated",
         )
         for service in sorted(estimated.keys() | counts.keys())
     }
@@ -86,7 +91,7 @@ def service_shares(
             max(shares[service].known_missing - _sum(estimated.get(service)), 0.0)
             for service in counts
         )
-        shares[_UNKNOWN] = _share(_beyond(estimated[_UNKNOWN], room), None, without_counts)
+        shares[_UNKNOWN] = _share(_beyond(estimated[_UNKNOWN], room), None, shares[_UNKNOWN].basis)
     return shares
 
 
