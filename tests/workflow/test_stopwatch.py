@@ -30,7 +30,13 @@ def line_of(minutes: float) -> str:
 
 @pytest.mark.parametrize(
     "line",
-    ["{", "[]", '{"fault": "a"}', "[" * 100_000, *map(line_of, (math.nan, math.inf, -1, 1e300))],
+    [
+        "{",
+        "[]",
+        '{"fault": "a"}',
+        "[" * 100_000,
+        *map(line_of, (math.nan, math.inf, -1, 1e300, True)),
+    ],
 )
 def test_a_line_that_is_no_measurement_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "times"

@@ -107,8 +107,9 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 def _is_one(entry: dict[str, Any]) -> bool:
     if not all(isinstance(entry.get(name, ...), kinds) for name, kinds in _TYPES.items()):
         return False
-    # Python's reader of JSON takes NaN and Infinity, too.
-    return bool(0 <= entry["minutes"] <= _LONGEST_MINUTES)
+    # Python's reader of JSON takes NaN and Infinity, too, and true is a number to Python.
+    minutes = entry["minutes"]
+    return not isinstance(minutes, bool) and 0 <= minutes <= _LONGEST_MINUTES
 
 
 def _measurement(line: str, where: str) -> Measurement:
