@@ -3,10 +3,10 @@
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,13 +138,13 @@ def live(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
 def shown(terminal: int, until: Callable[[bytes], bool]) -> bytes:
     """What a terminal was told, until it is enough."""
     told = b""
-    deadline = time.monotonic() + 60
     while not until(told):
-        assert time.monotonic() < deadline, told
+        readable, _, _ = select.select([terminal], [], [], 60)
+        assert readable, told
         try:
             told += os.read(terminal, 65536)
-        except OSError:
-            time.sleep(0.02)
+        except OSError as error:  # nobody has the terminal open any more
+            raise AssertionError(told) from error
     return told
 
 

@@ -82,9 +82,10 @@ def judge(evidence: Evidence) -> Judgement:
 
 
 def _finding(row: Row) -> tuple[Finding, ...]:
+    spans = counted(row["calls"], f"{row['kind']} span")
     return (
         Finding(
-            f"{counted(row['calls'], 'K')} `{row['nameless']}` of"
+            f"{spans} `{row['nameless']}` of"
             f" {row['service'] or 'a nameless service'} recorded nothing of whom"
             f" {either(row['calls'], 'it', 'they')} called.",
             subject=row["service"],
