@@ -73,7 +73,8 @@ def _reason(rejected: Counter[str], sent: int) -> str:
         parts.append(f"{rejected['trace']} without a trace_id of 16 bytes that are not all zero")
     if rejected["span"]:
         parts.append(f"{rejected['span']} without a span_id of 8 bytes that are not all zero")
-    return f"{rejected.total()} of {sent} spans left out: {' and '.join(parts)}."
+    spans = "span" if sent == 1 else "spans"
+    return f"{rejected.total()} of {sent} {spans} left out: {' and '.join(parts)}."
 
 
 def add_resource(rows: Rows, holder: Any) -> int:
