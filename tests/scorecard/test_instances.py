@@ -223,4 +223,11 @@ def test_an_instance_that_lost_its_root_is_not_said_to_have_gone_well() -> None:
     with rebuilt(pages(), rest) as reader:
         found = diagnosed_instances(reader)
     assert (found.ran, found.unknown_end) == (13, 1)
-    assert found.about_failed == "None of 13 workflow instances failed; of 1 the end is not known"
+    assert found.about_failed == "None of 13 workflow instances failed; of 1 it is not known"
+
+
+def test_an_instance_that_lacks_spans_is_not_said_to_have_gone_well() -> None:
+    top, _, *rest = page(50)
+    with rebuilt(pages(), [top, *rest]) as reader:
+        found = diagnosed_instances(reader)
+    assert (found.ran, found.failed.total, found.unknown_end) == (13, 0, 1)

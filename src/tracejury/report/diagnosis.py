@@ -108,9 +108,8 @@ def _during(found: DiagnosedInstances) -> Iterator[str]:
         return
     yield f"while it lasted: {found.about_failed}"
     yield from _instances(found.failed)
-    if found.compared:
-        yield f"while it lasted: {found.about_slow}"
-        yield from _instances(found.slow)
+    yield f"while it lasted: {found.about_slow}"
+    yield from _instances(found.slow)
 
 
 def _by_instance(found: DiagnosedInstances) -> dict[str, object]:

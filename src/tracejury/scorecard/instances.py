@@ -80,7 +80,8 @@ class DiagnosedInstances:
     """Failed and slow instances: of all that `ran`, or that ran while the fault `fault_id` lasted.
 
     `compared` and `not_compared` are those that did not fail: whether there was enough to tell a
-    slow one by, in the baseline if `by_baseline`. Of `unknown_end` nobody knows whether they did.
+    slow one by, in the baseline if `by_baseline`. Of `unknown_end` nobody knows whether they did:
+    they lack their root, their end, or other spans.
     """
 
     ran: int
@@ -97,7 +98,7 @@ class DiagnosedInstances:
         """How many failed, and in how many places."""
         if not self.ran:
             return f"No workflow instance ran{' while it lasted' if self.fault_id else ''}."
-        unknown = f"; of {self.unknown_end:,} the end is not known" if self.unknown_end else ""
+        unknown = f"; of {self.unknown_end:,} it is not known" if self.unknown_end else ""
         if not self.failed.total:
             return f"None of {counted(self.ran, 'workflow instance')} failed{unknown or '.'}"
         many, places = counted(self.failed.total, "workflow instance"), self.failed.places
@@ -246,7 +247,11 @@ def _ms(milliseconds: float) -> str:
 _RAN: Final = """
     SELECT
         count(*) AS ran,
-        count(*) FILTER (outcome = 'unknown') AS unknown_end,
+        -- What is known to be missing may have failed.
+        count(*) FILTER (
+            outcome = 'unknown'
+            OR outcome = 'ok' AND instance_no IN (SELECT instance_no FROM missing_in_instance)
+        ) AS unknown_end,
         coalesce(list(instance_no) FILTER (outcome = 'failed'), []) AS failed
     FROM workflow_instance AS instance
     WHERE NOT background

@@ -351,8 +351,8 @@ _BECAME: Final[dict[Recovery, str]] = {
 }
 
 
-# Points of a suspect that would stand out if it were the only one (scorecard/suspects.py).
-_MUCH: Final = 1.25
+# By more than so many points the first suspect leads the second, at least, where it stands out.
+STANDS_OUT: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +387,7 @@ class FaultResult:
         """In words; '' where the first suspect does. Two that changed much may be hard to part."""
         if self.stands_out:
             return ""
-        several = sum(suspect.score >= _MUCH for suspect in self.suspects) > 1
+        several = sum(suspect.score > STANDS_OUT for suspect in self.suspects) > 1
         return "none of several suspects stands out" if several else "nothing stands out"
 
 

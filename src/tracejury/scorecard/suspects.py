@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from tracejury.scorecard.result import Suspect
+from tracejury.scorecard.result import STANDS_OUT, Suspect
 from tracejury.scorecard.suspicion.blame import Blamed, blame
 from tracejury.scorecard.suspicion.items import LOSES
 from tracejury.scorecard.suspicion.observed import Observed, observe
@@ -42,7 +42,7 @@ class Bounds:
     least: float = 1.25
 
     # How far the first suspect leads the second, at least, where something stands out.
-    stands_out: float = 1.25
+    stands_out: float = STANDS_OUT
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,18 +262,18 @@ INSTANCE_TIMES: Final = """
         quantile_cont(ln(1 + took_ns), 0.5) AS median,
         quantile_cont(ln(1 + took_ns), 0.75) AS upper
     FROM shaped_instance
+    SEMI JOIN calm_instance USING (instance_no)
     WHERE outcome = 'ok'
-        AND instance_no NOT IN (SELECT instance_no FROM fault_phase WHERE phase = 'during')
     GROUP BY GROUPING SETS ((entry_service, entry_name), (entry_service, entry_name, shape))
     HAVING count(*) >= $fewest
 """
 
 # How long each step held the critical path in the middle instance: not at all in one without it.
 STEP_TIMES: Final = """
-    WITH calm AS (
+    WITH clean AS (
         FROM shaped_instance
+        SEMI JOIN calm_instance USING (instance_no)
         WHERE outcome = 'ok'
-            AND instance_no NOT IN (SELECT instance_no FROM fault_phase WHERE phase = 'during')
     ),
     sizes AS (
         SELECT
@@ -281,7 +281,7 @@ STEP_TIMES: Final = """
             entry_name,
             coalesce(shape, 0)::UBIGINT AS shape,
             count(*) AS instances
-        FROM calm
+        FROM clean
         GROUP BY GROUPING SETS ((entry_service, entry_name), (entry_service, entry_name, shape))
         HAVING count(*) >= $fewest
     ),
@@ -292,7 +292,7 @@ STEP_TIMES: Final = """
             count(*) AS present,
             sum(path.spans) AS spans,
             list(path.held_ns ORDER BY path.held_ns) AS held
-        FROM calm AS clean
+        FROM clean
         JOIN path_time AS path USING (instance_no)
         GROUP BY
             clean.entry_service, clean.entry_name, path.service, path.name, path.kind, path.part,
