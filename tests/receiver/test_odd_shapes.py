@@ -17,8 +17,8 @@ from tests.test_cli import called
 from tracejury.config import Config
 from tracejury.store.reader import Reader
 from tracejury.tui.waterfall_rows import waterfall
-from tracejury.workflow import browse
-from tracejury.workflow.browse import OpenTrace, TraceSpan
+from tracejury.workflow.browse.opened_trace import OpenTrace, TraceSpan, open_trace
+from tracejury.workflow.browse.trace_list import summarise_traces
 from tracejury.workflow.rebuild import rebuild
 
 pytestmark = pytest.mark.soak
@@ -137,12 +137,12 @@ def judged(receiver: Running) -> dict[str, Any]:
 def reader(receiver: Running) -> Iterator[Reader]:
     with Reader.open(receiver.store) as opened:
         rebuild(opened, Config())
-        browse.prepare(opened)
+        summarise_traces(opened)
         yield opened
 
 
 def opened(reader: Reader, shape: str) -> OpenTrace:
-    found = browse.open_trace(reader, TRACE_IDS[shape])
+    found = open_trace(reader, TRACE_IDS[shape])
     assert found is not None
     return found
 

@@ -8,8 +8,8 @@ from tracejury.store.reader import Reader
 from tracejury.tui.detail_rows import span_rows
 from tracejury.tui.waterfall_line import Scale, waterfall_line
 from tracejury.tui.waterfall_rows import waterfall
-from tracejury.workflow import browse
-from tracejury.workflow.browse import OpenTrace
+from tracejury.workflow.browse.opened_trace import OpenTrace, open_trace
+from tracejury.workflow.browse.trace_list import summarise_traces
 from tracejury.workflow.rebuild import prepare
 
 RUN = [
@@ -32,12 +32,12 @@ LOGS = [Log("loaded", span=2, at=300), Log("stored", span=3, at=3700)]
 def run() -> Reader:
     reader = reader_of([*RUN, *QUEUED], LOGS)
     prepare(reader, Config())
-    browse.prepare(reader)
+    summarise_traces(reader)
     return reader
 
 
 def opened(reader: Reader, number: int, *, whole: bool = False) -> OpenTrace:
-    trace = browse.open_trace(reader, trace_id(number), whole_instance=whole)
+    trace = open_trace(reader, trace_id(number), whole_instance=whole)
     assert trace is not None
     return trace
 

@@ -20,8 +20,9 @@ from tracejury.store.writer import Store
 from tracejury.tui.tree import Node, nodes, unfolded, with_ancestors
 from tracejury.tui.waterfall_line import Scale
 from tracejury.tui.waterfall_rows import Record, name_of, waterfall
-from tracejury.workflow import browse
-from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
+from tracejury.workflow.browse.log_records import LogLine
+from tracejury.workflow.browse.opened_trace import GhostSpan, OpenTrace, TraceSpan, open_trace
+from tracejury.workflow.browse.trace_list import summarise_traces
 from tracejury.workflow.rebuild import prepare
 
 RANDOM_TRACES = 12
@@ -33,14 +34,14 @@ def odd_trace() -> OpenTrace:
 
 
 def opened(reader: Reader, number: int) -> OpenTrace:
-    found = browse.open_trace(reader, trace_id(number))
+    found = open_trace(reader, trace_id(number))
     assert found is not None
     return found
 
 
 def prepared(reader: Reader) -> Reader:
     prepare(reader, Config())
-    browse.prepare(reader)
+    summarise_traces(reader)
     return reader
 
 
@@ -80,7 +81,7 @@ def test_every_span_of_any_trace_is_shown_once(shapes: list[list[tuple[int, int]
     for trace in range(1, len(shapes) + 1):
         sent = Counter(span.name for span in spans if span.trace == trace)
         assert Counter(span_names(waterfall(opened(reader, trace)))) == sent
-    whole = browse.open_trace(reader, trace_id(1), whole_instance=True)
+    whole = open_trace(reader, trace_id(1), whole_instance=True)
     assert whole is not None
     shown = [node.record for node in waterfall(whole) if isinstance(node.record, TraceSpan)]
     assert sorted(shown) == sorted(whole.spans)
@@ -90,7 +91,7 @@ def test_every_span_of_a_recorded_run_is_shown_once() -> None:
     run = recording("worker-kill")
     sent = Counter(span["traceId"] for span in run.spans())
     reader = prepared(stored(run))
-    traces = {trace: browse.open_trace(reader, trace) for trace in sent}
+    traces = {trace: open_trace(reader, trace) for trace in sent}
     shown = {trace: len(span_names(waterfall(found))) for trace, found in traces.items() if found}
     assert shown == sent
     # Celery's workers begin when the request that sent the job has been answered.
@@ -167,7 +168,7 @@ def test_every_span_of_other_peoples_files_is_shown_once(tmp_path: Path) -> None
             row["trace_id"]: row["spans"]
             for row in reader.rows("SELECT trace_id, count(*) AS spans FROM span GROUP BY trace_id")
         }
-        opened_traces = (browse.open_trace(reader, trace) for trace in kept)
+        opened_traces = (open_trace(reader, trace) for trace in kept)
         shown = {
             found.trace_id: len(span_names(waterfall(found))) for found in opened_traces if found
         }

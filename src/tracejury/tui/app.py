@@ -36,8 +36,10 @@ from tracejury.tui.trace_screen import TraceScreen
 from tracejury.tui.traces_view import TracesView
 from tracejury.tui.view import View
 from tracejury.tui.workflows_view import WorkflowsView
-from tracejury.workflow import browse
-from tracejury.workflow.browse import GhostSpan, TraceSpan
+from tracejury.workflow.browse.alerts import alert_text
+from tracejury.workflow.browse.log_records import log_line
+from tracejury.workflow.browse.opened_trace import GhostSpan, TraceSpan
+from tracejury.workflow.browse.span_details import names_of
 from tracejury.workflow.trace_filter import TraceFilter
 
 Answer = TypeVar("Answer")
@@ -249,7 +251,7 @@ class TracejuryApp(App[None]):
             self.say("Open a trace, go to the span of the root, and press m there.")
         else:
             no = root.span_no if isinstance(root, TraceSpan) else None
-            names = (root.service,) if no is None else await self.ask(browse.names_of, no)
+            names = (root.service,) if no is None else await self.ask(names_of, no)
             self._keep(root, names or ())
 
     def _keep(self, root: TraceSpan | GhostSpan, names: tuple[str, ...]) -> None:
@@ -345,7 +347,7 @@ class TracejuryApp(App[None]):
         if reference.log is None:
             self.open_trace(reference.trace_id, span_id=reference.span_id)
             return
-        log = await self.ask(browse.log_line, reference.log)
+        log = await self.ask(log_line, reference.log)
         if log is None:
             self.say("The log record is not stored.")
         elif log.trace_id:
@@ -354,7 +356,7 @@ class TracejuryApp(App[None]):
             self.push_screen(TextScreen(f"Log record {log.log_no} of {log.service}", log.body))
 
     async def _open_alert(self, alert_no: int) -> None:
-        said = await self.ask(browse.alert_text, alert_no)
+        said = await self.ask(alert_text, alert_no)
         if said is None:
             self.say("The alert is not stored.")
         else:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from tracejury.tui.numbers import date_and_time, short_duration, wall_clock
 from tracejury.tui.waterfall_line import severity_word
-from tracejury.workflow.browse import GhostSpan, Link, LogLine, SpanDetails, TraceSpan
+from tracejury.workflow.browse.log_records import LogLine
+from tracejury.workflow.browse.opened_trace import GhostSpan, TraceSpan
+from tracejury.workflow.browse.span_details import Link, SpanDetails
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from tracejury.scorecard.result import Audit
 from tracejury.store.reader import Reader
-from tracejury.workflow import browse
+from tracejury.workflow.browse.trace_list import summarise_traces
 
 Answer = TypeVar("Answer")
 Given = ParamSpec("Given")
@@ -32,7 +32,7 @@ class Session:
         """Judge the run again, and ask the newer store from now on."""
         began = time.perf_counter()
         audit, reader = self._load()
-        browse.prepare(reader)
+        summarise_traces(reader)
         with self._lock:
             outdated, self._reader = self._reader, reader
             if outdated is not None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tracejury.scorecard.result import FaultResult
-from tracejury.workflow.browse import GhostSpan, TraceSpan
+from tracejury.workflow.browse.opened_trace import GhostSpan, TraceSpan
 from tracejury.workflow.stopwatch import Measurement, is_root, keep
 
 Clock = Callable[[], datetime]

@@ -23,8 +23,10 @@ from tracejury.tui.tree import Node, with_ancestors
 from tracejury.tui.tree_list import TreeList
 from tracejury.tui.waterfall_line import ERROR_SEVERITY, Scale, waterfall_header, waterfall_line
 from tracejury.tui.waterfall_rows import Record, name_of, waterfall
-from tracejury.workflow import browse
-from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
+from tracejury.workflow.browse.attributes import log_attributes
+from tracejury.workflow.browse.log_records import LogLine
+from tracejury.workflow.browse.opened_trace import GhostSpan, OpenTrace, TraceSpan, open_trace
+from tracejury.workflow.browse.span_details import span_details
 
 if TYPE_CHECKING:
     from tracejury.tui.app import TracejuryApp
@@ -175,12 +177,12 @@ class TraceScreen(Screen[None]):
     @work(exclusive=True, group="details")
     async def _tell_details(self, record: Record) -> None:
         if isinstance(record, LogLine):
-            attributes = await self.jury.ask(browse.log_attributes, record.log_no)
+            attributes = await self.jury.ask(log_attributes, record.log_no)
             rows = list(log_rows(record, attributes or ()))
         elif isinstance(record, GhostSpan):
             rows = list(ghost_rows(record))
         else:
-            details = await self.jury.ask(browse.span_details, record.span_no)
+            details = await self.jury.ask(span_details, record.span_no)
             rows = list(span_rows(record, details, self._trace.logs if self._trace else ()))
         self.query_one(DetailsPane).show(rows, cursor=0)
 
@@ -257,7 +259,7 @@ def _read(
     reader: Reader, trace_id: str, *, whole_instance: bool
 ) -> tuple[OpenTrace, tuple[Node[Record], ...], Scale] | None:
     """Read and order a trace where it does not hold up the screen."""
-    trace = browse.open_trace(reader, trace_id, whole_instance=whole_instance)
+    trace = open_trace(reader, trace_id, whole_instance=whole_instance)
     return None if trace is None else (trace, waterfall(trace), Scale.of(trace))
 
 

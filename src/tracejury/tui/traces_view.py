@@ -13,8 +13,7 @@ from tracejury.tui.content import Cell, row, safe
 from tracejury.tui.numbers import short_duration, wall_clock
 from tracejury.tui.row_list import RowList
 from tracejury.tui.view import View
-from tracejury.workflow import browse
-from tracejury.workflow.browse import ORDERS, TraceLine
+from tracejury.workflow.browse.trace_list import ORDERS, TraceLine, list_traces
 from tracejury.workflow.trace_filter import Term, TraceFilter, parse_filter
 
 
@@ -77,7 +76,7 @@ class TracesView(View):
         if self._are_errors_only:
             wanted = TraceFilter((*wanted.terms, Term("trouble", 1)))
         found = await self.ask(
-            browse.traces, wanted, order=self._order, background=self._has_background
+            list_traces, wanted, order=self._order, background=self._has_background
         )
         if found is None:
             return

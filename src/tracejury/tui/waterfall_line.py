@@ -13,7 +13,8 @@ from tracejury.tui.content import Part, fitted, line
 from tracejury.tui.numbers import short_duration
 from tracejury.tui.tree import Node
 from tracejury.tui.waterfall_rows import Record
-from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
+from tracejury.workflow.browse.log_records import LogLine
+from tracejury.workflow.browse.opened_trace import GhostSpan, OpenTrace, TraceSpan
 
 DEEPEST_INDENT = 24
 UNEXPLAINED = "░"

@@ -7,7 +7,8 @@ import math
 from dataclasses import dataclass, field
 
 from tracejury.tui.tree import Node, nodes
-from tracejury.workflow.browse import GhostSpan, LogLine, OpenTrace, TraceSpan
+from tracejury.workflow.browse.log_records import LogLine
+from tracejury.workflow.browse.opened_trace import GhostSpan, OpenTrace, TraceSpan
 
 Record = TraceSpan | GhostSpan | LogLine
 Name = tuple[str, str, int]

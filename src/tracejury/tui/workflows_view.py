@@ -13,8 +13,7 @@ from tracejury.tui.row_list import RowList
 from tracejury.tui.tree import Node, nodes
 from tracejury.tui.tree_list import TreeList
 from tracejury.tui.view import View
-from tracejury.workflow import browse
-from tracejury.workflow.browse import Step
+from tracejury.workflow.browse.workflow_steps import Step, steps_of
 from tracejury.workflow.trace_filter import Term, TraceFilter
 
 DEEPEST_INDENT = 12
@@ -55,7 +54,7 @@ class WorkflowsView(View):
 
     @work(exclusive=True, group="steps")
     async def _fill_steps(self, workflow: str) -> None:
-        steps = await self.ask(browse.steps, workflow) or ()
+        steps = await self.ask(steps_of, workflow) or ()
         tree = self.query_one("#steps", TreeList)
         tree.grow(nodes([(step, step.depth) for step in steps]))
         tree.title("Steps of ", (workflow, "bold"))
