@@ -15,7 +15,8 @@ from tracejury.receiver import settlement
 from tracejury.receiver.answers import Accepted, Answer, Code, Refused
 from tracejury.receiver.pipeline import Pipeline
 from tracejury.receiver.settlement import Request, settle
-from tracejury.store.writer import Committed, Store
+from tracejury.store.contents import Committed
+from tracejury.store.writer import Store
 from tracejury.telemetry.batch import Batch
 
 

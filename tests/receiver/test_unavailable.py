@@ -35,7 +35,8 @@ from tracejury.receiver.http_endpoint import http_runner
 from tracejury.receiver.intake import Intake
 from tracejury.receiver.pipeline import Pipeline
 from tracejury.receiver.retention import Pruner
-from tracejury.store.writer import Committed, Store
+from tracejury.store.contents import Committed
+from tracejury.store.writer import Store
 from tracejury.telemetry.batch import Batch
 
 

@@ -26,7 +26,7 @@ def test_more_keys_than_are_remembered_keep_their_numbers(
         with Store.open(path) as store:
             for span in half:
                 deliver(store, [Span(span, attributes=sent[span])])
-                assert len(store._keys._known) <= KEPT
+                assert len(store._contents._keys._known) <= KEPT
             store.connection().execute("ALTER TABLE stored.span_link RENAME TO away")
             with pytest.raises(StoreError):  # its keys are not stored
                 deliver(store, [Span(99, attributes={"lost": "", "key 0": ""}, links=[(9, 9)])])

@@ -17,8 +17,9 @@ from tests.workflow.drawn import Event, Log, Record, Span
 
 from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.store.content_hash import ContentHashes
+from tracejury.store.contents import Committed
 from tracejury.store.reader import Reader
-from tracejury.store.writer import Committed, Store
+from tracejury.store.writer import Store
 from tracejury.telemetry.batch import Batch
 
 few = settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], derandomize=True)

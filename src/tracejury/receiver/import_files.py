@@ -11,7 +11,8 @@ from typing import Final
 from tracejury.otlp.decode import MalformedRequest, decode
 from tracejury.otlp.files import BrokenRecord, FileRequest, read_requests
 from tracejury.otlp.message_count import COUNTED_ABOVE
-from tracejury.store.writer import Committed, Store
+from tracejury.store.contents import Committed
+from tracejury.store.writer import Store
 from tracejury.telemetry.batch import Batch
 
 # A commit takes about as long for a hundred requests as for one.

@@ -7,8 +7,9 @@ from functools import cached_property
 
 from tracejury.receiver.first_seen import FirstSeen
 from tracejury.receiver.meter import Meter
+from tracejury.store.contents import Committed
 from tracejury.store.removal import Removed, Slice
-from tracejury.store.writer import Committed, Store
+from tracejury.store.writer import Store
 from tracejury.telemetry.batch import Batch
 
 

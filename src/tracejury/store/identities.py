@@ -1,6 +1,5 @@
 """Which records are stored already: their identities, in memory, sorted."""
 
-import threading
 from typing import Final
 
 import numpy as np
@@ -15,10 +14,9 @@ _RECENT_PART: Final = 16
 
 
 class Identities:
-    """Some 64-bit hashes, eight bytes each. Two threads may change it, only one may ask."""
+    """Some 64-bit hashes, eight bytes each; for one thread at a time."""
 
     def __init__(self, stored: Hashes) -> None:
-        self._changing = threading.Lock()
         self._settled = np.sort(stored)
         self._recent = np.empty(0, dtype=np.uint64)
 
@@ -33,18 +31,16 @@ class Identities:
 
     def add(self, hashes: Hashes) -> None:
         """Put `hashes` into the set."""
-        with self._changing:
-            self._recent = np.sort(np.concatenate((self._recent, hashes)))
-            if len(self._recent) > max(_RECENT_LIMIT, len(self._settled) // _RECENT_PART):
-                everything = np.concatenate((self._settled, self._recent))
-                self._settled = np.sort(everything, kind="stable")
-                self._recent = self._recent[:0]
+        self._recent = np.sort(np.concatenate((self._recent, hashes)))
+        if len(self._recent) > max(_RECENT_LIMIT, len(self._settled) // _RECENT_PART):
+            everything = np.concatenate((self._settled, self._recent))
+            self._settled = np.sort(everything, kind="stable")
+            self._recent = self._recent[:0]
 
     def remove(self, hashes: Hashes) -> None:
         """Take `hashes` out of the set."""
-        with self._changing:
-            self._settled = _without(self._settled, hashes)
-            self._recent = _without(self._recent, hashes)
+        self._settled = _without(self._settled, hashes)
+        self._recent = _without(self._recent, hashes)
 
 
 def _is_in(hashes: Hashes, ordered: Hashes) -> NDArray[np.bool_]:
