@@ -201,6 +201,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         ("audit run.jsonl --baseline-outside-faults --baseline b.duckdb", ["Choose one"]),
         ("tui run.jsonl --compare absent.jsonl", ["absent.jsonl"]),
+        ("live --grpc-port 0 --http-port 0 --store new.duckdb --compare absent", ["no absent"]),
         ("compare run.jsonl", ["AFTER"]),
         ("compare run.jsonl absent.jsonl", ["absent.jsonl"]),
         ("compare run.jsonl run.jsonl --faults faults.json --faults faults.json", ['id "f"']),
@@ -244,8 +245,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_what_cannot_be_used_is_said_in_a_sentence(
-    folder: Path, arguments: str, parts: list[str]
+    folder: Path, arguments: str, parts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tracejury.cli.browsing.require_terminal", lambda: None)
     before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     refused(called(folder, *arguments.split()), *parts)
     after = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
@@ -269,6 +271,15 @@ def test_a_process_says_it_in_the_same_way(folder: Path, arguments: str) -> None
     ran = tracejury(folder, *arguments.split())
     refused(ran)
     assert ran.stderr == called(folder, *arguments.split()).stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["tui run.jsonl", "live --store new.duckdb --grpc-port 0 --http-port 0"]
+)
+def test_a_screen_that_no_terminal_could_show_begins_nothing(folder: Path, command: str) -> None:
+    before = sorted(folder.iterdir())
+    refused(tracejury(folder, *command.split()), "needs a terminal", "tracejury audit")
+    assert sorted(folder.iterdir()) == before
 
 
 def test_an_empty_input_is_never_a_score(folder: Path) -> None:

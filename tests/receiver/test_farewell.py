@@ -1,18 +1,17 @@
 """Whoever ends a receiver learns what it stored, what it refused and what to run next."""
 
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 from tests.receiver.requests import JSON, PROTOBUF, logs, post, traces
+from tests.terminal import NO_SCREEN, in_terminal, shown
 
 from tracejury.receiver.farewell import farewell
 from tracejury.receiver.meter import Meter
@@ -111,41 +110,9 @@ def test_everything_that_was_stored_and_refused_is_counted() -> None:
     )
 
 
-@contextmanager
-def live(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+def live(folder: Path) -> AbstractContextManager[tuple["subprocess.Popen[bytes]", int]]:
     """The real `live`, in a terminal of its own, which is given, too."""
-    controller, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "live", "--store", "run.duckdb", *PORTS],
-        cwd=folder,
-        env={**os.environ, "TERM": "xterm-256color"},
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-    )
-    os.close(terminal)
-    os.set_blocking(controller, False)
-    try:
-        yield process, controller
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        os.close(controller)
-
-
-def shown(terminal: int, until: Callable[[bytes], bool]) -> bytes:
-    """What a terminal was told, until it is enough."""
-    told = b""
-    while not until(told):
-        readable, _, _ = select.select([terminal], [], [], 60)
-        assert readable, told
-        try:
-            told += os.read(terminal, 65536)
-        except OSError as error:  # nobody has the terminal open any more
-            raise AssertionError(told) from error
-    return told
+    return in_terminal(folder, "live", "--store", "run.duckdb", *PORTS)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, None], ids=["term", "q"])
@@ -162,7 +129,7 @@ def test_live_says_it_when_the_screen_is_gone(tmp_path: Path, how: int | None) -
             process.send_signal(how)
         told = shown(terminal, lambda told: b"Next: tracejury audit" in told)
         assert process.wait(timeout=60) == 0
-    left, _, said = told.rpartition(b"\x1b[?1049l")
+    left, _, said = told.rpartition(NO_SCREEN)
     assert left, "the screen was not given back"
     assert b"Stored 1 span and 0 log records in run.duckdb. Next: tracejury audit" in said
 

@@ -37,6 +37,9 @@ class KeptReader(Reader):
     def close(self) -> None:
         pass
 
+    def stop(self) -> None:
+        pass
+
 
 def judged(store: Store) -> Load:
     """Load as the command line does."""

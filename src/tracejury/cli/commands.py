@@ -8,29 +8,25 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracejury.cli.judging import (
-    all_injected_faults,
     answers_of,
     evidence_of,
     injected_faults,
     judge,
     judge_campaign,
-    judge_run,
     judge_runs,
     learn,
-    measured,
     open_run,
     run_names,
     run_paths,
-    tell,
     warn_of_outside,
     warn_of_unused_answers,
 )
 from tracejury.cli.options import configuration, parser, store_path
+from tracejury.cli.watch import tell
 from tracejury.config import Config
 from tracejury.errors import InputError, ReceiverError, TracejuryError, UsageError
 from tracejury.telemetry.numbers import counted
@@ -38,11 +34,9 @@ from tracejury.telemetry.safe_text import safe_text
 
 if TYPE_CHECKING:
     from tracejury.checks.explanation import Explanation
-    from tracejury.receiver.child import Receiving
     from tracejury.receiver.import_files import Loaded
     from tracejury.scorecard.foresight.preflight import Preflight
     from tracejury.scorecard.result import Audit, Criterion
-    from tracejury.store.reader import Reader
     from tracejury.store.writer import Store
 
 DONE: Final = 0
@@ -327,66 +321,25 @@ def _inventory(options: argparse.Namespace) -> int:
 
 
 def _tui(options: argparse.Namespace) -> int:
-    config = configuration(options)
-    return _browse(options, config)
+    from tracejury.cli.browsing import Browsed, browse, require_terminal
 
-
-def _browse(
-    options: argparse.Namespace, config: Config, *, receiver: "Receiving | None" = None
-) -> int:
-    inputs = tuple(str(path) for path in options.files) or (str(store_path(config)),)
-    if sys.stderr.isatty():
-        # Where a machine is busy, the screen takes seconds to come.
-        print(safe_text(f"Opening {', '.join(inputs)}."), file=sys.stderr, flush=True)
-
-    from tracejury.receiver.inputs import run_files
-    from tracejury.tui.app import TracejuryApp
-
-    # What cannot be read is said before the screen is taken over.
-    earlier: Path | None = getattr(options, "compare", None)
-    files = run_files(earlier) if earlier else ()
-    injected = all_injected_faults(config) if earlier else injected_faults(config)
-    baseline = learn(config, run_paths(options, config), with_times=not injected)
-    from tracejury.scorecard.audit import audit
-    from tracejury.scorecard.brought import Brought
-    from tracejury.scorecard.fault_results import faults_of_run
-    from tracejury.tui.stopwatch import Stopwatch
-    from tracejury.workflow.stopwatch import stopwatch_file
-
-    stopwatch = Stopwatch(stopwatch_file(Path(inputs[0])))
-
-    def load() -> "tuple[Audit, Reader]":
-        reader = open_run(options, config)
-        judged = audit(
-            reader,
-            config,
-            injected=faults_of_run(reader, injected) if earlier else injected,
-            baseline=baseline,
-            inputs=inputs,
-            brought=Brought(measured(inputs)),
-        )
-        return judged, reader
-
-    app = partial(TracejuryApp, load, title=", ".join(inputs), stopwatch=stopwatch)
-    if receiver is None:
-        open_run(options, config).close()
-        ready = app()
-    else:
-        ready = app(announced=receiver.announced, trouble=receiver.trouble)
-    if earlier:
-        ready.compare_with(judge_run(earlier, files, config, injected, baseline))
-    ready.run()
+    browsed = Browsed(options, configuration(options))
+    require_terminal()
+    browse(browsed)
     return DONE
 
 
 def _live(options: argparse.Namespace) -> int:
+    from tracejury.cli.browsing import Browsed, browse, require_terminal
     from tracejury.receiver.child import receiving
 
     config = configuration(options)
     if options.files:
         raise UsageError("`live` takes no files.", next_step="Use `tracejury tui FILE...`.")
+    browsed = Browsed(options, config)
+    require_terminal()
     with receiving(store_path(config), config) as receiver:
-        _browse(options, config, receiver=receiver)
+        browse(browsed, receiver=receiver)
         if trouble := receiver.trouble():
             raise ReceiverError(trouble, next_step="Start it again.")
     print(receiver.farewell(), file=sys.stderr)

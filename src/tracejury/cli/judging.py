@@ -8,18 +8,17 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tracejury.cli.options import store_path
+from tracejury.cli.watch import Bars, Watch
 from tracejury.config import Config
 from tracejury.errors import InputError, UsageError
-from tracejury.telemetry.numbers import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from tracejury.checks.evidence import Evidence
-    from tracejury.receiver.import_files import Loaded
     from tracejury.scorecard.compare import Run
     from tracejury.scorecard.result import Answer, Audit, CheckResult, Criterion
     from tracejury.store.reader import Reader
@@ -27,14 +26,25 @@ if TYPE_CHECKING:
     from tracejury.workflow.faults import Fault
     from tracejury.workflow.stopwatch import Measurement
 
+BARS: Final = Bars()
 
-def open_run(options: argparse.Namespace, config: Config) -> "Reader":
+
+def open_run(options: argparse.Namespace, config: Config, watch: Watch = BARS) -> "Reader":
     """The telemetry to judge: the files named, else the store."""
-    from tracejury.receiver.inputs import open_inputs
-    from tracejury.report.progress import reading
+    return _opened(run_paths(options, config), config, watch)
 
-    with reading() as progress:
-        return open_inputs(run_paths(options, config), tell, progress, keeping=config.keeping)
+
+def _opened(
+    paths: Sequence[Path], config: Config, watch: Watch, *, is_told: bool = True
+) -> "Reader":
+    """`is_told`: say what is wrong with a file."""
+    from tracejury.receiver.inputs import open_inputs
+
+    report = watch.report if is_told else lambda *_: None
+    with watch.reading() as progress:
+        reader = open_inputs(paths, report, progress, keeping=config.keeping)
+    watch.opened(reader)
+    return reader
 
 
 def run_paths(options: argparse.Namespace, config: Config) -> list[Path]:
@@ -46,19 +56,6 @@ def run_paths(options: argparse.Namespace, config: Config) -> list[Path]:
 
 def run_names(options: argparse.Namespace, config: Config) -> tuple[str, ...]:
     return tuple(str(path) for path in options.files) or (str(config.store),)
-
-
-def tell(file: Path, loaded: "Loaded") -> None:
-    """Name what of a file was not loaded, on stderr."""
-    from tracejury.telemetry.safe_text import safe_text
-
-    for refused in loaded.refused[:20]:
-        print(safe_text(f"{file}: {refused.position}: {refused.reason}"), file=sys.stderr)
-    if len(loaded.refused) > 20:
-        print(
-            f"{file}: and {counted(len(loaded.refused) - 20, 'more broken record')}",
-            file=sys.stderr,
-        )
 
 
 def injected_faults(config: Config) -> "tuple[Fault, ...]":
@@ -76,21 +73,23 @@ def all_injected_faults(config: Config) -> "tuple[Fault, ...]":
 
 
 def learn(
-    config: Config, judged: Sequence[Path] = (), *, with_times: bool = False
+    config: Config,
+    judged: Sequence[Path] = (),
+    *,
+    with_times: bool = False,
+    watch: Watch = BARS,
 ) -> "Baseline | None":
     """What the clean run teaches, or the calm time of the one judged; None where none is named."""
     if config.learns_outside_faults:
-        return _learn_outside(config, judged)
+        return _learn_outside(config, judged, watch)
     if not config.baseline:
         return None
-    from tracejury.receiver.inputs import open_inputs
-    from tracejury.report.progress import reading
     from tracejury.workflow.baseline import Baseline
     from tracejury.workflow.rebuild import prepare
 
     with (
-        reading() as progress,
-        open_inputs(config.baseline, tell, progress, keeping=config.keeping) as clean,
+        _opened(config.baseline, config, watch) as clean,
+        watch.working("learning from the baseline"),
     ):
         prepare(clean, config)
         learnt = Baseline.learn(clean, with_times=with_times)
@@ -103,19 +102,17 @@ def learn(
     return learnt
 
 
-def _learn_outside(config: Config, judged: Sequence[Path]) -> "Baseline":
+def _learn_outside(config: Config, judged: Sequence[Path], watch: Watch) -> "Baseline":
     """What the time of the judged run teaches in which no fault lasted."""
-    from tracejury.receiver.inputs import open_inputs
-    from tracejury.report.progress import reading
     from tracejury.scorecard.fault_results import faults_of_run
     from tracejury.workflow.baseline import Baseline
     from tracejury.workflow.logged_faults import with_logged
     from tracejury.workflow.rebuild import prepare
 
     with (
-        reading() as progress,
         # What is wrong with a file is said when it is judged.
-        open_inputs(judged, lambda *_: None, progress, keeping=config.keeping) as run,
+        _opened(judged, config, watch, is_told=False) as run,
+        watch.working("learning from the time outside the faults"),
     ):
         injected = with_logged(run, faults_of_run(run, all_injected_faults(config)))
         if not injected:
@@ -155,7 +152,6 @@ def measured(inputs: tuple[str, ...]) -> "tuple[Measurement, ...]":
 
 
 def judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]":
-    from tracejury.report.progress import working
     from tracejury.scorecard.audit import audit
     from tracejury.scorecard.brought import Brought
 
@@ -164,7 +160,7 @@ def judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]"
     baseline = learn(config, run_paths(options, config))
     reader = open_run(options, config)
     inputs = run_names(options, config)
-    with working("judging") as on_progress:
+    with BARS.working("judging") as on_progress:
         judged = audit(
             reader,
             config,
@@ -214,10 +210,10 @@ def judge_run(
     config: Config,
     injected: "tuple[Fault, ...]",
     baseline: "Baseline | None",
+    *,
+    watch: Watch = BARS,
 ) -> "Run":
     """Judge one run of several, for the faults that lie in its time."""
-    from tracejury.receiver.inputs import open_inputs
-    from tracejury.report.progress import reading, working
     from tracejury.scorecard.audit import audit
     from tracejury.scorecard.brought import Brought
     from tracejury.scorecard.compare import Run
@@ -225,14 +221,11 @@ def judge_run(
     from tracejury.scorecard.step_durations import step_durations
     from tracejury.telemetry.safe_text import safe_text
 
-    with (
-        reading() as progress,
-        open_inputs(files, tell, progress, keeping=config.keeping) as reader,
-    ):
+    with _opened(files, config, watch) as reader:
         inputs = (str(name),)
         if config.learns_outside_faults:
-            baseline = _learn_outside(config, files)
-        with working(f"judging {safe_text(str(name))}") as on_progress:
+            baseline = _learn_outside(config, files, watch)
+        with watch.working(f"judging {safe_text(str(name))}") as on_progress:
             judged = audit(
                 reader,
                 config,

@@ -220,6 +220,7 @@ def _receiver_options(parser: argparse.ArgumentParser) -> None:
 def _add_live(commands: Commands) -> None:
     parser = _command(commands, "live", "receive and browse in one terminal")
     _run_options(parser)
+    _before_option(parser)
     _receiver_options(parser)
 
 
@@ -322,6 +323,10 @@ def _add_compare(commands: Commands) -> None:
 def _add_tui(commands: Commands) -> None:
     parser = _command(commands, "tui", "browse a store, also while `serve` writes it")
     _run_options(parser)
+    _before_option(parser)
+
+
+def _before_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compare",
         type=Path,

@@ -45,15 +45,19 @@ class Loaded:
 
 
 def import_file(
-    store: Store, path: Path, on_progress: Callable[[int, int], None] | None = None
+    store: Store, path: Path, on_progress: Callable[[int, int, int], None] = lambda *_: None
 ) -> Loaded:
-    """Load the file at `path`. `on_progress` is told bytes read and bytes in all.
+    """Load the file at `path`. `on_progress` is told bytes read, bytes in all, records stored.
 
     Raises `InputError` when the file cannot be read or is no OTLP at all.
     """
     refused: list[Refused] = []
     committed: list[Committed] = []
-    for batches in _ahead(_batches(_groups(read_requests(path, on_progress)), path, refused)):
+
+    def tell(read: int, total: int) -> None:
+        on_progress(read, total, sum(part.stored for part in committed))
+
+    for batches in _ahead(_batches(_groups(read_requests(path, tell)), path, refused)):
         committed += store.commit(batches, received_ns=time.time_ns(), source=path.name)
     first = refused[0] if refused else Refused(path, "", "")
     store.record_unread(path.name, len(refused), first.position, first.reason, time.time_ns())

@@ -16,7 +16,7 @@ _MAGIC_AT: Final = 8
 _LINES: Final = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
 
 Report = Callable[[Path, Loaded], None]
-Progress = Callable[[Path], Callable[[int, int], None]]
+Progress = Callable[[Path], Callable[[int, int, int], None]]
 
 
 def is_store(path: Path) -> bool:

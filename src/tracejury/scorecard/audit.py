@@ -75,6 +75,7 @@ def audit(  # noqa: PLR0913 - what is judged, by what, and who wants to know how
         after = crew.submit(partial(aftermaths, reader))
         edges = crew.submit(partial(call_edges, reader))
         done = count(1)
+        on_progress(0, len(crew.futures))
         for question in crew.futures:
             question.add_done_callback(lambda _: on_progress(next(done), len(crew.futures)))
     checks = answer_checks(tuple(judged.result() for judged in judging), brought.answers)

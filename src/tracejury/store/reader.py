@@ -155,6 +155,7 @@ class Reader:
         self._views: dict[str, str] = {}
         self._attaching = Lock()
         self._planning = Lock()
+        self._is_stopped = False
         self.missing = missing  # records that were acknowledged, and that no writer missed yet
 
     @classmethod
@@ -314,6 +315,14 @@ class Reader:
             with suppress(duckdb.Error):
                 seat.connection.interrupt()
 
+    def stop(self) -> None:
+        """Make all that is read here from now on fail with a `StoreError`, as `interrupt` does.
+
+        What another thread was about to read escapes it: to be said again until that has ended.
+        """
+        self._is_stopped = True
+        self.interrupt()
+
     def close(self) -> None:
         """Close the file; remove the snapshot if it was one."""
         if self._derived:
@@ -330,6 +339,8 @@ class Reader:
         return self._seat()
 
     def _seat(self) -> _Seat:
+        if self._is_stopped:
+            raise StoreError("Nobody waits for the answer.", next_step="")
         seat: _Seat = getattr(self._thread, "seat", self._main)
         if self._derived and not seat.finds_derived:
             [(store,)] = seat.connection.execute("SELECT current_database()").fetchall()

@@ -25,6 +25,8 @@ from tracejury.tui.diagnosis_view import DiagnosisView
 from tracejury.tui.empty_view import EmptyView
 from tracejury.tui.findings_view import FindingsView
 from tracejury.tui.help_screen import HelpScreen
+from tracejury.tui.loading import Loading
+from tracejury.tui.loading_view import LoadingView
 from tracejury.tui.row_list import RowList
 from tracejury.tui.scorecard_view import ScorecardView
 from tracejury.tui.session import Load, Session
@@ -46,10 +48,15 @@ Answer = TypeVar("Answer")
 Given = ParamSpec("Given")
 
 REFRESH_PER_COST = 3  # a refresh may take a quarter of the time
+LONGEST_GOODBYE_S = 1.0
 
 
 class TracejuryApp(App[None]):
     """Browses the run that `load` judges and opens; `load` is called again at every refresh.
+
+    `prepare` is called once before, and gives an earlier run to compare with, if any. Both say what
+    they do to `loading`, which stops them when nobody waits any more. Where the run cannot be had,
+    the app ends with that `failure`; one that receives goes on, and says so.
 
     `title` names the run. `announced` is what a receiver of our own said when it began to listen:
     spans arrive, so refresh every `refresh_seconds`, or more rarely where a load takes long. A
@@ -78,10 +85,12 @@ class TracejuryApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     CSS_PATH = "layout.tcss"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a run, how it is had, and what is known of who writes it
         self,
         load: Load,
         *,
+        prepare: Callable[[], Run | None] = lambda: None,
+        loading: Loading | None = None,
         title: str = "",
         announced: str = "",
         trouble: Callable[[], str] = str,
@@ -90,10 +99,14 @@ class TracejuryApp(App[None]):
     ) -> None:
         super().__init__()
         self.before: Run | None = None  # an earlier run to compare with
+        self.failure: TracejuryError | None = None
         self.title = safe(f"tracejury {title}".strip())
+        self._run_name = title
         self.audited: Audit | None = None
         self.stopwatch = stopwatch or Stopwatch(None)
-        self._session = Session(load)
+        self._loading = loading or Loading()
+        self._session = Session(load, self._loading)
+        self._prepare: Callable[[], Run | None] | None = prepare
         self._announced = announced
         self._trouble = trouble
         self._has_told_trouble = False
@@ -109,7 +122,8 @@ class TracejuryApp(App[None]):
     def compose(self) -> ComposeResult:
         """The views, of which one shows."""
         yield TabBar()
-        with ContentSwitcher(initial="scorecard-view"):
+        with ContentSwitcher(initial="loading-view"):
+            yield LoadingView(self._loading, self._run_name)
             yield ScorecardView(id="scorecard-view")
             yield WorkflowsView()
             yield TracesView()
@@ -130,8 +144,9 @@ class TracejuryApp(App[None]):
         self.action_refresh_run()
 
     async def on_unmount(self) -> None:
-        """Let go of the store."""
-        await asyncio.to_thread(self._session.close)
+        """Let go of the store. What cannot be stopped, as a copy that is made, ends on its own."""
+        closing = asyncio.create_task(asyncio.to_thread(self._session.close))
+        await asyncio.wait({closing}, timeout=LONGEST_GOODBYE_S)
 
     async def ask(
         self,
@@ -157,6 +172,7 @@ class TracejuryApp(App[None]):
     @work(group="load")
     async def _load(self) -> None:
         try:
+            await self._begin()
             audit = await self._in_thread(self._session.reload)
         except TracejuryError as error:
             self._complain(error)
@@ -170,6 +186,23 @@ class TracejuryApp(App[None]):
             pause = max(self._refresh_seconds, REFRESH_PER_COST * self._session.cost_s)
             self.set_timer(pause, self.action_refresh_run)
 
+    async def _begin(self) -> None:
+        """Do what comes before the first load; where that fails there is nothing to browse."""
+        if self._prepare is None:
+            return
+        try:
+            before = await self._in_thread(self._prepare)
+        except TracejuryError as error:
+            self._end(error)
+            raise
+        self._prepare = None
+        if before is not None:
+            self.compare_with(before)
+
+    def _end(self, failure: TracejuryError) -> None:
+        self.failure = failure
+        self.exit()
+
     def _tell_trouble(self) -> None:
         """Say it once, and until somebody has seen it: what arrives now is lost."""
         if not self._has_told_trouble and (trouble := self._trouble()):
@@ -177,10 +210,12 @@ class TracejuryApp(App[None]):
             self.push_screen(TextScreen("Nothing is received any more", trouble))
 
     def _complain(self, error: TracejuryError) -> None:
-        if self.audited is None:
-            self.push_screen(TextScreen("The run cannot be read", str(error)))
-        else:
+        if self.audited is not None:
             self.say(str(error))
+        elif self._announced:
+            self.screen_stack[0].query_one(LoadingView).complain(str(error))
+        else:
+            self._end(error)
 
     def _show(self, audit: Audit) -> None:
         is_first, self.audited = self.audited is None, audit
@@ -278,6 +313,8 @@ class TracejuryApp(App[None]):
     def action_refresh_run(self) -> None:
         if not self._is_loading:
             self._is_loading = True
+            self._loading.begin()
+            self.screen_stack[0].query_one(LoadingView).complain("")
             self.tell_state(self.screen)
             self._load()
 

@@ -7,11 +7,14 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from tracejury.scorecard.result import Audit
 from tracejury.store.reader import Reader
+from tracejury.tui.loading import Loading
 from tracejury.workflow.browse.trace_list import summarise_traces
 
 Answer = TypeVar("Answer")
 Given = ParamSpec("Given")
 Load = Callable[[], tuple[Audit, Reader]]
+
+STOP_AGAIN_S = 0.05
 
 
 class Session:
@@ -20,8 +23,10 @@ class Session:
     `cost_s` is how long the last load took; `is_growing`: a server goes on writing the store.
     """
 
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: Load, loading: Loading) -> None:
         self._load = load
+        self._loading = loading
+        self._is_loading = threading.Lock()
         self._lock = threading.Lock()
         self._reader: Reader | None = None
         self._is_closed = False
@@ -30,9 +35,17 @@ class Session:
 
     def reload(self) -> Audit:
         """Judge the run again, and ask the newer store from now on."""
+        with self._is_loading:
+            return self._reload()
+
+    def _reload(self) -> Audit:
         began = time.perf_counter()
         audit, reader = self._load()
-        summarise_traces(reader)
+        try:
+            summarise_traces(reader)
+        except BaseException:
+            reader.close()
+            raise
         with self._lock:
             outdated, self._reader = self._reader, reader
             if outdated is not None:
@@ -56,7 +69,12 @@ class Session:
             return question(self._reader, *args, **kwargs)
 
     def close(self) -> None:
-        """Close the store. A load that is under way closes its own when it ends."""
+        """Close the store. What is being loaded or asked is stopped; a load closes its own."""
+        if (reader := self._reader) is not None:
+            reader.stop()
+        while not self._is_loading.acquire(timeout=STOP_AGAIN_S):
+            self._loading.stop()
+        self._is_loading.release()
         with self._lock:
             self._is_closed = True
             if self._reader is not None:

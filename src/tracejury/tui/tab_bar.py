@@ -77,7 +77,7 @@ class TabBar(Horizontal):
         """
         state = self.query_one("#state", Static)
         if audit is None:
-            state.update(line("judging…"))
+            state.update(line(("opening… ", "$text-muted")))
             return
         verdict = VERDICTS[audit.verdict]
         spans, logs = audit.trust.spans, audit.trust.logs
