@@ -1,5 +1,6 @@
 """Steps stand against the clean run and their budget, and say what shortening them would save."""
 
+import pytest
 from tests.workflow.drawn import MS, START_NS, Log, Record, Span, rebuilt, span_id, trace_id
 
 from tracejury.config import Config, DeclaredWorkflow
@@ -74,3 +75,35 @@ def test_a_gap_has_the_log_lines_around_it() -> None:
         before=GapLine(logs[0] or 0, START_NS + 90 * MS, 9, "shop", "loaded"),
         after=GapLine(logs[1] or 0, START_NS + 4950 * MS, 13, "shop", "stored"),
     )
+
+
+def queued(wait_ms: float, *, linked: bool) -> list[Record]:
+    """A job that a request hands to a queue: its consumer is a child, or a trace that links."""
+    consumer = {"trace": 2, "links": [(1, 2)]} if linked else {"parent": 2}
+    start_ms = 1_000 + wait_ms
+    return [
+        Span(1, "POST /jobs", 0, 1_000, kind="SERVER", service="web"),
+        Span(2, "send jobs", 990, 1_000, parent=1, kind="PRODUCER", service="web"),
+        Span(3, "run job", start_ms, start_ms + 1_000, kind="CONSUMER", **consumer),
+    ]
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_time_in_a_queue_is_called_that_and_not_explained(*, linked: bool) -> None:
+    with rebuilt(queued(8_000, linked=linked)) as reader:
+        found = timing(reader)
+    assert (found.explained, found.queued) == (0.2, 0.8)
+    with rebuilt(queued(0, linked=linked)) as reader:
+        found = timing(reader)
+    assert (found.explained, found.queued) == (1, 0)
+
+
+def test_what_no_span_holds_after_an_answer_is_neither_explained_nor_a_queue() -> None:
+    with rebuilt(
+        [
+            Span(1, "POST /jobs", 0, 1_000, kind="SERVER"),
+            Span(2, "clean up", 9_000, 10_000, parent=1),
+        ]
+    ) as reader:
+        found = timing(reader)
+    assert (found.explained, found.queued) == (0.2, 0)

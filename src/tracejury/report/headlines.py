@@ -98,6 +98,8 @@ def _timing(timing: Timing | None) -> Headline:
     if timing is None or timing.explained is None:
         return Headline(name, UNKNOWN, "no span with usable times")
     remark = f"of critical-path time accounted for, {counted(timing.gaps, 'unexplained gap')}"
+    if timing.queued:
+        remark += f"; {percent(timing.queued)} waited in a queue"
     slow = max(timing.steps, key=lambda step: step.critical_share or 0, default=None)
     if slow and slow.critical_share:
         where = f"{percent(slow.critical_share)} of it in {slow.service} {slow.name}"

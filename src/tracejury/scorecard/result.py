@@ -219,12 +219,16 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where the time went. `explained`: share of critical-path time that spans account for."""
+    """Where the time went, as shares of the critical path's; None where it took no time.
+
+    `explained` is what spans account for, `queued` what messages waited for their consumers.
+    """
 
     steps: tuple[StepTiming, ...]
     explained: float | None
     gaps: int
     unexplained: tuple[Gap, ...] = ()  # by step, those that lost most time first
+    queued: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,11 @@ def timing(reader: Reader) -> Timing:
         FROM workflow_step
         ORDER BY critical_share DESC NULLS LAST, workflow, service, name, kind, place
     """)
+    explained, queued = _shares(reader)
     return Timing(
         steps=tuple(StepTiming(**row) for row in rows),
-        explained=_explained(reader),
+        explained=explained,
+        queued=queued,
         gaps=reader.value("""
             SELECT count(*)
             FROM gap
@@ -34,29 +36,64 @@ def timing(reader: Reader) -> Timing:
     )
 
 
-def _explained(reader: Reader) -> float | None:
-    """The share of critical-path time that lies neither in a gap nor between spans."""
-    share = reader.value("""
+def _shares(reader: Reader) -> tuple[float | None, float | None]:
+    """Of critical-path time, what spans account for, and what messages waited in a queue.
+
+    Neither a gap is accounted for, nor time between spans, nor the wait after a span's end for what
+    came of it. Such a wait for a consumer, or for what came of a message, is the queue's.
+    """
+    [shares] = reader.rows("""
         WITH path AS (
-            SELECT critical.*
+            SELECT
+                critical.instance_no,
+                critical.span_no,
+                critical.start_ns,
+                critical.end_ns,
+                coalesce(
+                    least(critical.end_ns, greatest(critical.start_ns, node.end_ns)),
+                    critical.start_ns
+                ) AS held_until_ns,
+                coalesce(node.kind = 'PRODUCER', false) AS is_sent
             FROM critical
             JOIN workflow_instance AS instance USING (instance_no)
+            LEFT JOIN node USING (span_no)
             WHERE NOT instance.background
         ),
-        unexplained AS (
+        consumed AS (
+            SELECT DISTINCT instance_no, node.start_ns
+            FROM node
+            JOIN trace_instance USING (trace_no)
+            WHERE node.kind = 'CONSUMER'
+        ),
+        queue AS (
+            SELECT sum(path.end_ns - path.held_until_ns) AS time_ns
+            FROM path
+            LEFT JOIN consumed
+                ON consumed.instance_no = path.instance_no
+                AND consumed.start_ns = path.end_ns
+            WHERE path.is_sent
+                OR (path.span_no >= 0 AND consumed.start_ns IS NOT NULL)
+        ),
+        gaps AS (
             SELECT sum(greatest(
-                least(path.end_ns, gap.start_ns::BIGINT + gap.gap_ns)
+                least(path.held_until_ns, gap.start_ns::BIGINT + gap.gap_ns)
                     - greatest(path.start_ns, gap.start_ns::BIGINT),
                 0
             )) AS time_ns
             FROM path
             JOIN gap USING (span_no)
-            UNION ALL
-            SELECT sum(end_ns - start_ns)
+        ),
+        held AS (
+            SELECT
+                sum(held_until_ns - start_ns)::DOUBLE AS time_ns,
+                nullif(sum(end_ns - start_ns), 0)::DOUBLE AS whole_ns
             FROM path
-            WHERE span_no < 0
         )
-        SELECT 1 - (SELECT coalesce(sum(time_ns), 0) FROM unexplained)
-            / nullif((SELECT sum(end_ns - start_ns) FROM path), 0)
+        SELECT
+            (held.time_ns - coalesce(gaps.time_ns, 0)) / held.whole_ns AS explained,
+            coalesce(queue.time_ns, 0) / held.whole_ns AS queued
+        FROM held
+        CROSS JOIN gaps
+        CROSS JOIN queue
     """)
-    return None if share is None else float(share)
+    return shares["explained"], shares["queued"]

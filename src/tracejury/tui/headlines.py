@@ -100,6 +100,8 @@ def _timing(audit: Audit) -> tuple[str, str]:
     if timing is None or timing.explained is None:
         return UNKNOWN, "no span with usable times"
     remark = f"of critical-path time explained, {counted(timing.gaps, 'gap')}"
+    if timing.queued:
+        remark += f", {percent(timing.queued)} in queues"
     return percent(timing.explained), remark
 
 
