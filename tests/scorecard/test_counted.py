@@ -91,6 +91,37 @@ def test_a_service_that_sent_nothing_but_counts_is_missing_altogether(judged: Ju
     assert found.by_service["stock"].ratio == 0
 
 
+CALLED_BY_ANOTHER = (
+    ORDER
+    + """
+trace
+job tick INTERNAL 1000..1900ms missing
+  job GET CLIENT 1000..1900ms missing
+    stock GET /price SERVER 1030..1290ms remote
+"""
+)
+
+
+def test_a_parent_that_no_counted_process_lacks_is_of_somebody_else(judged: Judged) -> None:
+    found = judged(CALLED_BY_ANOTHER, "web 1950ms started=3 live=0\nstock 1950ms started=2 live=0")
+    assert (found.basis, found.total.known_missing) == ("upper-bound", 1)
+    assert {share.basis for share in found.by_service.values()} == {"counted"}
+    assert [(step.service, step.missing) for step in found.missing] == [("", 1)]
+    assert sum(share.known_missing for share in found.by_workflow.values()) == 1
+    # A count that lacks one may be of it.
+    found = judged(CALLED_BY_ANOTHER, "web 1950ms started=4 live=0\nstock 1950ms started=2 live=0")
+    assert (found.basis, found.total.known_missing) == ("counted", 1)
+
+    # But not of more than it lacks.
+    more = CALLED_BY_ANOTHER + CALLED_BY_ANOTHER.replace(ORDER, "")
+    found = judged(more, "web 1950ms started=4 live=0\nstock 1950ms started=3 live=0")
+    assert (found.basis, found.total.known_missing) == ("upper-bound", 2)
+    assert [(step.service, step.missing, step.cause) for step in found.missing] == [
+        ("", 1, "not-exported"),
+        ("web", 1, "not-exported"),
+    ]
+
+
 KILLED = """
 worker run CONSUMER 0..5000ms missing instance=one
   worker item INTERNAL 100..200ms instance=one local

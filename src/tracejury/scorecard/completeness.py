@@ -13,7 +13,13 @@ from tracejury.scorecard.result import (
     ServiceShare,
     Share,
 )
-from tracejury.scorecard.service_shares import counts_of, estimates, service_shares
+from tracejury.scorecard.service_shares import (
+    NAMED,
+    counts_of,
+    estimates,
+    named_parents,
+    service_shares,
+)
 from tracejury.store.reader import Reader, Row
 from tracejury.workflow.loss import estimate_missing
 from tracejury.workflow.loss_signs import (
@@ -58,7 +64,10 @@ def completeness(reader: Reader, checks: tuple[CheckResult, ...]) -> Completenes
     estimate = estimate_missing([_count(row) for row in steps], _structure(reader))
     of_service, counts = estimates(steps, estimate), counts_of(reader)
     services = service_shares(
-        of_service, counts, untaught=_untaught(reader, of_service.keys() | counts.keys())
+        of_service,
+        counts,
+        named_parents(reader),
+        untaught=_untaught(reader, {"", *of_service, *counts}),
     )
     missing, unnamed = _settled(estimate, services)
     heard = {name: share for name, share in services.items() if share.ratio is not None}
@@ -248,7 +257,13 @@ def _missing_steps(
     ]
     found += [
         MissingStep(
-            service, "", spans, _cause("", services[service]), "the SDK's count of what it started"
+            service,
+            "",
+            spans,
+            _cause("" if service else NAMED, services[service]),
+            "the SDK's count of what it started"
+            if service
+            else "its children name it, and the process that it is likely of counted it not",
         )
         for service, spans in unnamed.items()
     ]

@@ -16,6 +16,9 @@ from tracejury.store.reader import Reader, Row
 
 _UNKNOWN: Final = ""
 
+# Why an absent parent is taken to be missing, where nothing tells more.
+NAMED: Final = "not-exported"
+
 
 @dataclass(slots=True)
 class Estimate:
@@ -71,13 +74,42 @@ def estimates(
     return found
 
 
+def named_parents(reader: Reader) -> dict[str, float]:
+    """Absent parents that children in other processes name, by the service they are likely of."""
+    return {
+        row["service"]: row["spans"]
+        for row in reader.rows("""
+            SELECT step.service, sum(step.share)::DOUBLE AS spans
+            FROM ghost_step AS step
+            JOIN ghost USING (trace_no, span_id)
+            JOIN likely_workflow USING (instance_no)
+            WHERE ghost.side IN ('remote', 'unknown')
+            GROUP BY step.service
+        """)
+    }
+
+
 def service_shares(
-    estimated: dict[str, Estimate], counts: dict[str, Count], *, untaught: Collection[str]
+    estimated: dict[str, Estimate],
+    counts: dict[str, Count],
+    named: dict[str, float],
+    *,
+    untaught: Collection[str],
 ) -> dict[str, ServiceShare]:
     """Every service by name; under no name what is missing of nobody knows which.
 
-    Of those `untaught` no clean run tells what there should have been.
+    So is what stored spans have `named` beyond what the counts of the likeliest service leave room
+    for. Of those `untaught` no clean run tells what there should have been.
     """
+    beyond = sum(
+        max(named.get(service, 0.0) - sum(count.gap.values()), 0.0)
+        for service, count in counts.items()
+        if count.is_whole
+    )
+    if beyond:
+        unknown = estimated.get(_UNKNOWN, Estimate(0, {}))
+        missing = {**unknown.missing, NAMED: unknown.missing.get(NAMED, 0.0) + beyond}
+        estimated = {**estimated, _UNKNOWN: Estimate(unknown.received, missing)}
     shares = {
         service: _share(
             estimated.get(service, Estimate(0, {})),

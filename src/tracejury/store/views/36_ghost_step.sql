@@ -6,7 +6,20 @@
 --   name      VARCHAR  of the step
 --   kind      VARCHAR  of the step
 --   share     DOUBLE   how likely it is of this step; they sum to 1
-WITH child AS (
+WITH
+-- Of what a process counted and sent in whole no span is missing.
+whole AS (
+    SELECT sent.service
+    FROM (SELECT DISTINCT service, instance_id FROM node) AS sent
+    LEFT JOIN sdk_instance AS sdk
+        ON sdk.service = sent.service
+        AND sdk.instance_id IS NOT DISTINCT FROM sent.instance_id
+    GROUP BY sent.service
+    HAVING bool_and(coalesce(
+        sdk.missing = 0 AND sdk.unended = 0 AND coalesce(sdk.unsampled, 0) = 0, false
+    ))
+),
+child AS (
     SELECT
         orphan.trace_no,
         orphan.missing_parent AS span_id,
@@ -27,7 +40,10 @@ told AS (
         sum(likely.share) AS weight
     FROM (SELECT DISTINCT * FROM child) AS child
     JOIN likely_parent AS likely USING (service, name, kind)
-    WHERE child.local_service IS NULL OR child.local_service = likely.parent_service
+    WHERE coalesce(
+            child.local_service = likely.parent_service,
+            likely.parent_service NOT IN (SELECT whole.service FROM whole)
+        )
     GROUP BY ALL
 ),
 -- A parent is of a step below which all its children are seen, if there is one.
