@@ -218,16 +218,40 @@ def _item_parts(reader: Reader) -> None:
         ORDER BY forest.span_no
     """)
     span_no = table["span_no"].to_numpy()
-    is_run = table["is_run"].to_numpy(zero_copy_only=False)
     parent = positions_of(table["parent_no"].to_numpy(), span_no)
-    nearest = np.where(is_run | (parent < 0), np.arange(len(parent)), parent)
+    part, run = _parts(parent, table["is_run"].to_numpy(zero_copy_only=False))
+    reader.register("item_part", pa.table({"span_no": span_no[part], "run_no": span_no[run]}))
+
+
+def _misplaced(reader: Reader) -> None:
+    """Which spans began at an impossible time, or lie below one that did."""
+    table = reader.arrow("""
+        SELECT
+            forest.span_no,
+            coalesce(forest.parent_no, -1) AS parent_no,
+            began.span_no IS NOT NULL AS is_impossible
+        FROM forest
+        LEFT JOIN impossible_start AS began USING (span_no)
+        WHERE forest.top_no IN (
+            SELECT tree.top_no
+            FROM impossible_start
+            JOIN forest AS tree USING (span_no)
+        )
+        ORDER BY forest.span_no
+    """)
+    span_no = table["span_no"].to_numpy()
+    parent = positions_of(table["parent_no"].to_numpy(), span_no)
+    part, _ = _parts(parent, table["is_impossible"].to_numpy(zero_copy_only=False))
+    reader.register("misplaced", pa.table({"span_no": span_no[part]}))
+
+
+def _parts(parent: Ints, is_head: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """The positions of all that are a head or lie below one, and of the nearest head of each."""
+    nearest = np.where(is_head | (parent < 0), np.arange(len(parent)), parent)
     while not np.array_equal(further := nearest[nearest], nearest):
         nearest = further
-    is_part = is_run[nearest]
-    reader.register(
-        "item_part",
-        pa.table({"span_no": span_no[is_part], "run_no": span_no[nearest][is_part]}),
-    )
+    part = np.flatnonzero(is_head[nearest])
+    return part, nearest[part]
 
 
 def _fields(reader: Reader) -> None:
@@ -254,7 +278,8 @@ def _followed(reader: Reader) -> None:
         WHERE forest.parent_no IS NULL
             AND node.missing_parent IS NULL
             AND linked_place.instance_no = place.instance_no
-            AND linked.start_ns <= node.start_ns
+            AND (linked.start_ns <= node.start_ns
+                OR link.span_no IN (SELECT began.span_no FROM impossible_start AS began))
             AND linked.end_ns IS NOT NULL
             AND node.span_no <> linked.span_no
         GROUP BY link.span_no
@@ -292,7 +317,15 @@ def _paths(reader: Reader) -> None:
             instance.instance_no,
             node.start_ns,
             node.end_ns,
-            node.kind = 'CLIENT' AND error.span_no IS NOT NULL AS gave_up
+            -- Nor is a call stretched over a callee whose clock is wrong.
+            node.kind = 'CLIENT' AND (
+                error.span_no IS NOT NULL
+                OR node.span_no IN (
+                    SELECT late.parent_no
+                    FROM impossible_start
+                    JOIN node AS late USING (span_no)
+                )
+            ) AS gave_up
         FROM node
         JOIN forest USING (span_no)
         JOIN trace_instance AS instance ON instance.trace_no = node.trace_no
@@ -362,6 +395,7 @@ def _holders(positions: Ints, numbers: Ints) -> Ints:
 _COMPUTED: Final[dict[Callable[[Reader], None], tuple[str, ...]]] = {
     _forest: ("forest",),
     _item_parts: ("item_part",),
+    _misplaced: ("misplaced",),
     _fields: ("found_field",),
     register_components: ("trace_component",),
     _followed: ("followed",),

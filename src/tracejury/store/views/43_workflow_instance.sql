@@ -9,6 +9,7 @@
 --   logs             BIGINT   log records that belong to it
 --   start_ns         UBIGINT  earliest span
 --   end_ns           UBIGINT  latest end
+--   took_ns          BIGINT   from the one to the other, without spans that a wrong clock misplaces
 --   outcome          VARCHAR  ok, failed or unknown
 --   background       BOOLEAN  broker polls and health checks: kept out of every score
 --   ambiguous        BOOLEAN  its trace carries several values of the correlation key
@@ -47,9 +48,12 @@ spans AS (
         count(DISTINCT node.trace_no) AS traces,
         count(*) AS spans,
         min(node.start_ns) AS start_ns,
-        max(coalesce(node.end_ns, node.start_ns)) AS end_ns
+        max(coalesce(node.end_ns, node.start_ns)) AS end_ns,
+        max(coalesce(node.end_ns, node.start_ns)) FILTER (misplaced.span_no IS NULL)
+            - min(node.start_ns) FILTER (misplaced.span_no IS NULL) AS took_ns
     FROM node
     JOIN trace_instance AS instance USING (trace_no)
+    LEFT JOIN misplaced USING (span_no)
     GROUP BY instance.instance_no
 ),
 named AS (
@@ -82,6 +86,7 @@ SELECT
     coalesce(logs.logs, 0) AS logs,
     spans.start_ns::UBIGINT AS start_ns,
     spans.end_ns::UBIGINT AS end_ns,
+    spans.took_ns::BIGINT AS took_ns,
     CASE
         WHEN uncaught.instance_no IS NOT NULL THEN 'failed'
         WHEN stated.state IN ('failed', 'partial', 'timeout') THEN 'failed'

@@ -12,7 +12,7 @@ SELECT
     any_value(instance.entry_name) AS entry_name,
     any_value(instance.outcome) AS outcome,
     greatest(bit_xor(step.hash), 1)::UBIGINT AS shape,
-    any_value(instance.end_ns - instance.start_ns)::BIGINT AS took_ns
+    any_value(instance.took_ns) AS took_ns
 FROM workflow_instance AS instance
 JOIN (
     SELECT DISTINCT trace_instance.instance_no, hash(node.service, node.name, node.kind) AS hash

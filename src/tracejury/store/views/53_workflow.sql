@@ -37,8 +37,8 @@ SELECT
     count(*) FILTER (instance.outcome = 'unknown') AS unknown,
     sum(instance.spans)::BIGINT AS spans,
     sum(instance.logs)::BIGINT AS logs,
-    quantile_cont(instance.end_ns - instance.start_ns, 0.5) / 1e6 AS p50_ms,
-    quantile_cont(instance.end_ns - instance.start_ns, 0.95) / 1e6 AS p95_ms
+    quantile_cont(instance.took_ns, 0.5) / 1e6 AS p50_ms,
+    quantile_cont(instance.took_ns, 0.95) / 1e6 AS p95_ms
 FROM workflow_instance AS instance
 LEFT JOIN span_field AS field ON field.span_no = instance.entry_span_no
 WHERE NOT instance.background

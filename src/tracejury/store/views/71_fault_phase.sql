@@ -14,7 +14,7 @@
 --   whole_outcome  VARCHAR  the same, but unknown where it went well and spans are known to be missing
 --   start_ns       BIGINT   earliest span, nanoseconds since 1970
 --   end_ns         BIGINT   latest end
---   took_ns        DOUBLE   from the one to the other
+--   took_ns        DOUBLE   from the one to the other, without spans that a wrong clock misplaces
 WITH policy AS (
     SELECT (1e9 * value)::BIGINT AS bound_ns
     FROM bound
@@ -58,7 +58,7 @@ ran AS (
         END AS whole_outcome,
         instance.start_ns::BIGINT AS start_ns,
         instance.end_ns::BIGINT AS end_ns,
-        (instance.end_ns - instance.start_ns)::DOUBLE AS took_ns,
+        instance.took_ns::DOUBLE AS took_ns,
         CASE
             WHEN instance.end_ns < judged.from_ns THEN CASE WHEN NOT EXISTS (
                 SELECT 1
