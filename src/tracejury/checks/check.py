@@ -5,11 +5,12 @@ begins with its name: `What:`, `Why:`, `Fix:` and `Source:`. The runner finds th
 what it `requires`, and decides.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tracejury.checks.evidence import Evidence
+from tracejury.store.reader import Row
 
 
 class Severity(StrEnum):
@@ -73,7 +74,8 @@ class Unit:
 class Judgement:
     """What a check saw. `note` says what was set aside or shown beside, in one sentence.
 
-    `reason` is a code of the contract for why nothing can be said where there is no finding.
+    `reason` is a code of the contract for why nothing can be said where there is no finding; where
+    it is `unsettled`, `short_s` is how many seconds longer the run would have had to go on.
     `question` is what a person must answer where telemetry cannot tell.
     """
 
@@ -81,6 +83,12 @@ class Judgement:
     note: str = ""
     reason: str = ""
     question: str = ""
+    short_s: float = 0.0
+
+
+def longest_short_s(rows: Iterable[Row]) -> float:
+    """How many seconds longer the run would have had to go on for all `rows`, by `short_ns`."""
+    return max((row["short_ns"] or 0 for row in rows), default=0) / 1e9
 
 
 @dataclass(frozen=True, slots=True)

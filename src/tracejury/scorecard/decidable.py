@@ -25,7 +25,8 @@ _BY_REASON: Final = {
     "sampled": "Keep every trace, and say so: --sampling none.",
     "dropped": "Keep what was lost: a larger OTEL_BSP_MAX_QUEUE_SIZE, a collector that drops"
     " nothing; then run it again.",
-    "unsettled": "Audit again when nothing more can come.",
+    "unsettled": "Keep the load up for longer after a fault, or say in [policy] how long your"
+    " system takes; where spans may still arrive, audit again.",
     "uninstrumented": "Instrument what it judges, and run it again",
     "no-item-identity": "Put item.id on the spans and log records of each item.",
     "no-correlation": "Put one ID, such as job.id, on every span and log record of a job.",

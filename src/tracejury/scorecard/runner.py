@@ -1,5 +1,7 @@
 """Run every check of the catalogue and decide: the one place that says "not enough evidence"."""
 
+import math
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,6 +14,7 @@ from tracejury.checks.evidence import Evidence
 from tracejury.errors import DamagedStoreError
 from tracejury.scorecard.result import CheckResult, Outcome
 from tracejury.store.reader import Crew
+from tracejury.telemetry.numbers import counted
 
 # Who judges the evidence, and what stands in the way when it is not good enough.
 _GATES: Final = {"ING-03": "sampled", "ING-02": "dropped", "ING-04": "unsettled"}
@@ -185,9 +188,18 @@ def _result(check: Check, judgement: Judgement, outcome: Outcome, reason: str) -
         untested=tuple(unit.name for unit in judgement.units if not unit.exposures),
         serves=check.serves,
         remedy=check.remedy,
-        note=" ".join(filter(None, (judgement.note, judgement.question * (outcome == "manual")))),
+        note=" ".join(filter(None, _notes(judgement, outcome, reason))),
         findings=findings,
     )
+
+
+def _notes(judgement: Judgement, outcome: Outcome, reason: str) -> Iterator[str]:
+    yield judgement.note
+    if outcome == "manual":
+        yield judgement.question
+    if outcome == "not-observed" and reason == judgement.reason and judgement.short_s > 0:
+        missing = counted(math.ceil(judgement.short_s), "second")
+        yield f"The run ended {missing} too soon to tell."
 
 
 def weight(severity: Severity) -> float:

@@ -51,7 +51,7 @@ REASONS: Final = {
     "no-exposure": "nothing was seen that puts it to the test",
     "sampled": "traces were sampled, or may have been, so what is absent proves nothing",
     "dropped": "telemetry was dropped on the way",
-    "unsettled": "spans may still arrive",
+    "unsettled": "the run ended too soon to tell, or spans may still arrive",
     "uninstrumented": "what it judges sends no telemetry",
     "no-item-identity": "no attribute names the item that was worked on",
     "no-correlation": "no correlation ID joins the records of a workflow",

@@ -16,7 +16,15 @@ Source: the audit's pattern 20, no alerting on critical failures.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -36,6 +44,7 @@ def judge(evidence: Evidence) -> Judgement:
         ),
         note=" ".join(filter(None, map(_note, rows))),
         reason=_reason(rows),
+        short_s=longest_short_s(filter(_is_silent, rows)),
     )
 
 
@@ -147,7 +156,8 @@ _TOLD: Final = """
         coalesce(failure.failed, 0) + coalesce(alertable.records, 0) AS alertable,
         coalesce(
             (SELECT max(last_ns) FROM instance_life) >= lasting.end_ns + $within_ns, false
-        ) AS is_over
+        ) AS is_over,
+        lasting.end_ns + $within_ns - (SELECT max(last_ns) FROM instance_life) AS short_ns
     FROM lasting
     LEFT JOIN told USING (id)
     LEFT JOIN failure USING (id)

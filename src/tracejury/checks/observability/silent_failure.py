@@ -19,7 +19,15 @@ Source: the audit's tests of the time to diagnose and of states after failures.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -42,6 +50,7 @@ def judge(evidence: Evidence) -> Judgement:
         ),
         note=" ".join(filter(None, map(_note, rows))),
         reason=_reason(rows),
+        short_s=longest_short_s(filter(_is_silent, rows)),
     )
 
 
@@ -239,7 +248,8 @@ _SHOWED: Final = """
         coalesce(hit.evidence, []) AS evidence,
         coalesce(
             (SELECT max(last_ns) FROM instance_life) >= lasting.start_ns + $within_ns, false
-        ) AS is_over
+        ) AS is_over,
+        lasting.start_ns + $within_ns - (SELECT max(last_ns) FROM instance_life) AS short_ns
     FROM lasting
     LEFT JOIN signal USING (id)
     LEFT JOIN hit USING (id)

@@ -15,7 +15,15 @@ Source: the audit's test of a systemic failure.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -34,6 +42,7 @@ def judge(evidence: Evidence) -> Judgement:
         ),
         note=_note(rows),
         reason=_reason(rows),
+        short_s=longest_short_s(rows),
     )
 
 
@@ -164,6 +173,7 @@ _ITEMS: Final = """
                     AND request.start_ns BETWEEN skipped.at_ns AND later.at_ns
             ) AS was_asked,
             settling.is_redelivery_settled,
+            settling.redelivery_short_ns,
             skipped.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed
         FROM skipped
         JOIN workflow_instance AS instance USING (instance_no)
@@ -180,6 +190,7 @@ _ITEMS: Final = """
         count(*) FILTER (has_returned AND was_asked) AS asked,
         count(*) FILTER (is_lost) AS lost,
         count(*) FILTER (NOT has_returned AND NOT is_lost) AS waiting,
+        max(redelivery_short_ns) FILTER (NOT has_returned AND NOT is_lost) AS short_ns,
         count(*) FILTER (is_holed) AS unseen,
         arg_min(decided.item, (correlation_id, decided.item)) FILTER (is_lost) AS item,
         coalesce(min(correlation_id) FILTER (is_lost), '') AS instance,

@@ -18,7 +18,15 @@ spans (trace structure).
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -35,6 +43,7 @@ def judge(evidence: Evidence) -> Judgement:
         ),
         note=_note(rows),
         reason=_reason(evidence, rows),
+        short_s=longest_short_s(rows),
     )
 
 
@@ -206,7 +215,8 @@ _MESSAGES: Final = """
                 ) THEN 'lost'
                 ELSE 'waiting'
             END AS fate,
-            (consumed.heard_ns - message.sent_ns) / 1e9 AS waited_s
+            (consumed.heard_ns - message.sent_ns) / 1e9 AS waited_s,
+            settling.redelivery_short_ns AS short_ns
         FROM message
         JOIN settling USING (instance_no)
         CROSS JOIN policy
@@ -223,6 +233,7 @@ _MESSAGES: Final = """
         count(*) FILTER (judged.fate = 'partly') AS partly,
         count(*) FILTER (judged.fate = 'untold') AS untold,
         count(*) FILTER (judged.fate = 'waiting') AS waiting,
+        max(judged.short_ns) FILTER (judged.fate = 'waiting') AS short_ns,
         min(judged.waited_s) FILTER (judged.fate = 'lost') AS waited_s,
         coalesce(min(instance.correlation_id) FILTER (judged.fate = 'lost'), '') AS instance,
         coalesce(

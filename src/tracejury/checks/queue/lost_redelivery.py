@@ -15,7 +15,15 @@ Source: the audit's test of a worker that does not acknowledge.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -31,6 +39,7 @@ def judge(evidence: Evidence) -> Judgement:
         tuple(Unit(row["destination"], row["again"] + row["lost"], _findings(row)) for row in rows),
         note=_note(rows),
         reason="unsettled" if is_waiting and not any(row["lost"] for row in rows) else "",
+        short_s=longest_short_s(rows),
     )
 
 
@@ -105,7 +114,8 @@ _CRASHED: Final = """
             again.start_ns - certain.crashed_ns AS delay_ns,
             again.span_no IS NOT NULL AS is_again,
             again.span_no IS NULL AND settling.is_redelivery_settled AS is_lost,
-            again.span_no IS NULL AND NOT settling.is_redelivery_settled AS is_waiting
+            again.span_no IS NULL AND NOT settling.is_redelivery_settled AS is_waiting,
+            settling.redelivery_short_ns AS short_ns
         FROM certain
         JOIN settling USING (instance_no)
         LEFT JOIN delivery AS again
@@ -117,6 +127,7 @@ _CRASHED: Final = """
         count(*) FILTER (judged.is_again) AS again,
         count(*) FILTER (judged.is_lost) AS lost,
         count(*) FILTER (judged.is_waiting) AS waiting,
+        max(judged.short_ns) FILTER (judged.is_waiting) AS short_ns,
         max(judged.delay_ns) / 1e9 AS delay_s,
         coalesce(min(instance.correlation_id) FILTER (judged.is_lost), '') AS instance,
         coalesce(

@@ -15,7 +15,15 @@ Source: the audit's pattern 8, worker crash loses progress.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -33,6 +41,7 @@ def judge(evidence: Evidence) -> Judgement:
         ),
         note=_note(rows),
         reason="unsettled" if is_waiting else "",
+        short_s=longest_short_s(rows),
     )
 
 
@@ -85,7 +94,8 @@ _HIT: Final = """
             ) AS is_resumed,
             later.start_ns IS NOT NULL AS goes_on,
             coalesce(said.is_final, false) AS is_ended,
-            settling.is_redelivery_settled
+            settling.is_redelivery_settled,
+            settling.redelivery_short_ns
         FROM hit
         JOIN settling USING (instance_no)
         LEFT JOIN later USING (instance_no)
@@ -110,6 +120,8 @@ _HIT: Final = """
         count(*) FILTER (
             NOT decided.goes_on AND NOT decided.is_ended AND NOT decided.is_redelivery_settled
         ) AS waiting,
+        max(decided.redelivery_short_ns) FILTER (NOT decided.goes_on AND NOT decided.is_ended)
+            AS short_ns,
         coalesce(min(instance.correlation_id) FILTER (decided.is_abandoned), '') AS instance,
         coalesce(
             list(

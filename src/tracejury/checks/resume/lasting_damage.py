@@ -18,7 +18,15 @@ Source: the purpose of the audit; its test of a worker crash.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 
@@ -32,6 +40,7 @@ def judge(evidence: Evidence) -> Judgement:
         tuple(Unit(_name(row), int(row["fate"] in _DECIDED), _findings(row)) for row in rows),
         note=" ".join(filter(None, map(_note, rows))),
         reason=_reason(rows),
+        short_s=longest_short_s(rows),
     )
 
 
@@ -88,6 +97,8 @@ _AROUND: Final = """
         course.fate,
         course.recovered_s,
         (course.bound_ns - fault.end_ns) / 1e9 AS bound_s,
+        CASE WHEN course.fate = 'early'
+            THEN course.bound_ns - (SELECT max(last_ns) FROM instance_life) END AS short_ns,
         course.ok_before AS before,
         course.ok_during AS during,
         course.ok_tail AS after,

@@ -16,7 +16,15 @@ Source: the audit's query for processing without a live worker.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -34,6 +42,7 @@ def judge(evidence: Evidence) -> Judgement:
             Unit(row["workflow"], row["held"] + row["ownerless"], _findings(row)) for row in rows
         ),
         reason="unsettled" if any(row["waiting"] for row in rows) else "",
+        short_s=longest_short_s(rows),
     )
 
 
@@ -112,6 +121,7 @@ _JOBS: Final = """
             -- Who was last heard of before a crash may be the one that crashed.
             life.last_ns > crashes.last_ns AS is_alive,
             settling.is_redelivery_settled AS is_settled,
+            settling.redelivery_short_ns AS short_ns,
             EXISTS (
                 SELECT 1
                 FROM instance_life AS other
@@ -144,6 +154,7 @@ _JOBS: Final = """
         decided.workflow,
         count(*) FILTER (decided.verdict = 'held') AS held,
         count(*) FILTER (decided.verdict = 'waiting') AS waiting,
+        max(decided.short_ns) FILTER (decided.verdict = 'waiting') AS short_ns,
         count(*) FILTER (decided.verdict = 'ownerless') AS ownerless,
         coalesce(min(decided.job) FILTER (decided.verdict = 'ownerless'), '') AS instance,
         arg_min(decided.service, decided.job) FILTER (decided.verdict = 'ownerless') AS service,

@@ -17,7 +17,15 @@ Source: the audit's pattern 14, stuck jobs undetected.
 from collections.abc import Iterator
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -34,6 +42,7 @@ def judge(evidence: Evidence) -> Judgement:
             count(*) FILTER (job.hit_by <> '' AND job.is_ended) AS survived,
             count(*) FILTER (NOT job.is_ended AND job.is_overdue) AS stuck,
             count(*) FILTER (NOT job.is_ended AND NOT job.is_overdue) AS waiting,
+            max(job.short_ns) FILTER (NOT job.is_ended) AS short_ns,
             max(job.open_ns) FILTER (NOT job.is_ended AND job.is_overdue) / 1e9 AS longest_s,
             coalesce(min(job.job) FILTER (NOT job.is_ended AND job.is_overdue), '') AS instance,
             arg_min(coalesce(job.state, ''), job.job) FILTER (NOT job.is_ended AND job.is_overdue)
@@ -60,6 +69,7 @@ def judge(evidence: Evidence) -> Judgement:
         tuple(Unit(row["workflow"], row["survived"] + row["stuck"], _findings(row)) for row in rows)
         + tuple(_of_rows(evidence)),
         reason="unsettled" if is_waiting else "",
+        short_s=longest_short_s(rows),
     )
 
 

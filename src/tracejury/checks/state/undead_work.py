@@ -19,7 +19,15 @@ Source: the audit's tests of the state after each failure mode and of a call tha
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -53,6 +61,7 @@ def judge(evidence: Evidence) -> Judgement:
     return Judgement(
         tuple(Unit(row["workflow"], row["dead"] + row["undead"], _findings(row)) for row in rows),
         reason=_reason(rows),
+        short_s=longest_short_s(rows),
     )
 
 
@@ -224,6 +233,7 @@ _JOBS: Final = """
             coalesce(NOT first_late.is_sure AND NOT first_late.is_close, false) AS is_unclear,
             coalesce(first_late.is_close, false) AS is_close,
             settling.is_settled,
+            settling.short_ns,
             instance.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed,
             {'trace_id': lower(hex(trace.trace_id)),
              'span_id': format('{:016x}', first_late.span_id)} AS evidence
@@ -240,6 +250,7 @@ _JOBS: Final = """
             NOT is_undead AND NOT is_unclear AND NOT is_close AND is_settled AND NOT is_holed
         ) AS dead,
         count(*) FILTER (NOT is_undead AND NOT is_settled) AS waiting,
+        max(short_ns) FILTER (NOT is_undead) AS short_ns,
         count(*) FILTER (NOT is_undead AND is_holed) AS unseen,
         count(*) FILTER (is_unclear) AS unclear,
         count(*) FILTER (is_undead) AS undead,

@@ -17,7 +17,15 @@ Source: the audit's test of the state after each failure mode.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -42,6 +50,7 @@ def judge(evidence: Evidence) -> Judgement:
         tuple(Unit(row["fault"], _exposures(row), _findings(row)) for row in rows),
         note=" ".join(map(_line, rows)),
         reason=_reason(rows),
+        short_s=longest_short_s(rows),
     )
 
 
@@ -224,6 +233,7 @@ _FAULTS: Final = """
             said.log_no,
             said.row_no,
             job.is_overdue,
+            job.short_ns,
             CASE alone.mode
                 WHEN 'partial batch' THEN said.state = 'partial'
                     OR (said.state = 'failed' AND items.done = 0)
@@ -283,6 +293,7 @@ _FAULTS: Final = """
         count(*) FILTER (decided.is_good) AS right,
         count(*) FILTER (decided.is_wrong) AS wrong,
         count(*) FILTER (decided.is_waiting) AS waiting,
+        max(decided.short_ns) FILTER (decided.is_waiting) AS short_ns,
         count(*) FILTER (decided.id IS NOT NULL AND decided.state IS NULL) AS silent,
         coalesce(string_agg(DISTINCT decided.state, ', ' ORDER BY decided.state), '') AS seen,
         coalesce(min(decided.correlation_id) FILTER (decided.is_wrong), '') AS instance,

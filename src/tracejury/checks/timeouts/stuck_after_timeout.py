@@ -17,7 +17,15 @@ Source: the audit's test of external call timeouts: the job moves to retry or fa
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -41,6 +49,7 @@ def judge(evidence: Evidence) -> Judgement:
             for row in rows
         ),
         reason=_reason(rows),
+        short_s=longest_short_s(rows),
     )
 
 
@@ -165,7 +174,8 @@ _INSTANCES: Final = """
                 AND settling.last_ns - given_up.end_ns <= 1000000000
                 -- What it had said of the job would have come along with what it said later.
                 AND coalesce(life.last_ns - settling.last_ns >= $export_ns, false) AS is_silent,
-            settling.run_end_ns - settling.last_ns AS silent_ns
+            settling.run_end_ns - settling.last_ns AS silent_ns,
+            job.short_ns
         FROM given_up
         JOIN workflow_instance AS instance USING (instance_no)
         JOIN node AS entry ON entry.span_no = instance.entry_span_no
@@ -192,6 +202,8 @@ _INSTANCES: Final = """
         count(*) FILTER (judged.is_stuck) AS stuck,
         count(*) FILTER (judged.is_exposed AND NOT judged.is_gone_on AND judged.is_open
             AND NOT judged.is_stuck) AS waiting,
+        max(judged.short_ns) FILTER (judged.is_exposed AND NOT judged.is_gone_on
+            AND judged.is_open AND NOT judged.is_stuck) AS short_ns,
         count(*) FILTER (NOT judged.is_exposed) AS crashed,
         arg_min(judged.target, (judged.end_ns, judged.span_id)) FILTER (judged.is_stuck) AS target,
         arg_min(judged.end_ns - judged.start_ns, (judged.end_ns, judged.span_id))

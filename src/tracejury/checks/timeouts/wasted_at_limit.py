@@ -18,7 +18,15 @@ Source: the audit's test of job-level timeouts.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    longest_short_s,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -33,7 +41,7 @@ def judge(evidence: Evidence) -> Judgement:
         Unit(row["workflow"], row["kept"] + row["wasted"] + row["mute"], _findings(row))
         for row in rows
     )
-    return Judgement(units, reason=_reason(rows))
+    return Judgement(units, reason=_reason(rows), short_s=longest_short_s(rows))
 
 
 def _reason(rows: list[Row]) -> str:
@@ -215,6 +223,7 @@ _STRUCK: Final = """
             coalesce(counted.repeated > 0, false) AS is_wasted,
             struck.next_ns IS NULL AND NOT said.is_final AS is_open,
             coalesce(job.is_overdue, false) AS is_overdue,
+            job.short_ns,
             EXISTS (SELECT 1 FROM ghost WHERE ghost.instance_no = struck.instance_no) AS is_lossy
         FROM struck
         JOIN workflow_instance AS instance USING (instance_no)
@@ -246,6 +255,8 @@ _STRUCK: Final = """
         count(*) FILTER (decided.is_wasted) AS wasted,
         count(*) FILTER (decided.is_mute) AS mute,
         count(*) FILTER (decided.is_open AND NOT decided.is_mute AND decided.done > 0) AS waiting,
+        max(decided.short_ns)
+            FILTER (decided.is_open AND NOT decided.is_mute AND decided.done > 0) AS short_ns,
         count(*) FILTER (decided.items = 0 AND decided.state IS NOT NULL) AS nameless,
         sum(decided.repeated) FILTER (decided.is_wasted)::BIGINT AS repeated,
         arg_min(decided.repeated_item, (decided.start_ns, decided.span_id))

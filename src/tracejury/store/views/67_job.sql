@@ -8,6 +8,7 @@
 --   hit_by       VARCHAR  what it had to survive: crash, limit or a hang that it gave up; '' where nothing did
 --   open_ns      BIGINT   how long the run went on after its latest record, or the database after its row
 --   is_overdue   BOOLEAN  that is longer than any job of its workflow may stay without a word
+--   short_ns     BIGINT   how much longer it would have had to be for that; 0 where it is overdue
 WITH said AS (
     SELECT
         instance_no,
@@ -26,7 +27,7 @@ WITH said AS (
     GROUP BY instance_no
 ),
 waits AS (
-    SELECT instance_no, max(read_ns - updated_ns) AS open_ns
+    SELECT instance_no, max(read_ns - updated_ns) AS waited_ns
     FROM state_row
     WHERE is_last AND NOT is_final AND instance_no IS NOT NULL
     GROUP BY instance_no
@@ -53,10 +54,16 @@ sent AS (
             WHERE delivery.destination <> ''
         )
 ),
+policy AS (
+    SELECT 1e9 * value AS stuck_ns
+    FROM bound
+    WHERE name = 'stuck_seconds'
+),
 limited AS (
-    SELECT instance_no
+    SELECT ended_by_limit.instance_no
     FROM ended_by_limit
-    WHERE limit_ns <= (SELECT 1e9 * value FROM bound WHERE name = 'stuck_seconds')
+    CROSS JOIN policy
+    WHERE ended_by_limit.limit_ns <= policy.stuck_ns
 ),
 -- A hang that was over by itself put nothing to the test: some call of the job was given up in it.
 hung AS (
@@ -77,13 +84,12 @@ SELECT
         WHEN hung.instance_no IS NOT NULL THEN 'hang'
         ELSE ''
     END AS hit_by,
-    greatest(settling.run_end_ns - settling.last_ns, waits.open_ns) AS open_ns,
-    greatest(settling.run_end_ns - settling.last_ns, waits.open_ns) > greatest(
-        settling.bound_ns,
-        (SELECT 1e9 * value FROM bound WHERE name = 'stuck_seconds')
-    ) AS is_overdue
+    greatest(settling.run_end_ns - settling.last_ns, waits.waited_ns) AS open_ns,
+    open_ns > greatest(settling.bound_ns, policy.stuck_ns) AS is_overdue,
+    least(greatest(settling.bound_ns - open_ns, policy.stuck_ns - open_ns, 0), 9e18)::BIGINT AS short_ns
 FROM workflow_instance AS instance
 JOIN settling USING (instance_no)
+CROSS JOIN policy
 LEFT JOIN said USING (instance_no)
 LEFT JOIN waits USING (instance_no)
 LEFT JOIN processed USING (instance_no)
