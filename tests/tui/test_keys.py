@@ -4,11 +4,12 @@ import threading
 from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 from tests.checks.alerting import alerts
 from tests.report.example_audit import EXAMPLE
 from tests.tui.odd_run import LINKED_TRACE, ODD, ODD_LOGS, ODD_TRACE
 from tests.tui.requests import Log, Span, span_id, stored, trace_id
-from tests.tui.screens import ANNOUNCED, WIDE, Load, Person, browsing, judged
+from tests.tui.screens import ANNOUNCED, SMALL, WIDE, Load, Person, browsing, judged
 from textual.content import Content
 
 from tracejury.checks.check import Finding, Reference
@@ -17,9 +18,11 @@ from tracejury.scorecard.result import Audit
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
 from tracejury.tui.app import TracejuryApp
+from tracejury.tui.help_screen import KEY_WIDTH, MARKS, WORDS
 from tracejury.tui.row_list import RowList
 from tracejury.tui.trace_screen import TraceScreen
 from tracejury.tui.waterfall_rows import Record
+from tracejury.tui.words import OUTCOMES
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +238,37 @@ async def test_tab_changes_the_pane_and_tasks_lead_to_checks(odd: Load) -> None:
         assert person.app.current_view == "findings-view"
 
 
+async def test_the_tests_can_be_reached_in_a_small_terminal(odd: Load) -> None:
+    async with browsing(odd, size=SMALL) as person:
+        assert "Tests under faults" in person.screen()
+        screen = await person.press("tab", "tab")
+        focused = person.app.focused
+        assert focused is not None
+        assert focused.id == "trials"
+        assert focused.size.height >= 4
+        assert "Audit tasks" in screen
+        assert "Criteria" in screen
+        assert "Trust" in screen
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "vt100")])
+async def test_without_colours_the_cursor_is_seen(
+    odd: Load, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    async with browsing(odd) as person:
+        await person.press("t", "j")
+        strips = person.app.screen._compositor.render_strips()
+        turned = [
+            sum(part.cell_length for part in strip if part.style and part.style.reverse)
+            for strip in strips
+        ]
+        reversed_lines = [number for number, cells in enumerate(turned) if cells > 40]
+        rows = person.app.screen.query_one("#traces", RowList)
+        # Below the frame and the names of the columns.
+        assert reversed_lines == [rows.region.y + 2 + rows.cursor]
+
+
 async def test_a_test_leads_to_the_checks_of_the_clause_that_decided(odd: Load) -> None:
     async with browsing(odd, size=(120, 40)) as person:
         assert "Tests under faults" in person.screen()
@@ -256,6 +290,61 @@ async def test_help_lists_the_keys_of_where_one_is(odd: Load) -> None:
         assert "Critical path" in await person.press("escape")
 
 
+async def test_help_lists_every_key_of_every_screen(odd: Load) -> None:
+    async with browsing(odd, size=(120, 200)) as person:
+        for keys in (["1"], ["2"], ["3"], ["4"], ["4", "tab"], ["5"], ["3", "enter"]):
+            await person.press(*keys)
+            bound = [
+                active.binding.description
+                for active in person.app.screen.active_bindings.values()
+                if not active.binding.system
+            ]
+            screen = await person.press("question_mark")
+            assert [said for said in bound if said not in screen] == []
+            await person.press("escape")
+
+
+def test_help_explains_every_mark_and_short_form_in_one_line() -> None:
+    for short_form, meaning in (*MARKS, *WORDS):
+        assert cell_len(short_form) <= KEY_WIDTH - 4
+        assert len(meaning) <= 43
+    marks = " ".join(mark for mark, _ in MARKS).split()
+    assert {word.mark for word in OUTCOMES.values()} <= set(marks)
+
+
+async def test_a_row_that_is_cut_can_be_read_in_full() -> None:
+    name = "[b]" + "a long name of a span " * 20 + "which ends"
+    async with browsing(judged(stored([Span(1, name=name, end=100)]))) as person:
+        screen = await person.press("t")
+        assert "which ends" not in screen
+        screen = await person.press("o")
+        assert "which ends" in screen
+        assert "[b]a long name" in screen
+        assert trace_id(1) in screen
+        assert "which ends" not in await person.press("escape")
+
+
+async def test_where_nothing_failed_the_next_failure_is_told_to_be_none() -> None:
+    async with browsing(judged(stored([Span(1, name="root", end=100)]))) as person:
+        assert "None of these traces has an error" in await person.press("t", "n")
+    checks = tuple(replace(check, outcome="pass") for check in EXAMPLE.checks)
+    reader = judged(stored([]))()[1]
+    async with browsing(lambda: (replace(EXAMPLE, checks=checks), reader)) as person:
+        assert "None of these checks fails" in await person.press("f", "n")
+
+
+async def test_the_details_of_a_finding_scroll_by_the_keys_of_lists(odd: Load) -> None:
+    async with browsing(odd, size=(50, 16)) as person:
+        await person.press("f", "tab")
+        pane = person.app.screen.query_one("#reason")
+        places = []
+        for key in ("G", "g", "j", "k"):
+            await person.press(key)
+            places.append(pane.scroll_y)
+        assert places == [pane.max_scroll_y, 0, 1, 0]
+        assert pane.max_scroll_y > 1
+
+
 async def test_r_asks_the_store_again_and_stays_on_the_row() -> None:
     store = Store.in_memory()
     first = [Span(1, name="root", end=100)]
@@ -275,7 +364,7 @@ async def test_r_asks_the_store_again_and_stays_on_the_row() -> None:
 async def test_a_live_run_says_so_and_is_read_again(odd: Load) -> None:
     async with browsing(odd, announced=ANNOUNCED) as person:
         assert "●" in person.lines()[0]
-        assert "17 sp 4 logs" in person.lines()[0]
+        assert "17 spans 4 logs" in person.lines()[0]
 
 
 async def test_a_receiver_that_ended_is_told_until_it_is_seen(odd: Load) -> None:

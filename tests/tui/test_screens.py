@@ -95,6 +95,32 @@ async def test_the_screen_of_what_moved(worker_kill: Load, golden: Golden) -> No
         golden("compare-80x24", await person.press("c"))
 
 
+async def test_an_outcome_is_spelled_in_full_in_a_small_terminal(worker_kill: Load) -> None:
+    checks = tuple(
+        replace(check, outcome="not-applicable") if check.id == "PAR-01" else check
+        for check in earlier().audit.checks
+    )
+    audit = replace(earlier().audit, checks=checks)
+    async with browsing(worker_kill, before=Run(audit, {})) as person:
+        assert "NOT APPLICABLE" in await person.press("c")
+
+
+@pytest.mark.parametrize(
+    ("spans", "logs", "said"),
+    [
+        (9_999, 9_999, "● 9999 spans 9999 logs ✗"),
+        (12_345_678, 12_345_678, "● 12.3M spans ✗"),
+    ],
+)
+async def test_of_the_counts_nothing_is_said_in_part(
+    worker_kill: Load, spans: int, logs: int, said: str
+) -> None:
+    audit, reader = worker_kill()
+    many = replace(audit, trust=replace(audit.trust, spans=spans, logs=logs))
+    async with browsing(lambda: (many, reader), announced=ANNOUNCED) as person:
+        assert person.lines()[0].rstrip().endswith(said)
+
+
 async def test_what_was_tested_less_is_doubtful_and_explained(worker_kill: Load) -> None:
     checks = tuple(
         replace(check, exposures=10**6) if check.id == "PAR-01" else check

@@ -26,7 +26,7 @@ CAUSES: Final = {
     "find": "finding the trace",
     "localise": "ruling out candidates",
     "explain": "reading what happened",
-    "dark": "hops that nobody recorded",
+    "dark": "calls not recorded on both sides",
     "entity": "finding out what it happened to",
 }
 

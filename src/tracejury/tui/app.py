@@ -1,6 +1,7 @@
 """The terminal UI: five views of one run, its traces on top of them, and the keys of everywhere."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Collection
 from functools import partial
@@ -98,6 +99,8 @@ class TracejuryApp(App[None]):
         stopwatch: Stopwatch | None = None,
     ) -> None:
         super().__init__()
+        # A VT has no colours either, and passes over what it is told of them.
+        self.no_color = self.no_color or os.environ.get("TERM", "").startswith("vt")
         self.before: Run | None = None  # an earlier run to compare with
         self.failure: TracejuryError | None = None
         self.title = safe(f"tracejury {title}".strip())

@@ -56,7 +56,9 @@ class CompareScreen(Screen[None]):
 
     AUTO_FOCUS = "#movements"
     BINDING_GROUP_TITLE = "Compare"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.step_back", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.step_back", "Back", key_display="Esc")
+    ]
     DEFAULT_CSS = """
     CompareScreen {
         #compared { height: auto; max-height: 50%; padding: 0 2; }
@@ -67,13 +69,14 @@ class CompareScreen(Screen[None]):
     def __init__(self, before: Run) -> None:
         super().__init__()
         self._before = before
+        self._value_width = 0
 
     def compose(self) -> ComposeResult:
         """Verdicts and doubts above, movements below."""
         yield TabBar()
         yield Static(id="compared", markup=False)
         yield RowList[Movement](
-            _movement_line,
+            self._draw_movement,
             id="movements",
             title="What moved",
             key=lambda moved: (moved.name, moved.what),
@@ -96,7 +99,12 @@ class CompareScreen(Screen[None]):
         compared = compare(self._before, Run(app.audited, steps))
         self.query_one("#compared", Static).update(stacked(_head(compared)))
         movements = tuple(_movements(compared)) if compared.can_judge else ()
+        said = (text for moved in movements for text in (moved.was, moved.now))
+        self._value_width = max(map(len, said), default=0)
         self.query_one("#movements", RowList).show(movements)
+
+    def _draw_movement(self, moved: Movement, width: int) -> Content:
+        return _movement_line(moved, width, self._value_width)
 
     @on(RowList.Chosen, "#movements")
     def open_checks(self, chosen: RowList.Chosen) -> None:
@@ -203,16 +211,15 @@ def _tentative(word: str, is_tentative: bool) -> str:  # noqa: FBT001
     return f"{_TENTATIVE} {word}" if is_tentative else word
 
 
-def _movement_line(moved: Movement, width: int) -> Content:
-    outcome = 14 if width >= 100 else 12
+def _movement_line(moved: Movement, width: int, value_width: int) -> Content:
     return row(
         width,
         [
             Cell(moved.word, _WORD, moved.style),
             Cell(moved.name, 13, "$text-muted"),
-            Cell(moved.was, outcome),
+            Cell(moved.was, value_width),
             Cell("→", 1, "$text-muted"),
-            Cell(moved.now, outcome),
+            Cell(moved.now, value_width),
             Cell(moved.what),
         ],
     )

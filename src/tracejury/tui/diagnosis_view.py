@@ -11,7 +11,7 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
-from tracejury.scorecard.difficulty import BLOCKERS
+from tracejury.scorecard.difficulty import BLOCKERS, CAUSES
 from tracejury.scorecard.result import (
     Audit,
     Diagnosis,
@@ -162,7 +162,9 @@ def minutes_lines(diagnosis: Diagnosis | None) -> list[Content]:
     lines = [line(*said), *_workflow_lines(diagnosis), *measured]
     for cause, minutes in diagnosis.breakdown.items():
         if minutes > 0:
-            lines.append(_bar_line(cause, minutes, diagnosis.minutes, "$secondary"))
+            lines.append(
+                _bar_line(CAUSES.get(cause, cause), minutes, diagnosis.minutes, "$secondary")
+            )
     if diagnosis.savings:
         lines.append(line(("What would save how much", "bold")))
     for fix, minutes in sorted(diagnosis.savings.items(), key=lambda saving: -saving[1]):

@@ -53,6 +53,20 @@ class Place:
         return finding.evidence[max(self.evidence_no, 0) :]
 
 
+class ReasonPane(VerticalScroll, inherit_bindings=False):
+    """What the place under the cursor says, in full."""
+
+    BINDING_GROUP_TITLE = "Details"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "scroll_down", "Down", show=False),
+        Binding("up,k", "scroll_up", "Up", show=False),
+        Binding("pagedown,ctrl+d", "page_down", "Page down", show=False),
+        Binding("pageup,ctrl+u", "page_up", "Page up", show=False),
+        Binding("home,g", "scroll_home", "To the top", show=False),
+        Binding("end,G", "scroll_end", "To the end", show=False),
+    ]
+
+
 class FindingsView(View):
     """Checks above, what the one under the cursor says below."""
 
@@ -80,8 +94,8 @@ class FindingsView(View):
             key=lambda place: place.name,
             empty="No check to show: Esc and e bring them back.",
         )
-        with VerticalScroll(id="reason") as pane:
-            pane.border_title = line("Details")
+        with ReasonPane(id="reason") as pane:
+            pane.border_title = line("Details (Tab)")
             yield Static(id="reason-text", markup=False)
 
     def show_audit(self, audit: Audit) -> None:
@@ -151,9 +165,10 @@ class FindingsView(View):
         self._fill()
 
     def action_next_failing(self, direction: int) -> None:
-        self.query_one("#checks", TreeList).find(
+        if not self.query_one("#checks", TreeList).find(
             lambda node: node.depth == 0 and node.record.check.outcome == "fail", direction
-        )
+        ):
+            self.jury.say("None of these checks fails.")
 
     def action_copy(self) -> None:
         node = self.query_one("#checks", TreeList).current

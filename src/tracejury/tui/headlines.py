@@ -127,16 +127,18 @@ def _diagnosis(audit: Audit) -> tuple[str, str]:
 def trust_line(trust: Trust) -> Content:
     """Say what came, and what is known to have been lost."""
     sampled = {"none": "not sampled", "unknown": "sampling unknown"}.get(trust.sampled, "sampled")
+    lost = f"{trust.lost:,} LOST · " if trust.lost else ""
     counts = {
         "started": trust.started_by_sdk,
         "redacted": trust.redacted,
         "pruned": trust.pruned,
-        "LOST": trust.lost,
     }
     return line(
         ("Trust ", "bold"),
+        (lost, "bold $text-error"),
         f"{counted(trust.spans, 'span')} · {counted(trust.logs, 'log')} · "
-        f"{trust.duplicates:,} dup · {trust.rejected:,} rejected · {trust.dropped:,} dropped · "
+        f"{counted(trust.duplicates, 'duplicate')} · {trust.rejected:,} rejected · "
+        f"{trust.dropped:,} dropped · "
         f"{sampled} · {trust.unsettled:,} unsettled · {trust.background:,} background"
         + "".join(f" · {count:,} {what}" for what, count in counts.items() if count),
     )

@@ -15,13 +15,31 @@ from tracejury.tui.content import fitted, line, stacked
 KEY_WIDTH = 22
 MARKS = (
     ("✓ ✗ ? -", "pass, fail, not observed, not applicable"),
+    ("~ ☐ ! ·", "partial, manual, error, not run"),
+    ("≤ ≥", "at most, at least: only a bound is known"),
+    ("≈ !", "what moved: tentative, doubtful"),
+    ("▾ ▸", "unfolded, folded"),
     ("✗", "failed span, or a trace with one"),
     ("◆ █", "on the critical path, and where"),
-    ("░", "time that no child and no log line accounts for"),
-    ("⇢ ┄", "began after what it came from had ended, and the wait"),
+    ("░", "time that no child and no log accounts for"),
+    ("⇢ ┄", "began after its cause had ended; the wait"),
     ("◌", "ghost: it existed and is not stored"),
     ("↻ ⧉", "in a cycle of parents; shares its span id"),
+    ("↯", "its parent, in another process, is missing"),
+    ("· ▪ @", "a log record, and when it was written"),
     ("?", "a duration that nobody recorded"),
+)
+WORDS = (
+    ("err", "spans with an error"),
+    ("gone", "spans that are missing: each is a ghost"),
+    ("p50 p95 p99", "percentiles of the duration"),
+    ("clean95", "p95 in the baseline"),
+    ("path", "share of the critical path"),
+    ("½saves", "saved, were the step twice as fast"),
+    ("runs ok failed ?", "workflow instances; of ? it is not known"),
+    ("unsettled", "traces to which spans may still arrive"),
+    ("pruned", "instances that retention removed"),
+    ("LOST", "records that were acknowledged and are gone"),
 )
 
 
@@ -50,7 +68,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """One pane that scrolls."""
         with VerticalScroll(id="help") as pane:
-            pane.border_title = line("Keys (? or Esc closes)")
+            pane.border_title = line("Keys, marks and words (? or Esc closes)")
             yield Static(stacked(self._lines()), markup=False)
 
     def _lines(self) -> Iterator[Content]:
@@ -67,9 +85,10 @@ class HelpScreen(ModalScreen[None]):
             yield line((title, "bold $text-accent"))
             for description, keys in actions.items():
                 yield line((fitted("  " + " ".join(keys), KEY_WIDTH), "bold"), description)
-        yield line(("Marks", "bold $text-accent"))
-        for mark, meaning in MARKS:
-            yield line((fitted("  " + mark, KEY_WIDTH), "bold"), meaning)
+        for title, short_forms in (("Marks", MARKS), ("Words", WORDS)):
+            yield line((title, "bold $text-accent"))
+            for short_form, meaning in short_forms:
+                yield line((fitted("  " + short_form, KEY_WIDTH), "bold"), meaning)
 
     def action_scroll(self, by: int) -> None:
         self.query_one("#help").scroll_relative(y=by, animate=False)

@@ -1,5 +1,6 @@
 """A list of rows with a cursor. Only what is on the screen is drawn, so it may be of any length."""
 
+import re
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -11,11 +12,16 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.style import Style
 from textual.visual import Visual
 
 from tracejury.tui.content import line
+from tracejury.tui.text_screen import TextScreen
 
 Row = TypeVar("Row")
+
+WIDEST = 1000  # cells of a row that is read on its own
+BLANKS = re.compile(" {4,}")
 
 
 class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
@@ -34,6 +40,7 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         Binding("home,g", "first", "First row", show=False),
         Binding("end,G", "last", "Last row", show=False),
         Binding("enter", "choose", "Open"),
+        Binding("o", "read", "Read the whole row", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "row-list--cursor",
@@ -182,11 +189,17 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
             return Visual.to_strips(self, said, width, 1, self.visual_style, pad=True)[0]
         if index >= len(self._rows) or index < 0:
             return Strip.blank(width, self.visual_style.rich_style)
-        name = "row-list--cursor" if self.has_focus else "row-list--cursor-blurred"
-        style = self.get_visual_style(name) if index == self.cursor else self.visual_style
+        style = self._cursor_style() if index == self.cursor else self.visual_style
         drawn = self._draw(self._rows[index], width)
         strips = Visual.to_strips(self, drawn, width, 1, style, pad=True)
         return strips[0] if strips else Strip.blank(width, style.rich_style)
+
+    def _cursor_style(self) -> Style:
+        style = self.get_visual_style(
+            "row-list--cursor" if self.has_focus else "row-list--cursor-blurred"
+        )
+        # Textual passes over `text-style: reverse` of a part of a widget.
+        return style + Style(reverse=True) if self.has_focus and self.app.no_color else style
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Draw again when scrolled, the header too."""
@@ -221,6 +234,12 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         current = self.current
         if current is not None:
             self.post_message(self.Chosen(self, current))
+
+    def action_read(self) -> None:
+        """Show what the row says, however long that is."""
+        if self.current is not None:
+            said = self._draw(self.current, WIDEST).plain.strip()
+            self.app.push_screen(TextScreen("The whole row", BLANKS.sub("   ", said)))
 
     def find(self, matches: Callable[[Row], bool], direction: int) -> bool:
         """Move to the next row that matches, around the end. Tells whether there is one."""

@@ -18,6 +18,8 @@ from tracejury.tui.row_list import RowList
 from tracejury.tui.view import View
 from tracejury.tui.words import OUTCOMES, outcome_word
 
+OUTCOME_WIDTH = max(len(word.text) for word in OUTCOMES.values())
+MIDDLING = 50  # cells, of which an outcome is better told by its mark alone
 UNDECIDED = ("not-observed", "manual", "error")
 
 
@@ -26,6 +28,12 @@ class TaskRow(NamedTuple):
 
     task: int
     checks: tuple[CheckResult, ...]
+
+    @property
+    def counts(self) -> str:
+        """How many checks ended how."""
+        counts = Counter[str](check.outcome for check in self.checks)
+        return " ".join(f"{OUTCOMES[name].mark}{counts[name]}" for name in OUTCOMES if counts[name])
 
     @property
     def outcome(self) -> str:
@@ -41,12 +49,14 @@ class TaskRow(NamedTuple):
 class ScorecardView(View):
     """What the run is worth, at a glance."""
 
+    _counts_width = 0
+
     def compose(self) -> ComposeResult:
         """Verdict above, tables in the middle, the trust line below."""
         yield Static(id="verdict", markup=False)
         with Container(id="tables"):
             yield RowList[TaskRow](
-                _task_line, id="tasks", title="Audit tasks", key=lambda task: task.task
+                self._task_line, id="tasks", title="Audit tasks", key=lambda task: task.task
             )
             yield RowList[Criterion](
                 _criterion_line, id="criteria", title="Criteria", key=lambda found: found.id
@@ -69,10 +79,23 @@ class ScorecardView(View):
         tests.title("Tests under faults ", (f"{waiting} not run" if waiting else "", "$text-muted"))
         tasks = [_task_row(audit, task) for task in (*TASKS, 0)]
         shown = [task for task in tasks if task.task or task.checks]
+        self._counts_width = max(len(task.counts) for task in shown)
         self.query_one("#tasks", RowList).show(shown)
         criteria = self.query_one("#criteria", RowList)
         criteria.show(audit.criteria)
         criteria.title("Criteria ", (_counted(audit.criteria), "$text-muted"))
+
+    def _task_line(self, task: TaskRow, width: int) -> Content:
+        word = outcome_word(task.outcome)
+        return row(
+            width,
+            [
+                Cell(word.mark, 1, word.style),
+                Cell(str(task.task or ""), 2, "$text-muted", is_right=True),
+                Cell(task_title(task.task)),
+                Cell(task.counts, self._counts_width, "$text-muted"),
+            ],
+        )
 
     def _draw_verdict(self, audit: Audit) -> None:
         lines = [*verdict_lines(audit, max(self.size.width - 4, 40)), *headlines(audit)]
@@ -128,28 +151,14 @@ def _trial_line(trial: Trial, width: int) -> Content:
     )
 
 
-def _task_line(task: TaskRow, width: int) -> Content:
-    word = outcome_word(task.outcome)
-    counts = Counter[str](check.outcome for check in task.checks)
-    parts = [f"{OUTCOMES[name].mark}{counts[name]}" for name in OUTCOMES if counts[name]]
-    return row(
-        width,
-        [
-            Cell(word.mark, 1, word.style),
-            Cell(str(task.task or ""), 2, "$text-muted", is_right=True),
-            Cell(task_title(task.task)),
-            Cell(" ".join(parts), 14, "$text-muted"),
-        ],
-    )
-
-
 def _criterion_line(criterion: Criterion, width: int) -> Content:
     word = outcome_word(criterion.outcome)
+    in_words = [Cell(word.text, OUTCOME_WIDTH, word.style)] if width >= MIDDLING else []
     return row(
         width,
         [
             Cell(word.mark, 1, word.style),
-            Cell(word.text, 14 if width >= 70 else 0 if width < 20 else 12, word.style),
+            *in_words,
             Cell(criterion.id, 10, "$text-muted"),
             Cell(criterion.title),
         ],

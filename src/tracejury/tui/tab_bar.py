@@ -18,6 +18,7 @@ VIEWS = {
     "findings-view": "Findings",
     "diagnosis-view": "Diagnosis",
 }
+TABS_WIDTH = sum(len(f" {number} {title}") for number, title in enumerate(VIEWS.values(), 1))
 
 
 class Tab(Static):
@@ -81,23 +82,26 @@ class TabBar(Horizontal):
             return
         verdict = VERDICTS[audit.verdict]
         spans, logs = audit.trust.spans, audit.trust.logs
-        is_wide = self.app.size.width >= 100
-        noun = either(spans, "span", "spans") if is_wide else "sp"
-        counts = f"{_short(spans)} {noun} {_short(logs)} {either(logs, 'log', 'logs')} "
         watch = f"◷ {stopwatch} " if stopwatch else ""
-        if watch and not is_wide:
-            counts = ""
         live, style = ("↻ " if is_loading else "● ") if is_live else "", "$text-success"
         if is_deaf:
             live, style = "✖ not receiving ", "$text-error"
+        room = self.app.size.width - TABS_WIDTH - len(watch + live + verdict.mark)
         state.update(
             line(
                 (watch, "bold $text-warning"),
                 (live, style),
-                (counts, "$text-muted"),
+                (_counts(spans, logs, room), "$text-muted"),
                 (verdict.mark, verdict.style),
             )
         )
+
+
+def _counts(spans: int, logs: int, room: int) -> str:
+    """Say as much as there is room for, and nothing in part."""
+    in_spans = f"{_short(spans)} {either(spans, 'span', 'spans')} "
+    in_logs = f"{_short(logs)} {either(logs, 'log', 'logs')} "
+    return next((said for said in (in_spans + in_logs, in_spans) if len(said) <= room), "")
 
 
 def _short(number: int) -> str:

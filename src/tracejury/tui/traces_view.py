@@ -118,9 +118,9 @@ class TracesView(View):
         self._fill(top=True)
 
     def action_next_error(self, direction: int) -> None:
-        self.query_one("#traces", RowList).find(
-            lambda trace: trace.errors + trace.ghosts > 0, direction
-        )
+        rows = self.query_one("#traces", RowList)
+        if not rows.find(lambda trace: trace.errors + trace.ghosts > 0, direction):
+            self.jury.say("None of these traces has an error or a ghost.")
 
     def action_copy(self) -> None:
         trace = self.query_one("#traces", RowList).current

@@ -37,7 +37,7 @@ _TERMS: Final = {
     "find": "finding the trace",
     "localise": "ruling out candidates",
     "explain": "reading what happened",
-    "dark": "hops that nobody recorded",
+    "dark": "calls not recorded on both sides",
     "entity": "finding out what it happened to",
 }
 
