@@ -14,6 +14,7 @@ web POST /orders SERVER 0..900ms
     stock GET /price SERVER 30..290ms
   web render INTERNAL 310..400ms
 """
+CLEAN = f"{ORDER}\ntrace{ORDER}"
 ALL = "web 950ms started=3 live=0\nstock 950ms started=1 live=0"
 
 
@@ -77,7 +78,7 @@ def test_a_service_that_does_not_count_is_estimated_and_the_whole_says_so(judged
     assert found.by_service["web"].basis == "counted"
     assert found.by_service["stock"].basis == "upper-bound"
     assert found.total.known_missing == 2
-    assert judged(ORDER, "web 950ms started=5 live=0", baseline=ORDER).basis == "estimated"
+    assert judged(ORDER, "web 950ms started=5 live=0", baseline=CLEAN).basis == "estimated"
 
 
 def test_a_service_that_sent_nothing_but_counts_is_missing_altogether(judged: Judged) -> None:
@@ -201,10 +202,22 @@ web POST /return SERVER 2000..2900ms
 def test_a_baseline_tells_of_no_workflow_but_its_own(judged: Judged) -> None:
     """What a clean run of something else does not ask for may be missing all the same."""
     assert judged(ORDER, baseline=OTHER).basis == "upper-bound"
-    assert judged(ORDER, baseline=ORDER).basis == "estimated"
-    found = judged(OF_BOTH, baseline=ORDER)
+    assert judged(ORDER, baseline=CLEAN).basis == "estimated"
+    found = judged(OF_BOTH, baseline=CLEAN)
     assert found.basis == "upper-bound"
     assert {name: share.basis for name, share in found.by_service.items()} == {
         "web": "upper-bound",
         "stock": "estimated",
     }
+
+
+def test_a_run_is_no_baseline_of_itself(judged: Judged) -> None:
+    """A service that was silent throughout is silent there, too."""
+    silent = ORDER.replace("290ms", "290ms missing")
+    for judged_run in (ORDER, silent):
+        found = judged(judged_run, baseline=judged_run)
+        assert (found.basis, found.is_own_baseline) == ("upper-bound", True)
+        assert not judged(judged_run).is_own_baseline
+    # A run of which spans were lost since is seen beside what it was.
+    found = judged(silent, baseline=ORDER)
+    assert (found.basis, found.is_own_baseline) == ("estimated", False)

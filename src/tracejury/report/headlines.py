@@ -84,7 +84,9 @@ def _basis(completeness: Completeness) -> str:
     said = {
         "counted": "counted by the SDKs",
         "estimated": "estimated",
-        "upper-bound": "an upper bound: no baseline says what else there was",
+        "upper-bound": "an upper bound: the baseline is this very run"
+        if completeness.is_own_baseline
+        else "an upper bound: no baseline says what else there was",
     }[completeness.basis]
     services = completeness.by_service.values()
     some = sum(share.basis == "counted" for share in services)

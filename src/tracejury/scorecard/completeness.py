@@ -87,12 +87,16 @@ def completeness(reader: Reader, checks: tuple[CheckResult, ...]) -> Completenes
             "SELECT coalesce(sum(spans), 0)::BIGINT FROM workflow_instance WHERE background"
         ),
         not_run=reader.value("SELECT coalesce(sum(spans), 0)::BIGINT FROM not_run"),
+        is_own_baseline=reader.value("""
+            SELECT count(*) > 0 AND (SELECT count(*) = 0 FROM taught_workflow)
+            FROM baseline_trace
+        """),
     )
 
 
 def _untaught(reader: Reader, services: Collection[str]) -> set[str]:
     """The services that had a part in a workflow which no clean run shows: all without a run."""
-    if not reader.value("SELECT count(*) FROM baseline_step"):
+    if not reader.value("SELECT count(*) FROM taught_workflow"):
         return set(services)
     return {
         row["service"]
@@ -101,7 +105,7 @@ def _untaught(reader: Reader, services: Collection[str]) -> set[str]:
             FROM likely_workflow AS instance
             JOIN trace_instance USING (instance_no)
             JOIN node USING (trace_no)
-            ANTI JOIN baseline_step USING (entry_service, entry_name)
+            ANTI JOIN taught_workflow USING (entry_service, entry_name)
         """)
     }
 

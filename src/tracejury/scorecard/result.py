@@ -151,6 +151,7 @@ class Completeness:
     external_entries: int
     background_spans: int
     not_run: int  # spans of clean instances that a failure kept from being: not missing
+    is_own_baseline: bool = False  # the clean run is the judged one, and shows nothing beyond it
 
     @property
     def is_upper_bound(self) -> bool:

@@ -65,6 +65,14 @@ STEPS: Final = pa.schema(
         ("p99_ms", pa.float64()),
     ]
 )
+TRACES: Final = pa.schema(
+    [
+        ("entry_service", pa.string()),
+        ("entry_name", pa.string()),
+        ("trace_id", pa.binary()),
+        ("spans", pa.int64()),
+    ]
+)
 INSTANCE_TIME: Final = pa.schema(
     [
         ("entry_service", pa.string()),
@@ -102,13 +110,17 @@ class Baseline:
     steps: pa.Table
     branches: pa.Table
     families: pa.Table
+    traces: pa.Table
     instance_times: pa.Table
     step_times: pa.Table
 
     @classmethod
     def empty(cls) -> Self:
         """A baseline that teaches nothing."""
-        schemas = (PAIRS, PARENT_STEPS, STEPS, BRANCHES, FAMILIES, INSTANCE_TIME, STEP_TIME)
+        schemas = (
+            *(PAIRS, PARENT_STEPS, STEPS, BRANCHES, FAMILIES, TRACES),
+            *(INSTANCE_TIME, STEP_TIME),
+        )
         return cls(*(schema.empty_table() for schema in schemas))
 
     @classmethod
@@ -127,6 +139,7 @@ class Baseline:
             steps=reader.arrow(_STEPS).cast(STEPS),
             branches=reader.arrow(_BRANCHES).cast(BRANCHES),
             families=reader.arrow(_FAMILIES).cast(FAMILIES),
+            traces=reader.arrow(_TRACES).cast(TRACES),
             instance_times=reader.arrow(INSTANCE_TIMES, fewest) if with_times else empty[0],
             step_times=reader.arrow(STEP_TIMES, fewest) if with_times else empty[1],
         )
@@ -144,6 +157,7 @@ class Baseline:
             "baseline_step": self.steps,
             "baseline_branch": self.branches,
             "baseline_family": self.families,
+            "baseline_trace": self.traces,
             "baseline_instance_time": self.instance_times,
             "baseline_step_time": self.step_times,
         }
@@ -248,6 +262,18 @@ _STEPS: Final = """
     JOIN sizes USING (entry_service, entry_name)
     JOIN timed USING (entry_service, entry_name, service, name, kind)
     GROUP BY counted.entry_service, counted.entry_name, counted.service, counted.name, counted.kind
+"""
+
+# What the steps were learnt from.
+_TRACES: Final = """
+    SELECT instance.entry_service, instance.entry_name, trace.trace_id, count(*) AS spans
+    FROM workflow_instance AS instance
+    SEMI JOIN calm_instance USING (instance_no)
+    JOIN trace_instance USING (instance_no)
+    JOIN trace USING (trace_no)
+    JOIN node USING (trace_no)
+    WHERE instance.outcome = 'ok' AND NOT instance.background AND NOT instance.rootless
+    GROUP BY instance.entry_service, instance.entry_name, trace.trace_id
 """
 
 # Of every workflow, by its entry, and of each shape that is frequent enough: how long the instances
