@@ -177,8 +177,8 @@ class Drawing:
         return span.trace_id, span.span_id
 
 
-def draw(traces: str, logs: str = "") -> Drawing:
-    """Read the blocks `trace` and `logs` of an example."""
+def draw(traces: str, logs: str = "", *, run: str = "") -> Drawing:
+    """Read the blocks `trace` and `logs` of an example. Another `run` has other ids."""
     blocks = [block for block in re.split(r"\n\s*\n", traces.strip("\n")) if block.strip()]
     is_unsampled, seconds_ago = False, None
     spans: list[DrawnSpan] = []
@@ -191,7 +191,7 @@ def draw(traces: str, logs: str = "") -> Drawing:
                 seconds_ago = _nanoseconds(ago[1], ago[2]) / 1e9
             else:
                 lines.append(line)
-        spans.extend(_trace(lines, str(number)))
+        spans.extend(_trace(lines, f"{run}{number}"))
     drawn = tuple(log for line in logs.splitlines() if line.strip() for log in _logs(line))
     return Drawing(tuple(spans), drawn, is_unsampled, seconds_ago)
 

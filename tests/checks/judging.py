@@ -67,7 +67,9 @@ def evidence_of(blocks: dict[str, str], folder: Path) -> Evidence:
         config = replace(config, sampling="none")
     clean = Baseline.empty()
     if "baseline" in blocks:
-        with _store(draw(blocks["baseline"])) as reader:
+        run = blocks["baseline"]
+        learnt_from = drawing if run.strip() == "itself" else draw(run, run="clean ")
+        with _store(learnt_from) as reader:
             prepare(reader, config)
             clean = Baseline.learn(reader)
     measured = counts(blocks.get("counts", "")) + metrics(blocks.get("metrics", ""))

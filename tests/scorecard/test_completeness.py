@@ -49,6 +49,11 @@ CLEAN = [span for trace in range(1, INSTANCES + 1) for span in order(trace)]
 BASELINE = learnt(CLEAN)
 
 
+def test_a_baseline_tells_of_spans_that_were_lost_since() -> None:
+    assert (judged(CLEAN).basis, judged(CLEAN).is_own_baseline) == ("upper-bound", True)
+    assert (judged(CLEAN[:-1]).basis, judged(CLEAN[:-1]).is_own_baseline) == ("estimated", False)
+
+
 def test_what_a_failure_kept_from_running_is_not_missing() -> None:
     page, call, *_ = order(1)
     refused = {**HTTP, "error.type": "timeout"}

@@ -1,13 +1,14 @@
 """Steps of a workflow that left no span and no log, and time that nothing accounts for.
 
 What: Every step that all clean instances of a workflow have (at least three of the baseline), or
-that its declaration names and does not call optional, is there in every instance that went well: as
-a span, or as log records of a span that never arrived. No span has an unexplained gap: a second and
-a fifth of its time without a child or a log record. Steps after a failure, or after a circuit
-breaker refused, did not run: those instances are not asked for them. A job that has not ended, or
-was cancelled, may not have got there, and what a crash cut short may have lost the span with its
-process: nothing is concluded from what is not there. Nor does a workflow pass of which a span is
-missing that no log record tells of, or whose log records are of fewer spans than steps are absent.
+that its declaration names and does not call optional, is there in every instance that went well and
+that the baseline was not learnt from: as a span, or as log records of a span that never arrived. No
+span has an unexplained gap: a second and a fifth of its time without a child or a log record. Steps
+after a failure, or after a circuit breaker refused, did not run: those instances are not asked for
+them. A job that has not ended, or was cancelled, may not have got there, and what a crash cut short
+may have lost the span with its process: nothing is concluded from what is not there. Nor does a
+workflow pass of which a span is missing that no log record tells of, or whose log records are of
+fewer spans than steps are absent.
 
 Why: Whoever looks for the cause of a failure takes a step that is not there for one that did not
 run. What happened in a gap can only be guessed.
@@ -47,10 +48,12 @@ def judge(evidence: Evidence) -> Judgement:
         for row in rows
     ]
     units += [Unit(name, row["gaps"], _findings(None, row)) for name, row in gaps.items()]
-    return Judgement(tuple(units), note=_thin(evidence), reason=_reason(rows))
+    return Judgement(tuple(units), note=_thin(evidence), reason=_reason(evidence, rows))
 
 
-def _reason(rows: list[Row]) -> str:
+def _reason(evidence: Evidence, rows: list[Row]) -> str:
+    if not rows and not evidence.rows("FROM taught_workflow"):
+        return "needs-baseline"
     if any(row["cut_short"] for row in rows):
         return "export-lag"
     return "dropped" if any(row["holed"] for row in rows) else ""
@@ -145,6 +148,12 @@ _EXPECTED: Final = """
             'every clean instance has' AS source
         FROM sound
         JOIN baseline_step AS step USING (entry_service, entry_name)
+        -- What every clean instance has, no clean instance lacks: it is not put to the test.
+        ANTI JOIN (
+            SELECT trace_instance.instance_no
+            FROM lesson
+            JOIN trace_instance USING (trace_no)
+        ) AS taught USING (instance_no)
         WHERE step.fewest > 0
             AND step.instances >= $clean_instances
             AND step.name NOT IN (SELECT unnest($optional::VARCHAR[]))

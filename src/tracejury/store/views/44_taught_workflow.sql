@@ -3,15 +3,8 @@
 -- whole in it as in the baseline, show nothing that is not there.
 --   entry_service  VARCHAR  service of its entry span
 --   entry_name     VARCHAR  name of its entry span
-WITH own AS (
-    SELECT trace.trace_id, count(*) AS spans
-    FROM node
-    JOIN trace USING (trace_no)
-    SEMI JOIN baseline_trace USING (trace_id)
-    GROUP BY trace.trace_id
-)
-SELECT clean.entry_service, clean.entry_name
+SELECT DISTINCT clean.entry_service, clean.entry_name
 FROM baseline_trace AS clean
-LEFT JOIN own USING (trace_id)
-GROUP BY clean.entry_service, clean.entry_name
-HAVING bool_or(coalesce(own.spans < clean.spans, true))
+LEFT JOIN trace USING (trace_id)
+LEFT JOIN lesson USING (trace_no)
+WHERE lesson.trace_no IS NULL
