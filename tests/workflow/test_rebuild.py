@@ -673,7 +673,28 @@ def test_a_gap_is_explained_by_a_log_record_or_a_wait_between_attempts() -> None
     assert gaps == [{"name": "job", "gap_ns": 8_000 * MS, "trace_id": trace_id(1)}]
 
 
+def handed_on(destination: str, *, is_processed: bool = True) -> list[Record]:
+    """A request that answers when it has sent a message, and who processes it."""
+    attributes = {"messaging.system": "rabbitmq", "messaging.destination.name": destination}
+    taken = Span(3, "run", 20, 90, parent=2, kind="CONSUMER", attributes=attributes)
+    return [
+        Span(1, "POST /jobs", 0, 10, kind="SERVER"),
+        Span(2, "send", 2, 8, parent=1, kind="PRODUCER", attributes=attributes),
+        *([taken] if is_processed else []),
+    ]
+
+
 OUTCOMES: dict[str, tuple[list[Record], str]] = {
+    "work that was handed on and done": (handed_on("jobs"), "ok"),
+    "work that was handed on, and no more": (handed_on("jobs", is_processed=False), "unknown"),
+    "work that says it is done": (
+        [
+            *handed_on("jobs", is_processed=False),
+            Log(at_ms=80, attributes={"job.status": "completed"}, trace=1, span=1),
+        ],
+        "ok",
+    ),
+    "a message that nobody in the run takes": (handed_on("audit", is_processed=False), "ok"),
     "ok": ([Span(1)], "ok"),
     "failed": ([Span(1, status="ERROR")], "failed"),
     "a handled failure": ([Span(1), Span(2, parent=1, status="ERROR")], "ok"),

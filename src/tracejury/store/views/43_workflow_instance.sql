@@ -10,7 +10,7 @@
 --   start_ns         UBIGINT  earliest span
 --   end_ns           UBIGINT  latest end
 --   took_ns          BIGINT   from the one to the other, without spans that a wrong clock misplaces
---   outcome          VARCHAR  ok, failed or unknown
+--   outcome          VARCHAR  ok, failed or unknown: its end or root is not stored, or work that it handed on is not known to be done
 --   background       BOOLEAN  broker polls and health checks: kept out of every score
 --   ambiguous        BOOLEAN  its trace carries several values of the correlation key
 --   rootless         BOOLEAN  its root is not stored
@@ -41,6 +41,20 @@ stated AS (
     FROM state_record
     WHERE level = 'job'
     GROUP BY instance_no
+),
+-- Messages of the kinds that are seen to be processed within the instance that sent them.
+handed AS (
+    SELECT DISTINCT sent.destination, sent.message_type
+    FROM sent_message AS sent
+    JOIN delivery
+        ON delivery.instance_no = sent.instance_no AND delivery.start_ns = sent.started_ns
+),
+-- Who took the order has answered; what became of the work, nobody knows.
+unprocessed AS (
+    SELECT DISTINCT sent.instance_no
+    FROM sent_message AS sent
+    JOIN handed USING (destination, message_type)
+    WHERE sent.processed = 0 AND NOT sent.failed AND NOT sent.may_vanish
 ),
 spans AS (
     SELECT
@@ -93,6 +107,7 @@ SELECT
         WHEN entry.rootless THEN 'unknown'
         WHEN entry_node.end_ns IS NULL THEN 'unknown'
         WHEN stated.state IN ('queued', 'processing', 'retrying') THEN 'unknown'
+        WHEN stated.state IS NULL AND unprocessed.instance_no IS NOT NULL THEN 'unknown'
         ELSE 'ok'
     END AS outcome,
     named.background,
@@ -110,3 +125,4 @@ LEFT JOIN shared_name ON shared_name.entry_name = entry.entry_name
 LEFT JOIN logs ON logs.instance_no = named.instance_no
 LEFT JOIN uncaught ON uncaught.instance_no = named.instance_no
 LEFT JOIN stated ON stated.instance_no = named.instance_no
+LEFT JOIN unprocessed ON unprocessed.instance_no = named.instance_no

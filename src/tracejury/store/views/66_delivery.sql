@@ -22,7 +22,7 @@ WITH linked AS (
     GROUP BY link.span_no
 ),
 -- A span around a consumer's main loop takes no message: those that it came from name their own.
-loop AS (
+main_loop AS (
     SELECT DISTINCT around.span_no
     FROM (SELECT DISTINCT link.span_no FROM stored.span_link AS link) AS link
     JOIN node AS inside ON inside.span_no = link.span_no AND inside.kind = 'CONSUMER'
@@ -62,8 +62,8 @@ processed AS (
         AND node.start_ns IS NOT NULL
         AND coalesce(field.messaging_operation NOT IN ('receive', 'poll'), true)
         -- A span of each record inside of the span of its batch tells of one delivery twice.
-        AND (coalesce(parent.kind <> 'CONSUMER', true) OR parent.span_no IN (SELECT loop.span_no FROM loop))
-        AND node.span_no NOT IN (SELECT loop.span_no FROM loop)
+        AND (coalesce(parent.kind <> 'CONSUMER', true) OR parent.span_no IN (SELECT main_loop.span_no FROM main_loop))
+        AND node.span_no NOT IN (SELECT main_loop.span_no FROM main_loop)
 )
 SELECT
     span_no, instance_no, creation_no, has_context, destination, message_type, consumer_group,
