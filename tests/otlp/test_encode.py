@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pyarrow as pa
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.otlp import metric_requests, requests
@@ -10,6 +11,8 @@ from tests.otlp.tables import rows
 
 from tracejury.otlp.decode import Encoding, Signal, decode
 from tracejury.otlp.encode import encode_json_lines
+from tracejury.otlp.encode_values import attributes_of
+from tracejury.telemetry import batch as layout
 
 slow = settings(
     suppress_health_check=[HealthCheck.too_slow],
@@ -66,3 +69,24 @@ def test_a_line_is_otlp_json_as_the_specification_writes_it() -> None:
     assert {"key": "size", "value": {"intValue": "0"}} in span["attributes"]
     assert {"key": "hit", "value": {"boolValue": True}} in span["attributes"]
     assert "parentSpanId" not in span
+
+
+def test_attributes_of_several_parts_are_each_told_by_their_own_words() -> None:
+    table = pa.concat_tables(
+        pa.table([owner, key, kind, value], layout.ATTRIBUTES)
+        for owner, key, kind, value in (
+            ([0, 0, 2], ["a", "b", "a"], ["string", "int", "string"], ["x", "1", "x"]),
+            ([2, 3, 3], ["c", "b", "a"], ["bool", "empty", "string"], ["true", None, "y"]),
+        )
+    )
+    assert table["key"].num_chunks == 2
+    found = attributes_of(table)
+    assert dict(found) == {
+        0: [{"key": "a", "value": {"stringValue": "x"}}, {"key": "b", "value": {"intValue": "1"}}],
+        2: [
+            {"key": "a", "value": {"stringValue": "x"}},
+            {"key": "c", "value": {"boolValue": True}},
+        ],
+        3: [{"key": "b", "value": {}}, {"key": "a", "value": {"stringValue": "y"}}],
+    }
+    assert found[0][0] is found[2][0]  # made once, for there may be millions

@@ -3,6 +3,7 @@
 import json
 import math
 from collections import defaultdict
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -12,12 +13,27 @@ ByOwner = dict[int, list[Row]]
 
 
 def attributes_of(table: pa.Table) -> ByOwner:
-    """The attributes of each owner in a table of attributes."""
+    """The attributes of each owner in a table of attributes; those that are alike are the same."""
     attributes: ByOwner = defaultdict(list)
-    columns = (table[name].to_pylist() for name in ("owner", "key", "type", "value"))
-    for owner, key, kind, text in zip(*columns, strict=True):
-        attributes[owner].append({"key": key, "value": any_value(kind, text)})
+    entry = cache(_attribute)  # most are said again and again
+    columns = (_texts(table[name]) for name in ("key", "type", "value"))
+    for owner, *said in zip(table["owner"].to_pylist(), *columns, strict=True):
+        attributes[owner].append(entry(*said))
     return attributes
+
+
+def _attribute(key: str, kind: str, text: str | None) -> Row:
+    return {"key": key, "value": any_value(kind, text)}
+
+
+def _texts(column: pa.ChunkedArray) -> list[str | None]:
+    """The texts of a column, each distinct one made once: Arrow makes one at every row."""
+    texts: list[str | None] = []
+    for chunk in column.chunks:
+        distinct = [*chunk.dictionary.to_pylist(), None]
+        rows = chunk.indices.cast(pa.int32()).fill_null(len(distinct) - 1).to_pylist()
+        texts += map(distinct.__getitem__, rows)
+    return texts
 
 
 def any_value(kind: str, text: str | None) -> Row:
