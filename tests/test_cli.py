@@ -24,6 +24,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.otlp.requests import as_json
 from tests.store.stores import elsewhere, first_line, written
+from tests.terminal import in_terminal, shown_to_the_end
 from tests.workflow import drawn
 from tests.workflow.drawn import Log, Record, Span
 from tracejury.cli import main
@@ -271,6 +272,26 @@ def test_a_process_says_it_in_the_same_way(folder: Path, arguments: str) -> None
     ran = tracejury(folder, *arguments.split())
     refused(ran)
     assert ran.stderr == called(folder, *arguments.split()).stderr
+
+
+@pytest.mark.parametrize("variable", ["FORCE_COLOR", "TTY_COMPATIBLE"])
+def test_no_bar_is_drawn_into_a_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setitem(ENVIRONMENT, variable, "1")
+    ran = tracejury(folder, "audit", "run.jsonl")
+    assert ran.stderr == ""
+    assert "\x1b" not in ran.stdout
+
+
+@pytest.mark.parametrize("terminal", ["xterm-256color", "dumb"])
+def test_no_bar_is_left_in_a_terminal(folder: Path, terminal: str) -> None:
+    words: list[str | Path] = ["import", "run.jsonl", "--store", folder / f"{terminal}.duckdb"]
+    with in_terminal(folder, *words, variables={"TERM": terminal}) as (process, screen):
+        told = shown_to_the_end(screen)
+        assert process.wait(timeout=60) == 0
+    left = re.split(rb"\x1b\[2K", told)[-1]
+    assert left.split() == b"run.jsonl: 2 records stored".split()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Progress bars for long work, on stderr and only where someone looks at them."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,7 +49,8 @@ class _HowMany(MofNCompleteColumn):
 
 
 def _bars(how_far: ProgressColumn) -> Progress:
-    console = Console(stderr=True)
+    # By itself it would take FORCE_COLOR for a terminal, and draw into a file.
+    console = Console(stderr=True, force_terminal=sys.stderr.isatty())
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -56,5 +58,5 @@ def _bars(how_far: ProgressColumn) -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not console.is_terminal or console.is_dumb_terminal,
     )
