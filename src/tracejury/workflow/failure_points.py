@@ -360,12 +360,17 @@ class _Tree:
 
     def slowest_below(self, spans: Ints) -> Ints:
         """The span_no that a timeout in `spans` waited for, in the end; -1 for none."""
-        took = self.column("end_ns") - self.column("start_ns")
+        start, end = self.column("start_ns"), self.column("end_ns")
+        took = end - start
+        is_timeout = self.column("is_timeout") == 1
+        given_up = self.inherited(np.where(is_timeout, end + self.column("skew_ns"), 0))
         slowest = np.full(len(took), -1)
         order = np.argsort(took, kind="stable")
         order = order[self.parent[order] >= 0]
+        # What a callee began when its caller had given up, nobody waited for.
+        order = order[start[order] <= given_up[self.parent[order]]]
         slowest[self.parent[order]] = order  # of several, the last one written is the slowest
-        at = np.where(self.column("is_timeout")[spans] == 1, slowest[spans], -1)
+        at = np.where(is_timeout[spans], slowest[spans], -1)
         while (slowest[at[at >= 0]] >= 0).any():
             goes_on = (at >= 0) & (slowest[at] >= 0)
             at[goes_on] = slowest[at[goes_on]]
