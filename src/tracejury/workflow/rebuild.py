@@ -22,13 +22,13 @@ from tracejury.telemetry import lexicon, semconv
 from tracejury.workflow import faults, stopwatch
 from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.critical_path import Ints, critical_path, lay_out
-from tracejury.workflow.failure_points import find_terminal_errors
 from tracejury.workflow.faults import Fault
 from tracejury.workflow.forest import below_links, build_forest, depths, positions_of
 from tracejury.workflow.self_time import self_times
 from tracejury.workflow.span_fields import span_fields
 from tracejury.workflow.state_rows import no_state_rows
 from tracejury.workflow.stopwatch import Measurement
+from tracejury.workflow.terminal_errors import find_terminal_errors
 from tracejury.workflow.what_if import what_if
 
 
