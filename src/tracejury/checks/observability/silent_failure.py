@@ -7,7 +7,7 @@ It fails where the target was called or killed and nothing of that kind came. A 
 call came through, more load than usual, and what a tester does to a job are no failures by
 themselves. What a caller suffered from somebody else, and what comes without a fault as well,
 whatever ids and numbers it names and however much more often it comes, shows nothing and proves no
-silence.
+silence; what began with the fault and went on after it does show it.
 
 Why: What leaves no signal is found by customers, and never explained.
 
@@ -178,18 +178,44 @@ _SHOWED: Final = """
             SELECT witness.service FROM witness WHERE witness.id = lasting.id
         )
     ),
-    -- What fails or is said without a fault, too, tells of none.
-    usual AS (
-        SELECT DISTINCT heard.what
+    heard AS (
+        SELECT *, time_ns - lag(time_ns) OVER (PARTITION BY what ORDER BY time_ns) AS pause_ns
         FROM (
-            SELECT what, time_ns FROM broken
+            SELECT service, what, time_ns FROM broken
             UNION ALL
-            SELECT what, time_ns FROM said
-        ) AS heard
+            SELECT service, what, time_ns FROM said
+        )
+    ),
+    -- What goes on without a pause is one course of trouble, and began once.
+    course AS (
+        SELECT service, what, time_ns, min(time_ns) OVER (PARTITION BY what, course_no) AS began_ns
+        FROM (
+            SELECT
+                *,
+                count(*) FILTER (coalesce(pause_ns > $within_ns, true))
+                    OVER (PARTITION BY what ORDER BY time_ns) AS course_no
+            FROM heard
+        )
+    ),
+    begun AS (
+        SELECT service, min(first_ns) AS first_ns
+        FROM instance_life
+        GROUP BY service
+    ),
+    -- What fails or is said without a fault, too, tells of none. What began with one outlasts it,
+    -- where its service was heard for a while before without that.
+    usual AS (
+        SELECT DISTINCT course.what
+        FROM course
+        LEFT JOIN begun USING (service)
         WHERE NOT EXISTS (
             SELECT 1
             FROM fault
-            WHERE heard.time_ns BETWEEN fault.start_ns AND fault.end_ns + $within_ns
+            WHERE course.time_ns BETWEEN fault.start_ns AND fault.end_ns + $within_ns
+                OR (
+                    course.began_ns BETWEEN fault.start_ns AND fault.end_ns + $within_ns
+                    AND begun.first_ns <= fault.start_ns - $within_ns
+                )
         )
     ),
     signal AS (
