@@ -445,6 +445,28 @@ def test_a_fault_outside_of_the_telemetry_is_named(folder: Path, tmp_path: Path)
         assert "lies outside" not in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("shp", "is called shp, which fault typo hit; was it shop?"),
+        ("zebra", "is called zebra, which fault typo hit; check its target."),
+        ("Shop", ""),
+        ("", ""),
+    ],
+)
+def test_a_target_that_the_run_does_not_know_is_named(
+    folder: Path, tmp_path: Path, target: str, said: str
+) -> None:
+    window = json.loads((folder / "faults.json").read_text())["faults"][0]
+    fault = window | {"id": "typo", "kind": "kill", "target": target}
+    path = tmp_path / "faults.json"
+    path.write_text(json.dumps({"faults": [fault]}))
+    for command in ("audit", "diagnose"):
+        ran = called(folder, command, "run.jsonl", "--faults", str(path))
+        assert said in ran.stderr
+        assert ("is called" in ran.stderr) == bool(said)
+
+
 def test_a_run_below_the_threshold_says_so(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "half.jsonl").write_bytes(otlp_json(RUN[1:]))
     ran = called(tmp_path, "audit", "half.jsonl", "--fail-on", "fail", "--min-completeness", "0.99")

@@ -22,7 +22,7 @@ from tracejury.cli.judging import (
     open_run,
     run_names,
     run_paths,
-    warn_of_outside,
+    warn_of_faults,
     warn_of_unused_answers,
 )
 from tracejury.cli.options import configuration, parser, store_path
@@ -362,7 +362,7 @@ def _diagnose(options: argparse.Namespace) -> int:
         if not injected:
             _write(render_instances(diagnosed_instances(reader), options.format), None)
             return DONE
-        warn_of_outside(reader, injected)
+        warn_of_faults(reader, injected)
         results = fault_results(reader, injected)
         # Where nothing tells the windows from the time outside, single instances may.
         instances = {

@@ -170,7 +170,7 @@ def judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]"
             brought=Brought(measured(inputs), rows, answers),
             on_progress=on_progress,
         )
-    warn_of_outside(reader, injected)
+    warn_of_faults(reader, injected)
     warn_of_unused_answers(answers, judged.checks, judged.criteria)
     return judged, reader
 
@@ -259,10 +259,16 @@ def evidence_of(options: argparse.Namespace, config: Config) -> "Iterator[Eviden
         yield Evidence(reader, config, baseline.exists)
 
 
-def warn_of_outside(reader: "Reader", injected: "tuple[Fault, ...]") -> None:
-    from tracejury.scorecard.fault_results import outside_of_run
+def warn_of_faults(reader: "Reader", injected: "tuple[Fault, ...]") -> None:
+    """Say which faults were not in the run, and which hit nothing that the run knows."""
+    from tracejury.scorecard.fault_results import outside_of_run, unknown_targets
+    from tracejury.telemetry.safe_text import safe_text
 
     _say_outside(outside_of_run(reader, injected))
+    for name, target, alike in unknown_targets(reader, injected):
+        said = f"No service, address or queue of the run is called {target}, which fault {name} hit"
+        meant = f"; was it {alike}?" if alike else "; check its target."
+        print(safe_text(f"tracejury: {said}{meant}"), file=sys.stderr)
 
 
 def _warn_of_unused(injected: "tuple[Fault, ...]", *judged: "Audit") -> None:

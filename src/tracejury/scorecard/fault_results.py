@@ -1,5 +1,7 @@
 """What happened around each injected fault: who failed, for how long, and who looks guilty."""
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import replace
 
 from tracejury.scorecard.difficulty import by_fault
@@ -35,6 +37,36 @@ def outside_of_run(reader: Reader, injected: tuple[Fault, ...]) -> tuple[str, ..
         for fault in injected
         if fault.end_ns < time["from_ns"] or fault.start_ns > time["until_ns"]
     )
+
+
+def unknown_targets(
+    reader: Reader, injected: tuple[Fault, ...]
+) -> tuple[tuple[str, str, str], ...]:
+    """The faults whose target nothing in the run is called: id, target, and what it may have meant.
+
+    The last is '' where no name resembles the target.
+    """
+    if not any(fault.target for fault in injected):
+        return ()
+    known = {
+        row["name"].lower(): row["name"]
+        for row in reader.rows("""
+            SELECT DISTINCT service AS name FROM resource
+            UNION
+            SELECT DISTINCT destination FROM delivery
+            UNION
+            SELECT DISTINCT name FROM called_name
+        """)
+    }
+    return tuple(
+        (fault.id, fault.target, known.get(next(iter(_alike(fault.target, known)), ""), ""))
+        for fault in injected
+        if fault.target and fault.target.lower() not in known
+    )
+
+
+def _alike(target: str, known: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(target.lower(), list(filter(None, known)), n=1)
 
 
 def faults_of_run(reader: Reader, injected: tuple[Fault, ...]) -> tuple[Fault, ...]:
