@@ -448,9 +448,9 @@ def test_a_fault_outside_of_the_telemetry_is_named(folder: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("shp", "is called shp, which fault typo hit; was it shop?"),
+        ("apii", "is called apii, which fault typo hit; was it api?"),
         ("zebra", "is called zebra, which fault typo hit; check its target."),
-        ("Shop", ""),
+        ("API", ""),
         ("", ""),
     ],
 )
