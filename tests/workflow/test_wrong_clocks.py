@@ -40,6 +40,15 @@ def sent_by_link(apart_ms: float) -> list[Record]:
     ]
 
 
+def set_back(apart_ms: float) -> list[Record]:
+    """A job whose clock is set while it runs."""
+    return [
+        Span(1, "run", 0, 1_000, kind="CONSUMER"),
+        Span(2, "load", 0, 300, parent=1),
+        Span(3, "store", 300 + apart_ms, 1_000 + apart_ms, parent=1),
+    ]
+
+
 @pytest.mark.parametrize(
     ("drawn", "apart_ms"),
     [
@@ -49,6 +58,7 @@ def sent_by_link(apart_ms: float) -> list[Record]:
         (asked, -1_500),
         (sent, -HOUR_MS),
         (sent_by_link, -HOUR_MS),
+        (set_back, -HOUR_MS),
     ],
 )
 def test_a_workflow_lasts_as_long_as_the_clock_of_its_entry_says(
@@ -65,17 +75,21 @@ def test_a_workflow_lasts_as_long_as_the_clock_of_its_entry_says(
 
 
 def test_what_may_be_so_is_no_wrong_clock() -> None:
-    """Work after an answer, a long poll, and a callee after a call that was given up."""
+    """Work after an answer, a long poll, a wait told later, and a callee of who had given up."""
     after = [Span(1, "POST /", 0, 10, kind="SERVER"), Span(2, "work", 5_000, 9_000, parent=1)]
     polled = [
         Span(1, "send", 5_000, 5_010, kind="PRODUCER", service="web"),
         Span(2, "receive", 0, 9_000, parent=1, kind="CONSUMER"),
     ]
+    told_later = [
+        Span(1, "GET /", 5_000, 9_000, kind="SERVER"),
+        Span(2, "in the web server's queue", 0, 5_000, parent=1),
+    ]
     given_up = [
         Span(1, "GET", 0, 10, kind="CLIENT", service="web", status="ERROR"),
         Span(2, "GET /", 5_000, 9_000, parent=1, kind="SERVER"),
     ]
-    for drawn in (after, polled, given_up):
+    for drawn in (after, polled, told_later, given_up):
         with rebuilt(drawn) as reader:
             assert reader.value("SELECT count(*) FROM impossible_start") == 0
             assert reader.value("SELECT took_ns / 1e6 FROM workflow_instance") == 9_000

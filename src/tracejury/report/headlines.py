@@ -27,7 +27,7 @@ class Headline(NamedTuple):
 def headlines(audit: Audit) -> tuple[Headline, ...]:
     """Give the four headline scores in their fixed order."""
     return (
-        _completeness(audit.completeness),
+        _completeness(audit.completeness, audit.trust),
         _timing(audit.timing),
         _external_calls(audit.external_calls),
         _diagnosis(audit.diagnosis),
@@ -67,7 +67,7 @@ def trust_parts(trust: Trust) -> tuple[str, ...]:
     )
 
 
-def _completeness(completeness: Completeness | None) -> Headline:
+def _completeness(completeness: Completeness | None, trust: Trust) -> Headline:
     name = "Completeness"
     if completeness is None or completeness.total.ratio is None:
         return Headline(name, UNKNOWN, "no span was received")
@@ -76,7 +76,17 @@ def _completeness(completeness: Completeness | None) -> Headline:
         f"{counted(total.received, 'span')} received, {short(total.known_missing)} known missing"
     )
     bound = "≤ " if completeness.is_upper_bound else ""
-    return Headline(name, f"{bound}{percent(total.ratio)}", f"{remark} ({_basis(completeness)})")
+    return Headline(
+        name,
+        f"{bound}{percent(total.ratio)}",
+        f"{remark} ({_basis(completeness)}{_kept(completeness, trust)})",
+    )
+
+
+def _kept(completeness: Completeness, trust: Trust) -> str:
+    """Say that whole traces are beyond the estimate, where it is known that some were left out."""
+    is_beyond = trust.sampled == "sampled" and completeness.basis != "counted"
+    return "; of the traces that a sampler kept" if is_beyond else ""
 
 
 def _basis(completeness: Completeness) -> str:

@@ -92,6 +92,8 @@ def _completeness(audit: Audit) -> tuple[str, str]:
     )
     if completeness.basis == "counted":
         remark += ", counted"
+    elif audit.trust.sampled == "sampled":
+        remark += ", of sampled traces"
     return f"{bound}{percent(total.ratio)}", remark
 
 

@@ -1,0 +1,40 @@
+"""A number has its limits beside it."""
+
+from dataclasses import replace
+
+from tests.report.example_audit import EXAMPLE
+
+from tracejury.report.headlines import headlines
+from tracejury.scorecard.result import Audit, Basis
+
+
+def said(audit: Audit) -> dict[str, str]:
+    return {headline.name: headline.remark for headline in headlines(audit)}
+
+
+def of(basis: Basis, sampled: str, *, own: bool = False) -> str:
+    assert EXAMPLE.completeness
+    completeness = replace(EXAMPLE.completeness, basis=basis, is_own_baseline=own)
+    trust = replace(EXAMPLE.trust, sampled=sampled)
+    return said(replace(EXAMPLE, completeness=completeness, trust=trust))["Completeness"]
+
+
+def test_an_estimate_is_of_the_traces_that_a_sampler_kept() -> None:
+    kept = "of the traces that a sampler kept)"
+    assert of("estimated", "sampled").endswith(kept)
+    assert of("upper-bound", "sampled").endswith(kept)
+    # Counts include what was not sampled.
+    assert kept not in of("counted", "sampled")
+    assert kept not in of("estimated", "none") + of("estimated", "unknown")
+
+
+def test_a_run_that_is_its_own_baseline_is_told_so() -> None:
+    assert "the baseline is this very run" in of("upper-bound", "none", own=True)
+    assert "no baseline says what else there was" in of("upper-bound", "none")
+
+
+def test_time_in_queues_stands_beside_what_is_explained() -> None:
+    assert EXAMPLE.timing
+    waited = replace(EXAMPLE, timing=replace(EXAMPLE.timing, queued=0.25))
+    assert "; 25% waited in a queue; " in said(waited)["Timing"]
+    assert "queue" not in said(EXAMPLE)["Timing"]
