@@ -274,6 +274,25 @@ def test_a_process_says_it_in_the_same_way(folder: Path, arguments: str) -> None
     assert ran.stderr == called(folder, *arguments.split()).stderr
 
 
+def test_an_audit_that_is_interrupted_leaves_no_copy_of_the_store(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+    close = Reader.close
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    def told(reader: Reader) -> None:
+        closed.append(reader)
+        close(reader)
+
+    monkeypatch.setattr("tracejury.scorecard.audit.audit", interrupted)
+    monkeypatch.setattr(Reader, "close", told)
+    assert called(folder, "audit", "--store", "run.duckdb").returncode == 130
+    assert len(closed) == 1
+
+
 @pytest.mark.parametrize("variable", ["FORCE_COLOR", "TTY_COMPATIBLE"])
 def test_no_bar_is_drawn_into_a_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch, variable: str

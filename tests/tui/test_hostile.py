@@ -9,6 +9,7 @@ from tests.report.example_audit import EXAMPLE
 from tests.report.hostile_audit import hostile
 from tests.tui.requests import Log, Span, stored
 from tests.tui.screens import SMALL, WIDE, Load, Person, browsing, judged
+from textual.command import CommandList
 
 from tracejury.checks.check import Finding, Reference
 from tracejury.scorecard.result import Audit
@@ -118,6 +119,26 @@ async def test_every_row_of_details_opens_in_full(hostile_run: Load) -> None:
             await person.press("enter")
             assert_clean(person)
             await person.press("escape", "tab", "tab", "j")
+
+
+async def test_a_workflow_without_a_name_has_its_steps() -> None:
+    spans = [Span(1, name="", end=9), Span(2, 1, name="inner", end=5)]
+    async with browsing(judged(stored(spans))) as person:
+        screen = await person.press("w")
+        assert "(no name)" in screen
+        assert "Steps of (no name)" in screen
+        assert "inner" in screen
+
+
+async def test_a_name_of_many_characters_leaves_room_in_the_palette() -> None:
+    long = judged(stored([Span(1, name="x" * 10_000, end=9), Span(2, trace=2, name="xx", end=9)]))
+    async with browsing(long) as person:
+        await person.press("ctrl+p")
+        await person.type("Traces of xx")
+        await person.settle()
+        offered = [hit.prompt for hit in person.app.screen.query_one(CommandList).options]
+        assert len(offered) == 2
+        assert max(len(str(prompt)) for prompt in offered) < 200
 
 
 async def test_a_hostile_audit_is_shown_as_text(hostile_run: Load) -> None:

@@ -9,11 +9,13 @@ from tests.checks.alerting import alerts
 from tests.report.example_audit import EXAMPLE
 from tests.tui.odd_run import LINKED_TRACE, ODD, ODD_LOGS, ODD_TRACE
 from tests.tui.requests import Log, Span, span_id, stored, trace_id
-from tests.tui.screens import ANNOUNCED, SMALL, WIDE, Load, Person, browsing, judged
+from tests.tui.screens import ANNOUNCED, SMALL, WIDE, KeptReader, Load, Person, browsing, judged
 from textual.content import Content
 
 from tracejury.checks.check import Finding, Reference
+from tracejury.config import Config
 from tracejury.errors import StoreError
+from tracejury.scorecard.audit import audit
 from tracejury.scorecard.result import Audit
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
@@ -387,6 +389,36 @@ async def test_nothing_received_says_where_to_point() -> None:
         async with browsing(judged(stored([])), announced=announced) as person:
             assert words in person.screen()
             assert words in await person.press("t", "escape")
+
+
+async def test_a_store_that_a_server_holds_says_that_it_waits() -> None:
+    class Copy(KeptReader):
+        is_snapshot = True
+
+    store = stored([])
+
+    def load() -> tuple[Audit, Reader]:
+        reader = Copy.of(store)
+        return audit(reader, Config()), reader
+
+    async with browsing(load) as person:
+        screen = person.screen()
+        assert "the screen fills as spans arrive" in screen
+        assert "tracejury serve" not in screen
+
+
+async def test_the_minutes_scroll_where_there_is_no_room_for_all(odd: Load) -> None:
+    said = {f"cause {number}": 1.0 for number in range(30)}
+    assert EXAMPLE.diagnosis is not None
+    diagnosis = replace(EXAMPLE.diagnosis, breakdown=said)
+    hard = replace(EXAMPLE, diagnosis=diagnosis)
+    async with browsing(lambda: (hard, odd()[1])) as person:
+        screen = await person.press("d")
+        assert "Faults and suspects" in screen
+        assert "cause 29" not in screen
+        screen = await person.press("shift+tab", "G")
+        assert "What would save how much" in screen
+        assert "cause 29" in screen
 
 
 async def test_the_first_spans_end_the_emptiness() -> None:

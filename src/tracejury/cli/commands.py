@@ -160,11 +160,8 @@ def _audit(options: argparse.Namespace) -> int:
     _refuse_what_is_no_file(options.output)
     options.store = next(iter(options.stores), None)
     config = configuration(options)
-    if len(options.stores) > 1:
-        judged = judge_campaign(options, config)
-    else:
-        judged, reader = judge(options, config)
-        reader.close()
+    is_campaign = len(options.stores) > 1
+    judged = judge_campaign(options, config) if is_campaign else judge(options, config)
     named = {name: getattr(options, name) for name in ("system", "auditor", "system_type")}
     judged = replace(judged, judged_by=_judged_by(options), **named)
     to_screen = options.output is None

@@ -151,28 +151,28 @@ def measured(inputs: tuple[str, ...]) -> "tuple[Measurement, ...]":
     return measurements(stopwatch_file(Path(inputs[0])))
 
 
-def judge(options: argparse.Namespace, config: Config) -> "tuple[Audit, Reader]":
+def judge(options: argparse.Namespace, config: Config) -> "Audit":
     from tracejury.scorecard.audit import audit
     from tracejury.scorecard.brought import Brought
 
     injected, rows = injected_faults(config), _state_rows(options)
     answers = answers_of(options)
     baseline = learn(config, run_paths(options, config))
-    reader = open_run(options, config)
     inputs = run_names(options, config)
-    with BARS.working("judging") as on_progress:
-        judged = audit(
-            reader,
-            config,
-            injected=injected,
-            baseline=baseline,
-            inputs=inputs,
-            brought=Brought(measured(inputs), rows, answers),
-            on_progress=on_progress,
-        )
-    warn_of_faults(reader, injected)
+    with open_run(options, config) as reader:
+        with BARS.working("judging") as on_progress:
+            judged = audit(
+                reader,
+                config,
+                injected=injected,
+                baseline=baseline,
+                inputs=inputs,
+                brought=Brought(measured(inputs), rows, answers),
+                on_progress=on_progress,
+            )
+        warn_of_faults(reader, injected)
     warn_of_unused_answers(answers, judged.checks, judged.criteria)
-    return judged, reader
+    return judged
 
 
 def judge_campaign(options: argparse.Namespace, config: Config) -> "Audit":

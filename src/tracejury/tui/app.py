@@ -228,6 +228,7 @@ class TracejuryApp(App[None]):
         switcher = main.query_one(ContentSwitcher)
         has_telemetry = bool(audit.trust.spans or audit.trust.logs)
         if not has_telemetry:
+            main.query_one(EmptyView).tell(is_growing=self._session.is_growing)
             self._open_view("empty-view")
         elif is_first or switcher.current == "empty-view":
             self._open_view("scorecard-view")

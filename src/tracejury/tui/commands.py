@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.types import IgnoreReturnCallbackType
 
-from tracejury.tui.content import line, safe
+from tracejury.tui.content import fitted, line, safe
 from tracejury.tui.tab_bar import VIEWS
 from tracejury.workflow.trace_filter import Term, TraceFilter
 
 if TYPE_CHECKING:
     from tracejury.tui.app import TracejuryApp
+
+WIDEST = 150  # cells of a name, which has two lines
 
 
 class RunCommands(Provider):
@@ -52,7 +54,10 @@ class RunCommands(Provider):
         for workflow in audit.workflows:
             name = safe(workflow.name)
             wanted = TraceFilter((Term("workflow", workflow.name),), f'workflow:"{name}"')
-            yield f"Traces of {name}", partial(self._jury.show_traces, wanted)
+            yield (
+                f"Traces of {fitted(name, WIDEST).rstrip()}",
+                partial(self._jury.show_traces, wanted),
+            )
         for check in audit.checks:
             title = safe(f"Check {check.id} {check.title}")
-            yield title, partial(self._jury.show_checks, (check.id,))
+            yield fitted(title, WIDEST).rstrip(), partial(self._jury.show_checks, (check.id,))

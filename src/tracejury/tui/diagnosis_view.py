@@ -26,13 +26,14 @@ from tracejury.tui.instance_list import InstanceList
 from tracejury.tui.numbers import date_and_time, share, short_duration, short_ms
 from tracejury.tui.row_list import RowList
 from tracejury.tui.stopwatch import Search
+from tracejury.tui.text_pane import TextPane
 from tracejury.tui.tree import Node, nodes
 from tracejury.tui.tree_list import TreeList
 from tracejury.tui.view import View
 from tracejury.workflow.stopwatch import Measurement
 from tracejury.workflow.trace_filter import Term, TraceFilter
 
-BAR_WIDTH, FIX_WIDTH = 20, 42
+BAR_WIDTH, FIX_WIDTH = 20, 40
 MEASURED_SHOWN, WORKFLOWS_SHOWN = 2, 3
 
 
@@ -81,7 +82,8 @@ class DiagnosisView(View):
 
         The latter are of the fault under the cursor.
         """
-        yield Static(id="minutes", markup=False)
+        with TextPane(id="minutes"):
+            yield Static(id="minutes-text", markup=False)
         with Container():
             yield TreeList[Lead](
                 self._draw_lead,
@@ -93,7 +95,7 @@ class DiagnosisView(View):
 
     def show_audit(self, audit: Audit) -> None:
         """Fill both parts."""
-        self.query_one("#minutes", Static).update(stacked(minutes_lines(audit.diagnosis)))
+        self.query_one("#minutes-text", Static).update(stacked(minutes_lines(audit.diagnosis)))
         self.set_class(not audit.faults, "-faultless")
         self.query_one(InstanceList).outdate()
         leads = [entry for fault in audit.faults for entry in _leads(fault)]
@@ -178,7 +180,7 @@ def _workflow_lines(diagnosis: Diagnosis) -> list[Content]:
     if len(hardest) < 2:
         return []
     lines = [
-        line(("  " + name, "$text-secondary"), *_hardness(one, "failure point"))
+        line((f"  {name or '(no name)'}", "$text-secondary"), *_hardness(one, "failure point"))
         for name, one in hardest[:WORKFLOWS_SHOWN]
     ]
     if more := len(hardest) - len(lines):

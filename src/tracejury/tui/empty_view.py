@@ -31,6 +31,14 @@ def _live(announced: str) -> list[tuple[str, str]]:
     ]
 
 
+GROWING = (
+    ("Nothing has arrived yet.", "bold"),
+    ("A server has this store open: the screen fills as spans arrive.", ""),
+    ("", ""),
+    ("r looks again at once, q quits.", "$text-muted"),
+)
+
+
 class EmptyView(View, can_focus=True):
     """Shown instead of every other view while nothing was received.
 
@@ -40,9 +48,14 @@ class EmptyView(View, can_focus=True):
     DEFAULT_CSS = "EmptyView { align: center middle; & > Static { width: auto; height: auto; } }"
 
     def __init__(self, *, announced: str) -> None:
-        said = _live(announced) if announced else STORED
-        lines = stacked(line(part) for part in said)
-        super().__init__(Static(lines, markup=False), id="empty-view")
+        self._announced = announced
+        super().__init__(Static(markup=False), id="empty-view")
+
+    def tell(self, *, is_growing: bool) -> None:
+        """Say what to do; `is_growing`: a server goes on writing the store."""
+        stored = GROWING if is_growing else STORED
+        said = _live(self._announced) if self._announced else stored
+        self.query_one(Static).update(stacked(line(part) for part in said))
 
     def show_audit(self, audit: Audit) -> None:
         """There is nothing to show."""

@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -17,6 +16,7 @@ from tracejury.scorecard.words import reason_sentence
 from tracejury.telemetry.numbers import counted, either
 from tracejury.tui.content import line, stacked
 from tracejury.tui.row_list import RowList
+from tracejury.tui.text_pane import TextPane
 from tracejury.tui.tree import Node, nodes
 from tracejury.tui.tree_list import TreeList
 from tracejury.tui.view import View
@@ -53,20 +53,6 @@ class Place:
         return finding.evidence[max(self.evidence_no, 0) :]
 
 
-class ReasonPane(VerticalScroll, inherit_bindings=False):
-    """What the place under the cursor says, in full."""
-
-    BINDING_GROUP_TITLE = "Details"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "scroll_down", "Down", show=False),
-        Binding("up,k", "scroll_up", "Up", show=False),
-        Binding("pagedown,ctrl+d", "page_down", "Page down", show=False),
-        Binding("pageup,ctrl+u", "page_up", "Page up", show=False),
-        Binding("home,g", "scroll_home", "To the top", show=False),
-        Binding("end,G", "scroll_end", "To the end", show=False),
-    ]
-
-
 class FindingsView(View):
     """Checks above, what the one under the cursor says below."""
 
@@ -94,7 +80,7 @@ class FindingsView(View):
             key=lambda place: place.name,
             empty="No check to show: Esc and e bring them back.",
         )
-        with ReasonPane(id="reason") as pane:
+        with TextPane(id="reason") as pane:
             pane.border_title = line("Details (Tab)")
             yield Static(id="reason-text", markup=False)
 

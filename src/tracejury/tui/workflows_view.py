@@ -17,6 +17,7 @@ from tracejury.workflow.browse.workflow_steps import Step, steps_of
 from tracejury.workflow.trace_filter import Term, TraceFilter
 
 DEEPEST_INDENT = 12
+NAMELESS = "(no name)"
 _WIDE = 100
 
 
@@ -25,7 +26,7 @@ class WorkflowsView(View):
 
     def __init__(self) -> None:
         super().__init__(id="workflows-view")
-        self._steps_of = ""
+        self._steps_of: str | None = None
 
     def compose(self) -> ComposeResult:
         """Two lists, one above the other."""
@@ -42,7 +43,7 @@ class WorkflowsView(View):
 
     def show_audit(self, audit: Audit) -> None:
         """List the workflows again; the steps follow the cursor."""
-        self._steps_of = ""
+        self._steps_of = None
         self.query_one("#workflows", RowList).show(audit.workflows)
 
     @on(RowList.Moved, "#workflows")
@@ -57,7 +58,7 @@ class WorkflowsView(View):
         steps = await self.ask(steps_of, workflow) or ()
         tree = self.query_one("#steps", TreeList)
         tree.grow(nodes([(step, step.depth) for step in steps]))
-        tree.title("Steps of ", (workflow, "bold"))
+        tree.title("Steps of ", (workflow or NAMELESS, "bold"))
 
     @on(RowList.Chosen, "#workflows")
     def go_to_steps(self) -> None:
@@ -157,7 +158,5 @@ def _workflow_line(workflow: WorkflowSummary, width: int) -> Content:
         Cell(number, size, "bold $text-error" if place == 2 and workflow.failed else "", True)  # noqa: FBT003
         for place, (number, size) in enumerate(zip(numbers, _WIDTHS, strict=True))
     ]
-    mark = "✗ " if workflow.failed else "  "
-    return row(
-        width, [Cell(mark + workflow.name), Cell(workflow.trigger, 7, "$text-muted"), *cells]
-    )
+    name = f"{'✗' if workflow.failed else ' '} {workflow.name or NAMELESS}"
+    return row(width, [Cell(name), Cell(workflow.trigger, 7, "$text-muted"), *cells])
