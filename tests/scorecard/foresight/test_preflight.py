@@ -213,6 +213,35 @@ MEASURED = """
 """
 
 
+@pytest.mark.parametrize("says_state", [True, False])
+def test_where_there_is_no_queue_a_job_is_told_by_its_state(says_state: bool) -> None:
+    state: dict[str, Value] = {"job.status": "completed"} if says_state else {}
+    nightly = [
+        Span(1, "nightly", 0, 500, trace=trace, service="batch", attributes=state)
+        for trace in range(1, 6)
+    ]
+    config = replace(Config(), absent_components=("queue",))
+    store = Store.in_memory()
+    deliver(store, nightly)
+    store.close()
+    with Reader.of(store) as reader:
+        prepare(reader, config)
+        outlook = preflight(Evidence(reader, config, has_baseline=False))
+    found = {condition.need: condition for condition, _ in outlook.conditions}
+    assert found[Need.QUEUE].met is says_state
+    assert "senders" not in found[Need.QUEUE].change
+    for need in (Need.QUEUE_DEPTH, Need.PRIORITY):
+        assert (found[need].met, found[need].change) == (None, "")
+    # Whoever begins a job does it, and can be killed.
+    kills = [
+        target.name
+        for stress, targets in of(outlook, "ST-01").faults
+        if stress.kind == "kill"
+        for target in targets
+    ]
+    assert kills == (["batch"] if says_state else [])
+
+
 def test_what_a_check_would_judge_is_seen_as_the_check_sees_it() -> None:
     store = Store.in_memory()
     deliver(store, SEEN)

@@ -29,6 +29,9 @@ _ENOUGH_RUNS: Final = 5
 _NAMED: Final = 5
 
 
+_NO_QUEUE: Final = "Declared: there is no queue."
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One condition: whether it is met, what was seen, and what would meet it.
@@ -277,6 +280,8 @@ def _calls(evidence: Evidence) -> Condition:
 
 
 def _queue(evidence: Evidence) -> Condition:
+    if "queue" in evidence.config.absent_components:
+        return _jobs_without_queue(evidence)
     [row] = evidence.rows("""
         SELECT
             (SELECT count(*) FROM sent_message) AS sent,
@@ -290,6 +295,19 @@ def _queue(evidence: Evidence) -> Condition:
         f" {either(row['processed'], 'names', 'name')} the sender.",
         change='Instrument senders and workers of the queue; `[components] queue = "none"` says'
         " that there is none.",
+    )
+
+
+def _jobs_without_queue(evidence: Evidence) -> Condition:
+    """Where no message tells a job from a request, its state does."""
+    jobs = evidence.rows("SELECT count(*) AS jobs FROM job WHERE state IS NOT NULL")[0]["jobs"]
+    return Condition(
+        Need.QUEUE,
+        met=jobs > 0,
+        seen=f"{_NO_QUEUE} {counted(jobs, 'workflow instance')} {either(jobs, 'is', 'are')} known"
+        " as a job, by its state.",
+        change="Log or set `job.status` (queued, processing, completed, failed, ...) wherever a"
+        " job's state changes: without a queue nothing else tells a job from a request.",
     )
 
 
@@ -326,6 +344,8 @@ def _alerts(evidence: Evidence) -> Condition:
 
 
 def _queue_depth(evidence: Evidence) -> Condition:
+    if "queue" in evidence.config.absent_components:
+        return Condition(Need.QUEUE_DEPTH, met=None, seen=_NO_QUEUE)
     return _metric(
         evidence,
         Need.QUEUE_DEPTH,
@@ -362,6 +382,8 @@ def _metric(evidence: Evidence, need: Need, pattern: str, change: str) -> Condit
 
 
 def _priority(evidence: Evidence) -> Condition:
+    if "queue" in evidence.config.absent_components:
+        return Condition(Need.PRIORITY, met=None, seen=_NO_QUEUE)
     urgent = urgent_messages(evidence)
     return Condition(
         Need.PRIORITY,

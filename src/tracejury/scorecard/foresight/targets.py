@@ -110,15 +110,20 @@ _CALLED: Final = """
 
 _SQL: Final = {
     Aim.WORKER: """
-        SELECT
-            delivery.service AS name,
-            '' AS system,
-            list(DISTINCT instance.workflow) AS units,
-            count(*) AS risk
-        FROM delivery
-        JOIN workflow_instance AS instance USING (instance_no)
-        WHERE NOT instance.background
-        GROUP BY delivery.service
+        SELECT name, '' AS system, list(DISTINCT workflow) AS units, count(*) AS risk
+        FROM (
+            SELECT delivery.service AS name, instance.workflow
+            FROM delivery
+            JOIN workflow_instance AS instance USING (instance_no)
+            WHERE NOT instance.background
+            UNION ALL
+            -- Where nothing is queued, whoever begins a job does it.
+            SELECT instance.entry_service, job.workflow
+            FROM job
+            JOIN workflow_instance AS instance USING (instance_no)
+            WHERE NOT EXISTS (SELECT 1 FROM delivery)
+        )
+        GROUP BY name
     """,
     Aim.SERVER: """
         SELECT
