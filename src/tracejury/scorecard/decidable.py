@@ -24,7 +24,7 @@ _BY_NEED: Final = {
 _BY_REASON: Final = {
     "sampled": "Keep every trace, and say so: --sampling none.",
     "dropped": "Keep what was lost: a larger OTEL_BSP_MAX_QUEUE_SIZE, a collector that drops"
-    " nothing; then run it again.",
+    " nothing; then run it again. For what a killed process took along: a run without the kill.",
     "unsettled": "Keep the load up for longer after a fault, or say in [policy] how long your"
     " system takes; where spans may still arrive, audit again.",
     "uninstrumented": "Instrument what it judges, and run it again",
@@ -32,7 +32,8 @@ _BY_REASON: Final = {
     "no-correlation": "Put one ID, such as job.id, on every span and log record of a job.",
     "needs-declaration": "Declare the workflow in tracejury.toml, or the fault in a fault file.",
     "needs-baseline": "Name a clean run: --baseline clean.duckdb.",
-    "export-lag": "Export sooner: OTEL_BSP_SCHEDULE_DELAY=200.",
+    "export-lag": "Export sooner: OTEL_BSP_SCHEDULE_DELAY=200. What was in work in a killed process"
+    " is lost even so: a run without the kill tells.",
     "estimated": "Measure it: a person with a clock, and alerts at POST /api/alerts.",
     "manual": "Have a person answer.",
     "error": "Report the error that its note names.",
