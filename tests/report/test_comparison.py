@@ -55,6 +55,20 @@ def later() -> Comparison:
     return compare(Run(EXAMPLE, before), Run(after, now))
 
 
+def test_a_run_that_lost_a_check_is_not_said_to_be_observed_as_well() -> None:
+    [passed] = [check for check in EXAMPLE.checks if check.id == "INV-02"]
+    assert passed.outcome == "pass"
+    checks = tuple(
+        replace(check, outcome="not-observed") if check is passed else check
+        for check in EXAMPLE.checks
+    )
+    run = Run(EXAMPLE, {})
+    same = render_comparison(compare(run, run), "text")
+    assert "As much telemetry came as in the earlier run.\n" in same
+    lost = render_comparison(compare(run, Run(replace(EXAMPLE, checks=checks), {})), "text")
+    assert "but 1 check that passed is not" in lost
+
+
 def test_people_read_what_counts_and_what_makes_it_doubtful(golden: Golden) -> None:
     golden("compare.txt", render_comparison(later(), "text"))
 

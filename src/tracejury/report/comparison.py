@@ -34,7 +34,7 @@ from tracejury.scorecard.compare import (
 )
 from tracejury.scorecard.result import Audit
 from tracejury.scorecard.step_durations import Quantile, StepName
-from tracejury.telemetry.numbers import counted, percent, points, short
+from tracejury.telemetry.numbers import counted, either, percent, points, short
 
 # In this order: what counts against the later run, what counts for nothing, what counts for it.
 _CHANGES: dict[Change, tuple[str, str]] = {
@@ -126,8 +126,10 @@ def _conclusion(comparison: Comparison) -> Iterator[RenderableType]:
         better = " So what is better may only be less observed." if improvements else ""
         yield indented(text(f"The later run is less observed than the earlier one.{better}"))
         yield from (bullet("!", text(doubt)) for doubt in comparison.doubts)
-    else:
-        yield indented(text("The later run is as well observed as the earlier one."))
+        return
+    lost = sum(moved.change == "lost" for moved in comparison.checks)
+    but = f", but {counted(lost, 'check')} that passed {either(lost, 'is', 'are')} not observed now"
+    yield indented(text(f"As much telemetry came as in the earlier run{but if lost else ''}."))
 
 
 def _outcomes(
