@@ -123,6 +123,25 @@ def test_what_an_earlier_fault_left_behind_is_not_how_it_was_before(
     }
 
 
+def test_what_lasts_into_the_next_fault_is_laid_to_that_one() -> None:
+    first, second = fault("first", 100, 110), fault("second", 130, 150)
+    run = [
+        *requests("/orders", range(10, 30)),
+        *requests("/orders", range(104, 105), fails=True),
+        *requests("/orders", range(115, 121)),
+        *requests("/orders", range(129, 130), took_s=5, fails=True),
+    ]
+    store = Store.in_memory()
+    deliver(store, run)
+    store.close()
+    with Reader.of(store) as reader:
+        prepare(reader, Config(), injected=(first, second))
+        results = fault_results(reader, (first, second))
+    assert [[hurt.failed for hurt in result.hurt] for result in results] == [[1], [1]]
+    assert results[0].success_after == 1
+    assert results[1].success_during == 0
+
+
 def test_a_target_is_found_among_the_suspects_by_the_address_it_was_called_by() -> None:
     """The fault file says redis; the calls name an address, and the system in an attribute."""
     slow = Fault("slow", START_NS + 400 * SECOND, START_NS + 499 * SECOND, "delay", "redis")

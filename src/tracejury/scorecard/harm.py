@@ -1,9 +1,9 @@
 """Who was hurt by a fault, and for how long: the workflows that ran while it lasted, and since.
 
 An instance is laid to a fault where it overlaps its window, or began within the policy's
-`recovery_seconds` after it and before the next fault. What failed there may have failed in any
-case: the share of success before the fault stands beside it. Before is what the view `fault_phase`
-says: what an earlier fault left behind is no picture of the usual.
+`recovery_seconds` after it and ended before the next fault. What failed there may have failed in
+any case: the share of success before the fault stands beside it. Before is what the view
+`fault_phase` says: what an earlier fault left behind is no picture of the usual.
 """
 
 from dataclasses import dataclass

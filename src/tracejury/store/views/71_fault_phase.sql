@@ -1,7 +1,7 @@
 -- table: fault_phase
 -- One row a fault and a workflow instance that ran before, during or after it.
 -- Before: what ended before the fault, and not while another lasted or a recovery from one may have.
--- After: what began after the fault and within the bound recovery_seconds, or before the next fault.
+-- After: what began after the fault and within the bound recovery_seconds, and ended before the next fault.
 --   fault_id       VARCHAR  id of the fault
 --   is_alone       BOOLEAN  no other fault lasted at the same time
 --   until_ns       BIGINT   when the fault ended
@@ -25,10 +25,8 @@ judged AS (
         fault.id AS fault_id,
         fault.start_ns AS from_ns,
         fault.end_ns AS until_ns,
-        least(
-            fault.end_ns + policy.bound_ns,
-            (SELECT min(other.start_ns) FROM fault AS other WHERE other.start_ns > fault.end_ns)
-        )::BIGINT AS bound_ns,
+        next_fault.start_ns AS next_ns,
+        least(fault.end_ns + policy.bound_ns, next_fault.start_ns)::BIGINT AS bound_ns,
         -- What two faults did at once cannot be laid to one of them.
         NOT EXISTS (
             SELECT 1
@@ -39,6 +37,11 @@ judged AS (
         ) AS is_alone
     FROM fault
     CROSS JOIN policy
+    CROSS JOIN LATERAL (
+        SELECT min(other.start_ns) AS start_ns
+        FROM fault AS other
+        WHERE other.start_ns > fault.end_ns
+    ) AS next_fault
     JOIN run_time ON fault.start_ns <= run_time.until_ns AND fault.end_ns >= run_time.from_ns
 ),
 ran AS (
@@ -69,7 +72,10 @@ ran AS (
                     AND earlier.end_ns + policy.bound_ns >= instance.start_ns
             ) THEN 'before' END
             WHEN instance.start_ns <= judged.until_ns THEN 'during'
-            WHEN instance.start_ns <= judged.bound_ns THEN 'after'
+            -- What lasts into the next fault is that one's.
+            WHEN instance.start_ns <= judged.bound_ns
+                AND coalesce(instance.end_ns < judged.next_ns, true)
+                THEN 'after'
         END AS phase
     FROM judged
     CROSS JOIN workflow_instance AS instance
