@@ -130,6 +130,14 @@ async def test_a_workflow_without_a_name_has_its_steps() -> None:
         assert "inner" in screen
 
 
+@pytest.mark.parametrize("key", ["w", "t"])
+async def test_a_narrow_terminal_leaves_room_for_names(key: str) -> None:
+    spans = [Span(1, name="checkout", service="web", end=9)]
+    async with browsing(judged(stored(spans)), size=(40, 16)) as person:
+        listed = (await person.press(key)).splitlines()
+        assert any("checkout" in line and "│" in line for line in listed)
+
+
 async def test_a_name_of_many_characters_leaves_room_in_the_palette() -> None:
     long = judged(stored([Span(1, name="x" * 10_000, end=9), Span(2, trace=2, name="xx", end=9)]))
     async with browsing(long) as person:

@@ -143,6 +143,19 @@ async def test_a_run_that_cannot_be_had_ends_the_app() -> None:
     assert "The store [/x] is gone." in str(app.failure)
 
 
+async def test_what_is_odd_about_a_run_is_said_once(run: Load) -> None:
+    loading = Loading()
+    loading.remarks = ["The window of fault [b]f lies outside the telemetry."]
+    app = TracejuryApp(run, loading=loading)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        person = Person(pilot, app)
+        await person.settle()
+        assert "[b]f" in person.screen()
+        assert "outside the telemetry" in person.screen()
+        app.clear_notifications()
+        assert "outside the telemetry" not in await person.press("r")
+
+
 async def test_what_cannot_be_prepared_ends_even_an_app_that_receives(run: Load) -> None:
     def prepare() -> Run | None:
         raise InputError("The baseline holds no clean instance.", next_step="Record one.")

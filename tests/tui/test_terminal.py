@@ -39,6 +39,22 @@ def test_what_was_wrong_with_a_file_is_said_when_the_screen_is_gone(tmp_path: Pa
     assert b"run.jsonl: line 2: " in said
 
 
+def test_a_fault_that_lies_outside_of_the_run_is_said_on_the_screen_and_after(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "run.jsonl").write_text(f"{REQUEST}\n")
+    (tmp_path / "faults.json").write_text('{"faults": [{"id": "early", "start": 1, "end": 2}]}')
+    with in_terminal(tmp_path, "tui", "run.jsonl", "--faults", "faults.json") as (
+        process,
+        terminal,
+    ):
+        shown(terminal, lambda told: b"window of fault early" in told)
+        os.write(terminal, b"q")
+        said = shown_to_the_end(terminal).rpartition(NO_SCREEN)[2]
+        assert process.wait(timeout=60) == 0
+    assert b"tracejury: The window of fault early lies outside the telemetry" in said
+
+
 def test_a_run_that_cannot_be_read_is_said_when_the_screen_is_gone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("These are notes.\n")
     with in_terminal(tmp_path, "tui", "notes.txt") as (process, terminal):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracejury.cli.judging import (
     all_injected_faults,
+    fault_remarks,
     injected_faults,
     judge_run,
     learn,
@@ -18,6 +19,7 @@ from tracejury.cli.judging import (
     open_run,
     run_names,
     run_paths,
+    warn,
 )
 from tracejury.cli.watch import tell
 from tracejury.config import Config
@@ -56,9 +58,11 @@ class Browsed(Loading):
         """Keep what is to be said of a file until the screen is gone."""
         self._refused[file] = loaded
 
-    def tell_refused(self) -> None:
+    def tell_what_was_odd(self) -> None:
+        """Say it again where it stays."""
         for file, loaded in self._refused.items():
             tell(file, loaded)
+        warn(self.remarks)
 
     def prepare(self) -> "Run | None":
         """Learn from the clean run, and judge the earlier one."""
@@ -86,7 +90,7 @@ class Browsed(Loading):
 
         injected = self._injected
         with self.working("judging") as on_progress:
-            return audit(
+            judged = audit(
                 reader,
                 self._config,
                 injected=faults_of_run(reader, injected) if self._before else injected,
@@ -95,6 +99,10 @@ class Browsed(Loading):
                 brought=Brought(measured(self.inputs)),
                 on_progress=on_progress,
             )
+        # A store that grows may hold the time of a fault soon, and an earlier run has its own.
+        if not (reader.is_snapshot or self._before):
+            self.remarks = fault_remarks(reader, injected)
+        return judged
 
 
 def browse(browsed: Browsed, *, receiver: "Receiving | None" = None) -> None:
@@ -109,7 +117,7 @@ def browse(browsed: Browsed, *, receiver: "Receiving | None" = None) -> None:
         trouble=receiver.trouble if receiver else str,
     )
     app.run()
-    browsed.tell_refused()
+    browsed.tell_what_was_odd()
     if app.failure is not None:
         raise app.failure
 

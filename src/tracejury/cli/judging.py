@@ -260,28 +260,38 @@ def evidence_of(options: argparse.Namespace, config: Config) -> "Iterator[Eviden
 
 
 def warn_of_faults(reader: "Reader", injected: "tuple[Fault, ...]") -> None:
-    """Say which faults were not in the run, and which hit nothing that the run knows."""
-    from tracejury.scorecard.fault_results import outside_of_run, unknown_targets
-    from tracejury.telemetry.safe_text import safe_text
+    """Say what is odd about the faults, on stderr."""
+    warn(fault_remarks(reader, injected))
 
-    _say_outside(outside_of_run(reader, injected))
+
+def fault_remarks(reader: "Reader", injected: "tuple[Fault, ...]") -> list[str]:
+    """Which faults were not in the run, and which hit nothing that the run knows: a sentence each.
+
+    What `audit` made of the faults must be there.
+    """
+    from tracejury.scorecard.fault_results import outside_of_run, unknown_targets
+
+    remarks = [_outside(name) for name in outside_of_run(reader, injected)]
     for name, target, alike in unknown_targets(reader, injected):
         said = f"No service, address or queue of the run is called {target}, which fault {name} hit"
-        meant = f"; was it {alike}?" if alike else "; check its target."
-        print(safe_text(f"tracejury: {said}{meant}"), file=sys.stderr)
+        remarks.append(said + (f"; was it {alike}?" if alike else "; check its target."))
+    return remarks
+
+
+def warn(remarks: Iterable[str]) -> None:
+    from tracejury.telemetry.safe_text import safe_text
+
+    for remark in remarks:
+        print(safe_text(f"tracejury: {remark}"), file=sys.stderr)
 
 
 def _warn_of_unused(injected: "tuple[Fault, ...]", *judged: "Audit") -> None:
     used = {(fault.id, fault.start_ns) for audit in judged for fault in audit.faults}
-    _say_outside(fault.id for fault in injected if (fault.id, fault.start_ns) not in used)
+    warn(_outside(fault.id) for fault in injected if (fault.id, fault.start_ns) not in used)
 
 
-def _say_outside(names: Iterable[str]) -> None:
-    from tracejury.telemetry.safe_text import safe_text
-
-    for name in names:
-        said = f"The window of fault {name} lies outside the telemetry; check its start and end."
-        print(safe_text(f"tracejury: {said}"), file=sys.stderr)
+def _outside(name: str) -> str:
+    return f"The window of fault {name} lies outside the telemetry; check its start and end."
 
 
 def warn_of_unused_answers(
@@ -290,8 +300,8 @@ def warn_of_unused_answers(
     criteria: "tuple[Criterion, ...]",
 ) -> None:
     from tracejury.scorecard.answers import unused
-    from tracejury.telemetry.safe_text import safe_text
 
-    for answer, outcome in unused(answers, checks, criteria):
-        said = f"The answer to {answer.id} is not used: without it the outcome is {outcome}."
-        print(safe_text(f"tracejury: {said}"), file=sys.stderr)
+    warn(
+        f"The answer to {answer.id} is not used: without it the outcome is {outcome}."
+        for answer, outcome in unused(answers, checks, criteria)
+    )

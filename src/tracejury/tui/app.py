@@ -50,6 +50,7 @@ Given = ParamSpec("Given")
 
 REFRESH_PER_COST = 3  # a refresh may take a quarter of the time
 LONGEST_GOODBYE_S = 1.0
+LONG_REMARK_S = 15.0  # what somebody must read who does not expect it
 
 
 class TracejuryApp(App[None]):
@@ -235,6 +236,8 @@ class TracejuryApp(App[None]):
         for screen in self.screen_stack:
             if isinstance(screen, TraceScreen | CompareScreen):
                 screen.load()
+        for remark in self._loading.remarks if is_first else ():
+            self.say(remark, seconds=LONG_REMARK_S)
 
     def tell_state(self, screen: Screen[Any]) -> None:
         """Tell a screen's top line what was received."""
@@ -439,6 +442,6 @@ class TracejuryApp(App[None]):
         self.copy_to_clipboard(safe(text))
         self.say(f"Copied {text[:60]}")
 
-    def say(self, message: str) -> None:
+    def say(self, message: str, *, seconds: float = 4) -> None:
         """Tell something for a few seconds."""
-        self.notify(safe(message), markup=False, timeout=4)
+        self.notify(safe(message), markup=False, timeout=seconds)

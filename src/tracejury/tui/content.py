@@ -13,6 +13,8 @@ from textual.content import Content
 from tracejury.telemetry.safe_text import safe_text
 
 LONGEST = 4000  # characters of one text on a screen
+LEAST_ROOM = 9  # cells of what names a row
+MIDDLING = 50  # cells of a row, below which it leaves out what can be read elsewhere
 
 Part = str | tuple[str, str] | Content
 
@@ -63,7 +65,13 @@ def fitted(text: str, width: int, *, is_right: bool = False) -> str:
 
 
 def row(width: int, cells: Sequence[Cell], *, gap: int = 1) -> Content:
-    """Set cells side by side, so that they fill `width`."""
+    """Set cells side by side, so that they fill `width`.
+
+    Cells right of the one that takes what is left give way to it where it would be left too little.
+    """
+    cells = list(cells)
+    while cells[-1].width and width < LEAST_ROOM + sum(cell.width + gap for cell in cells):
+        cells.pop()
     taken = sum(cell.width for cell in cells) + gap * (len(cells) - 1)
     room = max(width - taken, 0)
     parts: list[Part] = []

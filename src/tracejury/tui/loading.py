@@ -37,6 +37,7 @@ class Loading:
         self._steps: list[Step] = []
         self._readers: list[Reader] = []
         self._is_stopped = False
+        self.remarks: list[str] = []  # on what was loaded, a sentence each
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -12,14 +12,13 @@ from textual.widgets import Static
 from tracejury.scorecard.result import Audit, CheckResult, Criterion
 from tracejury.scorecard.trials import Trial, trials
 from tracejury.scorecard.words import TASKS, task_title
-from tracejury.tui.content import Cell, row
+from tracejury.tui.content import MIDDLING, Cell, row
 from tracejury.tui.headlines import headlines, trust_line, verdict_lines
 from tracejury.tui.row_list import RowList
 from tracejury.tui.view import View
 from tracejury.tui.words import OUTCOMES, outcome_word
 
 OUTCOME_WIDTH = max(len(word.text) for word in OUTCOMES.values())
-MIDDLING = 50  # cells, of which an outcome is better told by its mark alone
 UNDECIDED = ("not-observed", "manual", "error")
 
 
@@ -98,7 +97,7 @@ class ScorecardView(View):
         )
 
     def _draw_verdict(self, audit: Audit) -> None:
-        lines = [*verdict_lines(audit, max(self.size.width - 4, 40)), *headlines(audit)]
+        lines = [*verdict_lines(audit, max(self.size.width - 4, 10)), *headlines(audit)]
         self.query_one("#verdict", Static).update(Content("\n").join(lines))
 
     def on_resize(self) -> None:

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Input
 
 from tracejury.scorecard.result import Audit
-from tracejury.tui.content import Cell, row, safe
+from tracejury.tui.content import MIDDLING, Cell, row, safe
 from tracejury.tui.numbers import short_duration, wall_clock
 from tracejury.tui.row_list import RowList
 from tracejury.tui.view import View
@@ -153,11 +153,14 @@ def _trace_line(trace: TraceLine, width: int) -> Content:
 def _cells(texts: tuple[str, ...], width: int, *, has_errors: bool = False) -> list[Cell]:
     mark, start, time, spans, errors, gone, root, correlation = texts
     failed = "bold $text-error" if has_errors else ""
+    has_room = width >= MIDDLING
+    when = [Cell(start, 8, "$text-muted")] if has_room else []
+    size = [Cell(spans, 7, is_right=True)] if has_room else []
     return [
         Cell(mark, 1, failed or "$text-warning"),
-        Cell(start, 8, "$text-muted"),
+        *when,
         Cell(time, 6, is_right=True),
-        Cell(spans, 7, is_right=True),
+        *size,
         Cell(errors, 5, failed, is_right=True),
         Cell(gone, 4, "$text-warning", is_right=True),
         Cell(root),
