@@ -38,3 +38,13 @@ def test_time_in_queues_stands_beside_what_is_explained() -> None:
     waited = replace(EXAMPLE, timing=replace(EXAMPLE.timing, queued=0.25))
     assert "; 25% waited in a queue; " in said(waited)["Timing"]
     assert "queue" not in said(EXAMPLE)["Timing"]
+
+
+def test_a_service_with_another_name_than_in_the_baseline_is_told() -> None:
+    assert EXAMPLE.completeness
+    for renamed, words in (
+        ({"api": "api-v2"}, "; api of the baseline is api-v2 here)"),
+        ({"api": "p-api", "web": "p-web"}, "; 2 services have other names in the baseline)"),
+    ):
+        found = replace(EXAMPLE.completeness, renamed=renamed)
+        assert said(replace(EXAMPLE, completeness=found))["Completeness"].endswith(words)

@@ -76,17 +76,31 @@ def _completeness(completeness: Completeness | None, trust: Trust) -> Headline:
         f"{counted(total.received, 'span')} received, {short(total.known_missing)} known missing"
     )
     bound = "≤ " if completeness.is_upper_bound else ""
+    basis = "; ".join(
+        (
+            _basis(completeness),
+            *_renamed(completeness),
+            *_kept(completeness, trust),
+        )
+    )
     return Headline(
         name,
         f"{bound}{percent(total.ratio)}",
-        f"{remark} ({_basis(completeness)}{_kept(completeness, trust)})",
+        f"{remark} ({basis})",
     )
 
 
-def _kept(completeness: Completeness, trust: Trust) -> str:
+def _renamed(completeness: Completeness) -> tuple[str, ...]:
+    names = completeness.renamed
+    if len(names) > 1:
+        return (f"{len(names):,} services have other names in the baseline",)
+    return tuple(f"{was} of the baseline is {now} here" for was, now in names.items())
+
+
+def _kept(completeness: Completeness, trust: Trust) -> tuple[str, ...]:
     """Say that whole traces are beyond the estimate, where it is known that some were left out."""
     is_beyond = trust.sampled == "sampled" and completeness.basis != "counted"
-    return "; of the traces that a sampler kept" if is_beyond else ""
+    return ("of the traces that a sampler kept",) if is_beyond else ()
 
 
 def _basis(completeness: Completeness) -> str:

@@ -104,6 +104,7 @@ def _completeness(completeness: Completeness) -> dict[str, object]:
         external_entries=completeness.external_entries,
         background_spans=completeness.background_spans,
         not_run=completeness.not_run,
+        renamed=completeness.renamed or None,
     )
 
 

@@ -87,6 +87,9 @@ def completeness(reader: Reader, checks: tuple[CheckResult, ...]) -> Completenes
             "SELECT coalesce(sum(spans), 0)::BIGINT FROM workflow_instance WHERE background"
         ),
         not_run=reader.value("SELECT coalesce(sum(spans), 0)::BIGINT FROM not_run"),
+        renamed={
+            row["was"]: row["service"] for row in reader.rows("FROM renamed_service ORDER BY was")
+        },
         is_own_baseline=reader.value("""
             SELECT count(*) > 0 AND (SELECT count(*) = 0 FROM taught_workflow)
             FROM baseline_trace

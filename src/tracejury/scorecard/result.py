@@ -151,6 +151,8 @@ class Completeness:
     external_entries: int
     background_spans: int
     not_run: int  # spans of clean instances that a failure kept from being: not missing
+    # Services by the names that the clean run knows them by, where these are others.
+    renamed: dict[str, str] = field(default_factory=dict)
     is_own_baseline: bool = False  # the clean run is the judged one, and shows nothing beyond it
 
     @property

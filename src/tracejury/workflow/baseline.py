@@ -1,6 +1,6 @@
 """What a clean run teaches: who calls whom, what lies below what, and how often each step runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Self
 
 import pyarrow as pa
@@ -149,6 +149,14 @@ class Baseline:
         """Whether there is a clean run to compare with."""
         return bool(self.steps.num_rows)
 
+    def renamed(self, names: dict[str, str]) -> Self:
+        """The same of services that go by other names: `names` has the new ones by the old ones."""
+        if not names:
+            return self
+        return type(self)(
+            **{field.name: _renamed(getattr(self, field.name), names) for field in fields(self)}
+        )
+
     def tables(self) -> dict[str, pa.Table]:
         """The tables by the name under which the views know them."""
         return {
@@ -161,6 +169,29 @@ class Baseline:
             "baseline_instance_time": self.instance_times,
             "baseline_step_time": self.step_times,
         }
+
+
+_SERVICES: Final = ("service", "parent_service", "entry_service", "caller", "callee")
+
+
+def _renamed(table: pa.Table, names: dict[str, str]) -> pa.Table:
+    for column in table.column_names:
+        at, found = table.column_names.index(column), table[column].combine_chunks()
+        if column in _SERVICES:
+            table = table.set_column(at, table.field(column), _by_new_name(found, names))
+        elif column == "children":
+            services = _by_new_name(found.values.field("service"), names)
+            kinds = found.values.field("kind")
+            children = pa.StructArray.from_arrays([services, kinds], ["service", "kind"])
+            lists = pa.ListArray.from_arrays(found.offsets, children)
+            table = table.set_column(at, table.field(column), lists.cast(found.type))
+    return table
+
+
+def _by_new_name(services: pa.Array, names: dict[str, str]) -> pa.Array:
+    known = services.dictionary_encode()
+    renamed = [names.get(name, name) for name in known.dictionary.to_pylist()]
+    return pa.array(renamed, pa.string()).take(known.indices)
 
 
 _BRANCHES: Final = """

@@ -24,6 +24,7 @@ from tracejury.workflow.baseline import Baseline
 from tracejury.workflow.critical_path import Ints, critical_path, lay_out
 from tracejury.workflow.faults import Fault
 from tracejury.workflow.forest import below_links, build_forest, depths, positions_of
+from tracejury.workflow.renamed import renamed_services
 from tracejury.workflow.self_time import self_times
 from tracejury.workflow.span_fields import span_fields
 from tracejury.workflow.state_rows import no_state_rows
@@ -79,8 +80,23 @@ def _register_inputs(
     reader.register("declared_step", _declared_steps(config))
     reader.register("fault", faults.as_table(injected))
     reader.register("settled_before", _settled_before(reader, config.policy))
-    for name, table in baseline.tables().items():
-        reader.promise(partial(reader.register, name, table), name)
+    reader.promise(partial(_clean_run, reader, baseline), "renamed_service", *baseline.tables())
+
+
+def _clean_run(reader: Reader, baseline: Baseline) -> None:
+    """What the clean run taught, of services by the names that they have in this one."""
+    names = renamed_services(reader, baseline)
+    reader.register(
+        "renamed_service",
+        pa.table(
+            {
+                "was": pa.array(names.keys(), pa.string()),
+                "service": pa.array(names.values(), pa.string()),
+            }
+        ),
+    )
+    for name, table in baseline.renamed(names).tables().items():
+        reader.register(name, table)
 
 
 def _field_keys() -> pa.Table:
