@@ -26,6 +26,7 @@ from tracejury.cli.judging import (
     warn_of_unused_answers,
 )
 from tracejury.cli.options import configuration, parser, store_path
+from tracejury.cli.output import refuse_what_is_no_file, write
 from tracejury.cli.watch import tell
 from tracejury.config import Config
 from tracejury.errors import InputError, ReceiverError, TracejuryError, UsageError
@@ -157,7 +158,7 @@ def _audit(options: argparse.Namespace) -> int:
     from tracejury.report.render import render
     from tracejury.report.terminal import PLAIN, Terminal
 
-    _refuse_what_is_no_file(options.output)
+    refuse_what_is_no_file(options.output)
     options.store = next(iter(options.stores), None)
     config = configuration(options)
     is_campaign = len(options.stores) > 1
@@ -166,7 +167,7 @@ def _audit(options: argparse.Namespace) -> int:
     judged = replace(judged, judged_by=_judged_by(options), **named)
     to_screen = options.output is None
     terminal = Terminal.of(sys.stdout, os.environ) if to_screen else PLAIN
-    _write(render(judged, options.format, terminal=terminal), options.output)
+    write(render(judged, options.format, terminal=terminal), options.output)
     return _audit_status(judged, options)
 
 
@@ -191,52 +192,16 @@ def _compare(options: argparse.Namespace) -> int:
     from tracejury.report.terminal import PLAIN, Terminal
     from tracejury.scorecard.compare import compare
 
-    _refuse_what_is_no_file(options.output)
+    refuse_what_is_no_file(options.output)
     config = configuration(options)
     runs = [(path, run_files(path)) for path in (options.before, options.after)]
     before, after = judge_runs(runs, config)
     compared = compare(before, after)
     terminal = PLAIN if options.output else Terminal.of(sys.stdout, os.environ)
-    _write(render_comparison(compared, options.format, terminal), options.output)
+    write(render_comparison(compared, options.format, terminal), options.output)
     if not compared.can_judge:
         return NOT_DONE
     return NOT_GOOD if compared.regressions else DONE
-
-
-def _refuse_what_is_no_file(output: Path | None) -> None:
-    """Raise `UsageError` where nothing could be written later on, before anything is judged."""
-    if output is not None and output.is_dir():
-        raise _unwritable(output, "it is a folder")
-    if output is not None and not output.parent.is_dir():
-        raise _unwritable(output, f"there is no folder {output.parent}")
-
-
-def _write(text: str, output: Path | None) -> None:
-    if output is None:
-        sys.stdout.write(text)
-        return
-    try:
-        _write_whole(text, output.resolve())
-    except OSError as error:
-        raise _unwritable(output, error.strerror or "unknown error") from error
-    print(f"Written to {output}.", file=sys.stderr)
-
-
-def _write_whole(text: str, output: Path) -> None:
-    """Write all of it, or leave what is there as it is."""
-    if output.exists() and not output.is_file():  # a device or a pipe
-        output.write_text(text, encoding="utf-8")
-        return
-    part = output.with_name(f"{output.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _unwritable(output: Path, reason: str) -> UsageError:
-    return UsageError(f"{output} cannot be written: {reason}.", next_step="Name another --output.")
 
 
 def _audit_status(judged: "Audit", options: argparse.Namespace) -> int:
@@ -263,7 +228,7 @@ def _preflight(options: argparse.Namespace) -> int:
     outlook, _ = _looked_ahead(options, config)
     terminal = Terminal.of(sys.stdout, os.environ)
     inputs = run_names(options, config)
-    _write(render_preflight(outlook, options.format, inputs=inputs, terminal=terminal), None)
+    write(render_preflight(outlook, options.format, inputs=inputs, terminal=terminal), None)
     return DONE
 
 
@@ -292,7 +257,7 @@ def _plan(options: argparse.Namespace) -> int:
     outlook, criteria = _looked_ahead(options, config)
     made = plan_of(outlook, criteria, config.policy)
     terminal = Terminal.of(sys.stdout, os.environ)
-    _write(render_plan(made, options.format, terminal=terminal), None)
+    write(render_plan(made, options.format, terminal=terminal), None)
     return DONE
 
 
@@ -306,14 +271,14 @@ def _inventory(options: argparse.Namespace) -> int:
     with evidence_of(options, config) as evidence:
         learnt = inventory(evidence)
     if not options.emit:
-        _write(render_inventory(learnt, terminal=Terminal.of(sys.stdout, os.environ)), None)
+        write(render_inventory(learnt, terminal=Terminal.of(sys.stdout, os.environ)), None)
         return DONE
     if not any(workflow.ok for workflow in learnt.workflows):
         raise InputError(
             f"No workflow instance of {', '.join(run_names(options, config))} went well.",
             next_step="Record a run in which nothing fails.",
         )
-    _write(render_declaration(learnt), None)
+    write(render_declaration(learnt), None)
     return DONE
 
 
@@ -357,7 +322,7 @@ def _diagnose(options: argparse.Namespace) -> int:
         injected = with_logged(reader, injected)
         prepare(reader, config, injected=injected, baseline=baseline)
         if not injected:
-            _write(render_instances(diagnosed_instances(reader), options.format), None)
+            write(render_instances(diagnosed_instances(reader), options.format), None)
             return DONE
         warn_of_faults(reader, injected)
         results = fault_results(reader, injected)
@@ -365,7 +330,7 @@ def _diagnose(options: argparse.Namespace) -> int:
         instances = {
             one.id: diagnosed_instances(reader, one.id) for one in results if not one.stands_out
         }
-        _write(render_diagnosis(results, instances, options.format), None)
+        write(render_diagnosis(results, instances, options.format), None)
     return DONE
 
 
@@ -385,7 +350,7 @@ def _explain(options: argparse.Namespace) -> int:
             next_step=f"Did you mean {near[0]}?" if near else f"Choose one of {', '.join(ids)}.",
         )
     terminal = Terminal.of(sys.stdout, os.environ)
-    _write(render_explanations(chosen, options.format, terminal=terminal), None)
+    write(render_explanations(chosen, options.format, terminal=terminal), None)
     return DONE
 
 
@@ -408,7 +373,7 @@ def _sql(options: argparse.Namespace) -> int:
     with Reader.open(store) as reader:
         injected = with_logged(reader, injected_faults(config))
         rebuild(reader, config, injected=injected, baseline=baseline)
-        _write(render_answer(ask(reader, options.query), options.format), None)
+        write(render_answer(ask(reader, options.query), options.format), None)
     return DONE
 
 
