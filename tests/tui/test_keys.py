@@ -292,6 +292,17 @@ async def test_help_lists_the_keys_of_where_one_is(odd: Load) -> None:
         assert "Critical path" in await person.press("escape")
 
 
+async def test_the_palette_has_our_own_help_and_none_that_escape_cannot_undo(odd: Load) -> None:
+    async with browsing(odd) as person:
+        offered = [command.title for command in person.app.get_system_commands(person.app.screen)]
+        assert {"Help", "Theme", "Quit"} <= set(offered)
+        assert not {"Keys", "Maximize", "Minimize"} & set(offered)
+        await person.press("ctrl+p")
+        await person.type("Help")
+        assert "Keys, marks and words" in await person.press("enter")
+        assert "Keys, marks and words" not in await person.press("escape")
+
+
 async def test_help_lists_every_key_of_every_screen(odd: Load) -> None:
     async with browsing(odd, size=(120, 200)) as person:
         for keys in (["1"], ["2"], ["3"], ["4"], ["4", "tab"], ["5"], ["3", "enter"]):
@@ -361,6 +372,37 @@ async def test_r_asks_the_store_again_and_stays_on_the_row() -> None:
         assert "late" in await person.press("r")
         assert getattr(row_under_cursor(person), "name", "") == "root"
     store.close()
+
+
+async def test_a_run_that_is_read_again_says_so_meanwhile(odd: Load) -> None:
+    hold = threading.Event()
+    hold.set()
+
+    def load() -> tuple[Audit, Reader]:
+        assert hold.wait(60)
+        return odd()
+
+    async with browsing(load) as person:
+        assert "↻" not in person.lines()[0]
+        hold.clear()
+        try:
+            await person.pilot.press("r")
+            await person.pilot.pause()
+            assert "↻ 17 spans" in person.lines()[0]
+        finally:
+            hold.set()
+        await person.settle()
+        assert "↻" not in person.lines()[0]
+
+
+async def test_of_very_many_findings_the_way_to_all_is_told(odd: Load) -> None:
+    findings = tuple(Finding(f"it failed {number}", "bad") for number in range(1_234))
+    check = replace(EXAMPLE.checks[5], findings=findings, outcome="fail")
+    audit = replace(EXAMPLE, checks=(check,))
+    async with browsing(lambda: (audit, odd()[1]), size=WIDE) as person:
+        screen = await person.press("f")
+        assert "The first 500 of 1,234 findings" in screen
+        assert "--format json" in screen
 
 
 async def test_a_live_run_says_so_and_is_read_again(odd: Load) -> None:

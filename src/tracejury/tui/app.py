@@ -3,12 +3,12 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from textual import on, work
-from textual.app import App, ComposeResult
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer
@@ -50,6 +50,7 @@ Given = ParamSpec("Given")
 
 REFRESH_PER_COST = 3  # a refresh may take a quarter of the time
 LONGEST_GOODBYE_S = 1.0
+TEXTUAL_ONLY = ("Keys", "Maximize", "Minimize")  # commands that `?` and our layout replace
 LONG_REMARK_S = 15.0  # what somebody must read who does not expect it
 
 
@@ -433,6 +434,13 @@ class TracejuryApp(App[None]):
         traces.apply(TraceFilter())
         rows.focus()
         return True
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
+        """What the palette offers beside our own: nothing that Esc could not undo."""
+        for command in super().get_system_commands(screen):
+            if command.title not in TEXTUAL_ONLY:
+                yield command
+        yield SystemCommand("Help", "The keys, marks and words of this place", self.action_help)
 
     def action_help(self) -> None:
         self.push_screen(HelpScreen(self.screen.active_bindings))

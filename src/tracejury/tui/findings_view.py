@@ -230,6 +230,11 @@ def explained(place: Place) -> Iterator[Content]:
             "$text-muted",
         )
     )
+    if finding is None and len(check.findings) > FINDINGS_SHOWN:
+        yield line(
+            f"The first {FINDINGS_SHOWN} of {len(check.findings):,} findings are listed; "
+            "`tracejury audit --format json` has all."
+        )
     for name, value in (
         ("untested", ", ".join(check.untested)),
         ("note", check.note),

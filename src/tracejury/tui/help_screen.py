@@ -19,6 +19,7 @@ MARKS = (
     ("≤ ≥", "at most, at least: only a bound is known"),
     ("≈ !", "what moved: tentative, doubtful"),
     ("▾ ▸", "unfolded, folded"),
+    ("● ↻", "a store that grows; it is read again"),
     ("✗", "failed span, or a trace with one"),
     ("◆ █", "on the critical path, and where"),
     ("░", "time that no child and no log accounts for"),

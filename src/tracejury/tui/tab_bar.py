@@ -83,7 +83,7 @@ class TabBar(Horizontal):
         verdict = VERDICTS[audit.verdict]
         spans, logs = audit.trust.spans, audit.trust.logs
         watch = f"◷ {stopwatch} " if stopwatch else ""
-        live, style = ("↻ " if is_loading else "● ") if is_live else "", "$text-success"
+        live, style = "↻ " if is_loading else "● " if is_live else "", "$text-success"
         if is_deaf:
             live, style = "✖ not receiving ", "$text-error"
         room = self.app.size.width - TABS_WIDTH - len(watch + live + verdict.mark)
