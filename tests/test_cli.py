@@ -31,6 +31,7 @@ from tracejury.cli import main
 from tracejury.otlp.signals import Signal
 from tracejury.receiver.import_files import Loaded, import_file
 from tracejury.store.reader import Reader
+from tracejury.tui.app import TracejuryApp
 from tracejury.workflow.stopwatch import Measurement, keep, stopwatch_file
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
@@ -291,6 +292,15 @@ def test_an_audit_that_is_interrupted_leaves_no_copy_of_the_store(
     monkeypatch.setattr(Reader, "close", told)
     assert called(folder, "audit", "--store", "run.duckdb").returncode == 130
     assert len(closed) == 1
+
+
+def test_a_screen_that_breaks_is_not_done(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(app: TracejuryApp) -> None:
+        app.exit(return_code=1)  # as Textual does at an exception
+
+    monkeypatch.setattr("tracejury.cli.browsing.require_terminal", lambda: None)
+    monkeypatch.setattr(TracejuryApp, "run", broken)
+    assert called(folder, "tui", "--store", "run.duckdb").returncode == 2
 
 
 @pytest.mark.parametrize("variable", ["FORCE_COLOR", "TTY_COMPATIBLE"])

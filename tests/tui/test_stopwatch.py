@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.report.example_audit import EXAMPLE
 from tests.tui.requests import MS, START_NS, Span, stored
-from tests.tui.screens import KeptReader, Load, browsing
+from tests.tui.screens import KeptReader, Load, browsing, judged
 
 from tracejury.config import Config
 from tracejury.scorecard.diagnosis import diagnosis
@@ -68,6 +68,12 @@ def run() -> Callable[[Path, FaultResult], Load]:
         return load
 
     return loading
+
+
+async def test_without_telemetry_there_is_nothing_to_search() -> None:
+    async with browsing(judged(stored([]))) as person:
+        await person.press("S")
+        assert person.app.stopwatch.search is None
 
 
 async def test_from_the_alert_to_the_root(

@@ -105,8 +105,11 @@ class Browsed(Loading):
         return judged
 
 
-def browse(browsed: Browsed, *, receiver: "Receiving | None" = None) -> None:
-    """Show the run until the person leaves; raises what stands in the way."""
+def browse(browsed: Browsed, *, receiver: "Receiving | None" = None) -> bool:
+    """Show the run until the person leaves; raises what stands in the way.
+
+    Tells whether the screen itself held: where it did not, Textual has shown why.
+    """
     app = TracejuryApp(
         browsed.load,
         prepare=browsed.prepare,
@@ -120,6 +123,7 @@ def browse(browsed: Browsed, *, receiver: "Receiving | None" = None) -> None:
     browsed.tell_what_was_odd()
     if app.failure is not None:
         raise app.failure
+    return not app.return_code
 
 
 def require_terminal() -> None:

@@ -287,8 +287,7 @@ def _tui(options: argparse.Namespace) -> int:
 
     browsed = Browsed(options, configuration(options))
     require_terminal()
-    browse(browsed)
-    return DONE
+    return DONE if browse(browsed) else NOT_DONE
 
 
 def _live(options: argparse.Namespace) -> int:
@@ -301,11 +300,11 @@ def _live(options: argparse.Namespace) -> int:
     browsed = Browsed(options, config)
     require_terminal()
     with receiving(store_path(config), config) as receiver:
-        browse(browsed, receiver=receiver)
+        has_held = browse(browsed, receiver=receiver)
         if trouble := receiver.trouble():
             raise ReceiverError(trouble, next_step="Start it again.")
     print(receiver.farewell(), file=sys.stderr)
-    return DONE
+    return DONE if has_held else NOT_DONE
 
 
 def _diagnose(options: argparse.Namespace) -> int:

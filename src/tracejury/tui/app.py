@@ -261,7 +261,7 @@ class TracejuryApp(App[None]):
         if self.stopwatch.search is not None:
             self.say(f"The stopwatch runs since {self.stopwatch.face}: m marks, X discards.")
             return
-        if self.audited is None:
+        if self.audited is None or self.current_view == "empty-view":
             return
         fault = self._fault_here(self.audited.faults)
         self.stopwatch.start(fault)
