@@ -86,6 +86,46 @@ def test_a_declared_step_is_missing_where_nothing_failed() -> None:
     assert found.total.known_missing == 3
 
 
+def job(trace: int) -> list[Span]:
+    """A request that sends a message, and the trace of its consumer, which links to it."""
+    one = 10 * trace
+    spans = [
+        Span(one + 1, "POST /jobs", 0, 50, trace=trace, kind="SERVER", service="web"),
+        Span(one + 2, "send", 5, 10, trace=trace, parent=one + 1, kind="PRODUCER", service="web"),
+        Span(one + 3, "process", 90, 99, trace=500 + trace, kind="CONSUMER", service="miner"),
+        Span(one + 4, "resize", 91, 98, trace=500 + trace, parent=one + 3, service="miner"),
+    ]
+    return [*spans[:2], replace(spans[2], links=[(trace, one + 2)]), spans[3]]
+
+
+JOBS = learnt(span for trace in range(1, 5) for span in job(trace))
+
+
+def test_what_consumers_link_to_is_missing_where_it_did_not_come() -> None:
+    whole = [span for trace in range(11, 15) for span in job(trace)]
+    assert judged(whole, baseline=JOBS).total.known_missing == 0
+    found = judged((span for span in whole if span.service == "miner"), baseline=JOBS)
+    assert (found.basis, found.total.received) == ("estimated", 8)
+    assert {(step.service, step.step, step.missing) for step in found.missing} == {
+        ("web", "POST /jobs SERVER", 4),
+        ("web", "send PRODUCER", 4),
+    }
+    assert found.by_workflow.keys() == {"POST /jobs"}
+
+
+def test_messages_from_outside_have_no_sender_that_could_be_missing() -> None:
+    def consumed(traces: range) -> list[Span]:
+        return [span for trace in traces for span in job(trace) if span.service == "miner"]
+
+    # So it was in the clean run, or is where a consumer begins of its own at times.
+    clean = [*consumed(range(1, 5)), *(span for trace in range(5, 9) for span in job(trace))]
+    assert judged(consumed(range(11, 15)), baseline=learnt(clean)).total.known_missing == 0
+    polled = [replace(span, links=()) for span in consumed(range(20, 21))]
+    run = [*consumed(range(11, 15)), *polled]
+    assert judged(run, baseline=JOBS).total.known_missing == 0
+    assert judged(consumed(range(11, 15)), baseline=Baseline.empty()).total.known_missing == 0
+
+
 # A process of each service that counts, until a moment (milliseconds); None: it does not.
 Counts = dict[str, int | None]
 
