@@ -43,6 +43,7 @@ share AS (
         count(*) FILTER (outcome = 'ok') / nullif(count(*) FILTER (outcome <> 'unknown'), 0)
             AS success,
         count(*) FILTER (whole_outcome = 'ok') / count(*) AS ok,
+        count(*) FILTER (outcome = 'ok') / count(*) AS ended_well,
         count(*) FILTER (whole_outcome <> 'failed') / count(*) AS unfailed,
         quantile_cont(took_ns, 0.95) AS p95_ns,
         list(entry_span_no ORDER BY start_ns, end_ns) FILTER (outcome = 'failed') AS failed
@@ -74,6 +75,8 @@ around AS (
         after.success AS success_after,
         before.ok AS ok_before,
         during.ok AS ok_during,
+        before.ended_well AS ended_well_before,
+        during.ended_well AS ended_well_during,
         tail.ok AS ok_tail,
         tail.unfailed AS unfailed_tail,
         before.p95_ns AS before_ns,
@@ -130,6 +133,10 @@ fated AS (
             WHEN around.ok_during >= around.ok_before - policy.worse
                 AND around.during_ns <= policy.slower * around.before_ns
                 THEN 'unharmed'
+            -- What is missing may have been harmed; nothing that is there was.
+            WHEN around.ended_well_during >= around.ended_well_before - policy.worse
+                AND around.during_ns <= policy.slower * around.before_ns
+                THEN 'unclear'
             WHEN around.fault_id IN (SELECT fault_id FROM helped) THEN 'helped'
             WHEN around.tails >= policy.fewest
                 AND around.ok_tail >= around.ok_before - policy.worse
