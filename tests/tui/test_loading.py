@@ -1,5 +1,7 @@
 """Before there is a run to show: what is being done, and leaving at once."""
 
+import os
+import signal
 import threading
 from pathlib import Path
 
@@ -127,6 +129,19 @@ def test_a_run_that_is_opened_too_late_is_closed_again() -> None:
     with pytest.raises(StoppedError):
         loading.opened(Late.of(stored([])))
     assert len(closed) == 1
+
+
+async def test_to_a_terminal_that_is_gone_nothing_is_written(
+    run: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with browsing(run) as person:
+        told: list[str] = []
+        monkeypatch.setattr(person.app._driver, "write", told.append)
+        os.kill(os.getpid(), signal.SIGHUP)
+        while person.app.is_running:
+            await person.pilot.pause(0.01)
+        person.app.copy_to_clipboard("nobody")
+        assert told == []
 
 
 def failing() -> tuple[Audit, Reader]:

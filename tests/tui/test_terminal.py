@@ -1,6 +1,7 @@
 """The real program in a real terminal: the screen comes, goes, and leaves nothing behind."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,19 @@ def test_a_key_ends_it_at_once_and_gives_the_terminal_back(tmp_path: Path, key: 
         assert process.wait(timeout=60) == 0
     assert after[1], "the screen was not given back"
     assert b"Error" not in after[2]
+    assert [path.name for path in tmp_path.iterdir()] == ["run.duckdb"]
+
+
+@pytest.mark.parametrize("moment", [b"Opening", b"questions", b"Criteria"])
+def test_a_terminal_that_is_closed_ends_it_at_any_moment(tmp_path: Path, moment: bytes) -> None:
+    written(tmp_path / "run.duckdb", [Span(1, "job", 0, 100, service="api")])
+    with in_terminal(tmp_path, "tui", "--store", "run.duckdb") as (process, terminal):
+        shown(terminal, lambda told: moment in told)
+        closed = os.open(os.devnull, os.O_RDWR)
+        os.dup2(closed, terminal)  # closes the terminal, and keeps its number
+        os.close(closed)
+        os.killpg(process.pid, signal.SIGHUP)
+        process.wait(timeout=30)
     assert [path.name for path in tmp_path.iterdir()] == ["run.duckdb"]
 
 

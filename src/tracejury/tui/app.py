@@ -142,11 +142,19 @@ class TracejuryApp(App[None]):
         self.register_theme(DARK)
         self.theme = DARK.name
         self.set_interval(1, self._tick)
-        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # Else the terminal would stay as it is, and what `live` started would go on; or, where
-            # the terminal is gone, the copy of a store that is being written would stay behind.
-            asyncio.get_running_loop().add_signal_handler(ending, self.exit)
+        loop = asyncio.get_running_loop()
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            # Else the terminal would stay as it is, and what `live` started would go on.
+            loop.add_signal_handler(ending, self.exit)
+        # Else the copy of a store that is being written would stay behind.
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         self.action_refresh_run()
+
+    def _hang_up(self) -> None:
+        """End without a word: nobody takes what is written any more, and a full queue waits."""
+        if self._driver is not None:
+            self._driver.write = lambda _: None  # type: ignore[method-assign, assignment]
+        self.exit()
 
     async def on_unmount(self) -> None:
         """Let go of the store. What cannot be stopped, as a copy that is made, ends on its own."""
