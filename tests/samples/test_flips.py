@@ -1058,7 +1058,7 @@ FLIPS: Final = (
         prepare=lose_one_parent,
     ),
     Flip("OBS-04", "clean", "pass", lose_half_of_the_answers, "fail"),
-    Flip("OBS-05", "clean", "pass", lose_a_step, "fail"),
+    Flip("OBS-05", "worker-kill", "pass", lose_a_step, "fail"),
     Flip("OBS-06", "clean", "pass", record_no_status_codes, "fail"),
     Flip("OBS-07", "clean", "pass", record_no_calls_to_the_provider, "fail"),
     Flip("OBS-08", "clean", "pass", hide_the_steps_of_an_item, "fail"),
