@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.report.example_audit import EMPTY
@@ -49,6 +50,13 @@ CLEAN = [span for trace in range(1, INSTANCES + 1) for span in order(trace)]
 BASELINE = learnt(CLEAN)
 
 
+def others() -> list[Span]:
+    return [span for trace in range(91, 95) for span in order(trace)]
+
+
+OTHERS = learnt(others())
+
+
 def test_a_baseline_tells_of_spans_that_were_lost_since() -> None:
     assert (judged(CLEAN).basis, judged(CLEAN).is_own_baseline) == ("upper-bound", True)
     assert (judged(CLEAN[:-1]).basis, judged(CLEAN[:-1]).is_own_baseline) == ("estimated", False)
@@ -84,6 +92,29 @@ def test_a_declared_step_is_missing_where_nothing_failed() -> None:
         ("api", "look up INTERNAL", 1.0, "the declaration of its workflow names it"),
     ]
     assert found.total.known_missing == 3
+
+
+def doubled(spans: Iterable[Span], *, by: str) -> list[Span]:
+    """What a pipeline sends that forwards each span in two versions."""
+    return [copy for span in spans for copy in (span, _second(span, by))]
+
+
+def _second(span: Span, by: str) -> Span:
+    if by == "resource":
+        return replace(span, resource={"pipeline": "b"})
+    return replace(span, attributes={**span.attributes, "pipeline": "b"})
+
+
+@pytest.mark.parametrize("by", ["attributes", "resource"])
+def test_a_span_that_came_in_two_versions_is_one(by: str) -> None:
+    for baseline in (Baseline.empty(), OTHERS, learnt(doubled(others(), by=by))):
+        whole = judged(doubled(CLEAN, by=by), baseline=baseline).total
+        assert (whole.received, whole.known_missing) == (24, 0)
+        assert judged(CLEAN, baseline=baseline).total.known_missing == 0
+    # One is lost of two that are alike; what came twice does not make up for it.
+    holed = judged(doubled(CLEAN[:-1], by=by), baseline=OTHERS)
+    assert (holed.total.received, round(holed.total.known_missing)) == (23, 1)
+    assert holed.by_workflow["GET /order"].received == 23
 
 
 def job(trace: int) -> list[Span]:

@@ -191,6 +191,7 @@ def _by_workflow(
         WITH seen AS (
             SELECT instance.workflow, node.service, node.name, node.kind, count(*) AS spans
             FROM node
+            ANTI JOIN second_copy USING (span_no)
             JOIN trace_instance USING (trace_no)
             JOIN likely_workflow AS instance USING (instance_no)
             GROUP BY ALL

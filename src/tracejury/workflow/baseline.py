@@ -261,6 +261,7 @@ _STEPS: Final = """
         FROM clean
         JOIN trace_instance USING (instance_no)
         JOIN node USING (trace_no)
+        ANTI JOIN second_copy USING (span_no)
         GROUP BY ALL
     ),
     timed AS (

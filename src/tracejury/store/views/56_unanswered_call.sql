@@ -30,3 +30,11 @@ JOIN answered
         = CASE WHEN call.kind = 'PRODUCER' THEN coalesce(field.message_type, '') ELSE '' END
 WHERE NOT call.failed
     AND NOT call.has_server_half
+    -- The half answers one of several versions of the call.
+    AND call.span_no NOT IN (SELECT copy.span_no FROM second_copy AS copy)
+    AND call.span_no NOT IN (
+        SELECT copy.first_no
+        FROM second_copy AS copy
+        JOIN outgoing_call AS other USING (span_no)
+        WHERE other.has_server_half
+    )

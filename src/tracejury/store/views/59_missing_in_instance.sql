@@ -43,6 +43,7 @@ signs AS (
 seen AS (
     SELECT trace_instance.instance_no, node.service, node.name, node.kind, count(*) AS spans
     FROM node
+    ANTI JOIN second_copy USING (span_no)
     SEMI JOIN baseline_step USING (service, name, kind)
     JOIN trace_instance USING (trace_no)
     GROUP BY ALL

@@ -4,7 +4,7 @@
 --   service        VARCHAR  of the step; '' where nothing tells
 --   name           VARCHAR  of the step; '' where nothing tells
 --   kind           VARCHAR  of the step; '' where nothing tells
---   observed       BIGINT   spans stored
+--   observed       BIGINT   spans stored, of several versions the first
 --   parents        BIGINT   of these, spans below which another is stored: it would name them
 --   answers        BIGINT   of these, halves that answer a stored call that went well
 --   ghosts         DOUBLE   absent spans that stored children name, or log records alone
@@ -33,9 +33,14 @@ observed AS (
         count(parent.parent_no) AS parents,
         count(call.span_no) AS answers
     FROM node
+    ANTI JOIN second_copy USING (span_no)
     JOIN trace_instance USING (trace_no)
     JOIN workflow_instance AS instance USING (instance_no)
-    LEFT JOIN (SELECT DISTINCT parent_no FROM node) AS parent ON parent.parent_no = node.span_no
+    LEFT JOIN (
+        SELECT DISTINCT coalesce(copy.first_no, child.parent_no) AS parent_no
+        FROM node AS child
+        LEFT JOIN second_copy AS copy ON copy.span_no = child.parent_no
+    ) AS parent ON parent.parent_no = node.span_no
     LEFT JOIN external_call AS call
         ON call.span_no = node.parent_no
         AND NOT call.failed
