@@ -11,7 +11,8 @@ Why: Each further candidate has to be looked at and ruled out by hand while the 
 call to a traced service without that service's half leaves open which of the two failed.
 
 Fix: Set the status of every span from the failing one up to the top, record the exception where it
-is raised, and instrument both halves of internal calls.
+is raised, and instrument both halves of internal calls. Who hangs or is killed sends no half of
+its own: log each request when it is taken, so that it leaves a record, and let a time limit end it.
 
 Source: Shannon entropy over the terminal error spans; the weights are assumed and published in
 tracejury.workflow.failure_points.
@@ -123,5 +124,6 @@ CHECK = Check(
     serves=("TEST-RR-O02",),
     judge=judge,
     judges_absence=True,
-    remedy="Set the status of every span up to the top; record exceptions where they are raised.",
+    remedy="Set the status of every span up to the top, record exceptions where they are raised,"
+    " and log each request when it is taken: who hangs sends no span.",
 )
