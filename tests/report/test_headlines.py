@@ -48,3 +48,11 @@ def test_a_service_with_another_name_than_in_the_baseline_is_told() -> None:
     ):
         found = replace(EXAMPLE.completeness, renamed=renamed)
         assert said(replace(EXAMPLE, completeness=found))["Completeness"].endswith(words)
+
+
+def test_spans_of_no_length_have_usable_times() -> None:
+    assert EXAMPLE.timing
+    still = replace(EXAMPLE.timing, explained=None)
+    assert said(replace(EXAMPLE, timing=still))["Timing"] == "no span took any time"
+    unusable = replace(still, steps=tuple(replace(step, p50_ms=None) for step in still.steps))
+    assert said(replace(EXAMPLE, timing=unusable))["Timing"] == "no span with usable times"

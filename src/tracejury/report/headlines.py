@@ -122,7 +122,9 @@ def _basis(completeness: Completeness) -> str:
 def _timing(timing: Timing | None) -> Headline:
     name = "Timing"
     if timing is None or timing.explained is None:
-        return Headline(name, UNKNOWN, "no span with usable times")
+        is_timed = timing is not None and any(step.p50_ms is not None for step in timing.steps)
+        why = "no span took any time" if is_timed else "no span with usable times"
+        return Headline(name, UNKNOWN, why)
     remark = f"of critical-path time accounted for, {counted(timing.gaps, 'unexplained gap')}"
     if timing.queued:
         remark += f"; {percent(timing.queued)} waited in a queue"

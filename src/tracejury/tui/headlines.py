@@ -100,7 +100,8 @@ def _completeness(audit: Audit) -> tuple[str, str]:
 def _timing(audit: Audit) -> tuple[str, str]:
     timing = audit.timing
     if timing is None or timing.explained is None:
-        return UNKNOWN, "no span with usable times"
+        is_timed = timing is not None and any(step.p50_ms is not None for step in timing.steps)
+        return UNKNOWN, "no span took any time" if is_timed else "no span with usable times"
     remark = f"of critical-path time explained, {counted(timing.gaps, 'gap')}"
     if timing.queued:
         remark += f", {percent(timing.queued)} in queues"
