@@ -93,7 +93,7 @@ def _completeness(completeness: Completeness | None, trust: Trust) -> Headline:
 def _renamed(completeness: Completeness) -> tuple[str, ...]:
     names = completeness.renamed
     if len(names) > 1:
-        return (f"{len(names):,} services have other names in the baseline",)
+        return (f"{counted(len(names), 'service')} have other names in the baseline",)
     return tuple(f"{was} of the baseline is {now} here" for was, now in names.items())
 
 
