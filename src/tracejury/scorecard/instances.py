@@ -81,7 +81,7 @@ class DiagnosedInstances:
 
     `compared` and `not_compared` are those that did not fail: whether there was enough to tell a
     slow one by, in the baseline if `by_baseline`. Of `unknown_end` nobody knows whether they did:
-    they lack their root, their end, or other spans.
+    they lack their root or their end, or handed work on that is not known to be done.
     """
 
     ran: int
@@ -247,11 +247,7 @@ def _ms(milliseconds: float) -> str:
 _RAN: Final = """
     SELECT
         count(*) AS ran,
-        -- What is known to be missing may have failed.
-        count(*) FILTER (
-            outcome = 'unknown'
-            OR outcome = 'ok' AND instance_no IN (SELECT instance_no FROM missing_in_instance)
-        ) AS unknown_end,
+        count(*) FILTER (outcome = 'unknown') AS unknown_end,
         coalesce(list(instance_no) FILTER (outcome = 'failed'), []) AS failed
     FROM workflow_instance AS instance
     WHERE NOT background
