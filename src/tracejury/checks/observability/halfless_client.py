@@ -21,6 +21,9 @@ from tracejury.telemetry.numbers import counted, either
 _SHOWN = 5
 _NAMED_BESIDE = 5
 
+# So many calls that coincide with what somebody else began are no chance.
+_FEWEST = 3
+
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a caller and route whose server half was seen; its calls that went well."""
@@ -50,11 +53,22 @@ def _finding(row: Row) -> Finding:
 
 
 def _never_paired(evidence: Evidence) -> str:
-    routes = [row["route"] for row in evidence.rows(_NEVER_PAIRED)]
-    if not routes:
+    rows = evidence.rows(_NEVER_PAIRED, {"fewest": _FEWEST})
+    if not rows:
         return ""
-    more = f" and {len(routes) - _NAMED_BESIDE} more" if len(routes) > _NAMED_BESIDE else ""
-    return f"Never paired, so not judged: {', '.join(routes[:_NAMED_BESIDE])}{more}."
+    named = ", ".join(row["route"] for row in rows[:_NAMED_BESIDE])
+    more = f" and {len(rows) - _NAMED_BESIDE} more" if len(rows) > _NAMED_BESIDE else ""
+    return " ".join((f"Never paired, so not judged: {named}{more}.", *_apart(rows)))
+
+
+def _apart(rows: list[Row]) -> list[str]:
+    """Say who seems to have answered, in traces of its own."""
+    return [
+        f"`{row['operation']}` of {row['callee']} begins whenever {row['service']} calls it, in"
+        " traces of its own: check that traceparent is sent and read."
+        for row in rows
+        if row["callee"]
+    ][:_NAMED_BESIDE]
 
 
 # What a CLIENT calls by its route is known to be answered by a SERVER, here or in the baseline.
@@ -99,18 +113,57 @@ _CLIENTLESS = """
     ORDER BY caller, callee
 """
 
+# Who may have answered: a step of the same name that began a trace during most of the calls.
 _NEVER_PAIRED = """
-    SELECT DISTINCT call.service || ' → ' || call.route AS route
-    FROM external_call AS call
-    JOIN workflow_instance AS instance ON instance.instance_no = call.instance_no
-    WHERE call.kind = 'CLIENT'
-        AND NOT instance.background
-        AND NOT EXISTS (
-            SELECT 1
-            FROM pair
-            WHERE pair.caller = call.service AND pair.route = call.route
-        )
-    ORDER BY route
+    WITH unpaired AS (
+        SELECT
+            call.service, call.route, call.operation,
+            node.trace_no, node.start_ns, node.end_ns
+        FROM external_call AS call
+        JOIN workflow_instance AS instance ON instance.instance_no = call.instance_no
+        JOIN node ON node.span_no = call.span_no
+        WHERE call.kind = 'CLIENT'
+            AND NOT instance.background
+            AND NOT EXISTS (
+                SELECT 1
+                FROM pair
+                WHERE pair.caller = call.service AND pair.route = call.route
+            )
+    ),
+    begun AS (
+        SELECT node.service, node.name, node.trace_no, node.start_ns
+        FROM node
+        WHERE node.kind = 'SERVER' AND node.parent_no IS NULL AND node.missing_parent IS NULL
+    ),
+    answered AS (
+        SELECT unpaired.service, unpaired.route, next.service AS callee, count(*) AS calls
+        FROM unpaired
+        ASOF JOIN begun AS next
+            ON next.name = unpaired.operation AND next.start_ns >= unpaired.start_ns
+        WHERE next.start_ns <= unpaired.end_ns
+            AND next.service <> unpaired.service
+            AND next.trace_no <> unpaired.trace_no
+        GROUP BY ALL
+    ),
+    counted AS (
+        SELECT service, route, any_value(operation) AS operation, count(*) AS calls
+        FROM unpaired
+        GROUP BY service, route
+    )
+    SELECT
+        counted.service,
+        counted.operation,
+        counted.service || ' → ' || counted.route AS route,
+        (
+            SELECT min(answered.callee)
+            FROM answered
+            WHERE answered.service = counted.service
+                AND answered.route = counted.route
+                AND counted.calls >= $fewest
+                AND 2 * answered.calls > counted.calls
+        ) AS callee
+    FROM counted
+    ORDER BY counted.service || ' → ' || counted.route
 """
 
 CHECK = Check(
