@@ -64,8 +64,8 @@ def _never_paired(evidence: Evidence) -> str:
 def _apart(rows: list[Row]) -> list[str]:
     """Say who seems to have answered, in traces of its own."""
     return [
-        f"`{row['operation']}` of {row['callee']} begins whenever {row['service']} calls it, in"
-        " traces of its own: check that traceparent is sent and read."
+        f"Whenever {row['service']} does, `{row['operation']}` of {row['callee']} begins, in traces"
+        " of its own: check that traceparent is sent and read."
         for row in rows
         if row["callee"]
     ][:_NAMED_BESIDE]
