@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Final
 
 REQUEST_LIMIT: Final = 4096
-BYTES_LIMIT: Final = 128 * 2**20
+BYTES_LIMIT: Final = 96 * 2**20
 
 
 class OverloadError(Exception):
