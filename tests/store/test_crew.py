@@ -1,6 +1,7 @@
 """Several threads that read one store: they see the same, and each table is made once."""
 
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import chdir, suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from tracejury.errors import StoreError
 from tracejury.store.reader import Reader
 from tracejury.store.writer import Store
 
@@ -70,6 +72,33 @@ def test_what_breaks_stops_the_others_at_once(reader: Reader) -> None:
     assert [each.cancelled() for each in endless] == [False, False, True]
     assert all(each.exception() for each in endless[:2])
     assert reader.value("SELECT 1") == 1
+
+
+def test_wherever_an_interruption_comes_it_is_an_error_of_the_store(tmp_path: Path) -> None:
+    """It may come between two queries, or while the place for what is derived is made."""
+    path = tmp_path / "run.duckdb"
+    Store.open(path).close()
+    interrupted = 0
+    while interrupted < 20:
+        done = threading.Event()
+        with Reader.open(path) as reader:
+
+            def interrupt(reader: Reader = reader, done: threading.Event = done) -> None:
+                while not done.is_set():
+                    reader.interrupt()
+
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            try:
+                reader.register("number", pa.table({"value": [1, 2]}))
+                reader.value("SELECT sum(value) FROM number")
+            except StoreError:
+                interrupted += 1
+            finally:
+                done.set()
+                thread.join()
+            reader.register("number", pa.table({"value": [1, 2]}))
+            assert reader.value("SELECT sum(value) FROM number") == 3
 
 
 def test_two_readers_of_a_file_keep_apart_what_they_derive(tmp_path: Path) -> None:

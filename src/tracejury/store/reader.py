@@ -230,8 +230,10 @@ class Reader:
             # The setting is that of all connections: what others plan meanwhile may be slower.
             with self._planning:
                 seat.connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
-                seat.connection.execute(statement)
-                seat.connection.execute("RESET disabled_optimizers")
+                try:
+                    seat.connection.execute(statement)
+                finally:
+                    seat.connection.execute("RESET disabled_optimizers")
 
     def define(self, name: str, select: str) -> None:
         """Make the view `name` of a SELECT of this program; each connection makes it for itself."""
@@ -270,7 +272,8 @@ class Reader:
 
     def seats(self, number: int) -> list[_Seat]:
         """More connections to the same store, until the crew ends."""
-        added = [_Seat(quiet(self._connection.cursor())) for _ in range(number)]
+        with _reading():
+            added = [_Seat(quiet(self._connection.cursor())) for _ in range(number)]
         self._extra += added
         return added
 
@@ -343,15 +346,16 @@ class Reader:
             raise StoreError("Nobody waits for the answer.", next_step="")
         seat: _Seat = getattr(self._thread, "seat", self._main)
         if self._derived and not seat.finds_derived:
-            [(store,)] = seat.connection.execute("SELECT current_database()").fetchall()
-            path = f"{_quoted(store)}.main,{self._derived}.main".replace("'", "''")
-            seat.connection.execute(f"SET search_path = '{path}'")
+            with _reading():
+                [(store,)] = seat.connection.execute("SELECT current_database()").fetchall()
+                path = f"{_quoted(store)}.main,{self._derived}.main".replace("'", "''")
+                seat.connection.execute(f"SET search_path = '{path}'")
             seat.finds_derived = True
         return seat
 
     def _seat_to_derive(self) -> _Seat:
         """This thread's connection, with a place to keep what is derived."""
-        with self._attaching:
+        with self._attaching, _reading():
             if not self._derived:
                 self._derived = _attach(self._connection, self._folder)
         return self._seat()
