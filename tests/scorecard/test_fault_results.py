@@ -142,6 +142,25 @@ def test_what_lasts_into_the_next_fault_is_laid_to_that_one() -> None:
     assert results[1].success_during == 0
 
 
+def test_a_clock_that_is_behind_moves_no_instance_into_a_fault() -> None:
+    asked = [
+        replace(request, service="stock", parent=request.id, id=request.id + 500,
+                start_ms=request.start_ms - 30_000, end_ms=request.end_ms - 30_000)
+        for request in requests("/orders", range(140, 150))
+        if isinstance(request, Span)
+    ]  # fmt: skip
+    outage = (fault("outage", 100, 120),)
+    store = Store.in_memory()
+    deliver(store, [*requests("/orders", range(140, 150)), *asked])
+    store.close()
+    with Reader.of(store) as reader:
+        prepare(reader, Config(), injected=outage)
+        [result] = fault_results(reader, outage)
+        phases = reader.rows("SELECT DISTINCT phase FROM fault_phase")
+    assert phases == [{"phase": "after"}]
+    assert result.hurt == ()
+
+
 def test_a_target_is_found_among_the_suspects_by_the_address_it_was_called_by() -> None:
     """The fault file says redis; the calls name an address, and the system in an attribute."""
     slow = Fault("slow", START_NS + 400 * SECOND, START_NS + 499 * SECOND, "delay", "redis")

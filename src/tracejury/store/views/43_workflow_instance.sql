@@ -7,9 +7,9 @@
 --   traces           BIGINT   traces in it
 --   spans            BIGINT   spans stored
 --   logs             BIGINT   log records that belong to it
---   start_ns         UBIGINT  earliest span
---   end_ns           UBIGINT  latest end
---   took_ns          BIGINT   from the one to the other, without spans that a wrong clock misplaces
+--   start_ns         UBIGINT  earliest span, without those that a wrong clock misplaces
+--   end_ns           UBIGINT  latest end, without the same
+--   took_ns          BIGINT   from the one to the other
 --   outcome          VARCHAR  ok, failed or unknown: its end or root is not stored, or work that it handed on is not known to be done
 --   background       BOOLEAN  broker polls and health checks: kept out of every score
 --   ambiguous        BOOLEAN  its trace carries several values of the correlation key
@@ -61,10 +61,14 @@ spans AS (
         instance.instance_no,
         count(DISTINCT node.trace_no) AS traces,
         count(*) AS spans,
-        min(node.start_ns) AS start_ns,
-        max(coalesce(node.end_ns, node.start_ns)) AS end_ns,
-        max(coalesce(node.end_ns, node.start_ns)) FILTER (misplaced.span_no IS NULL)
-            - min(node.start_ns) FILTER (misplaced.span_no IS NULL) AS took_ns
+        -- Where all are misplaced there is nothing to tell by how much.
+        coalesce(
+            min(node.start_ns) FILTER (misplaced.span_no IS NULL), min(node.start_ns)
+        ) AS start_ns,
+        coalesce(
+            max(coalesce(node.end_ns, node.start_ns)) FILTER (misplaced.span_no IS NULL),
+            max(coalesce(node.end_ns, node.start_ns))
+        ) AS end_ns
     FROM node
     JOIN trace_instance AS instance USING (trace_no)
     LEFT JOIN misplaced USING (span_no)
@@ -100,7 +104,7 @@ SELECT
     coalesce(logs.logs, 0) AS logs,
     spans.start_ns::UBIGINT AS start_ns,
     spans.end_ns::UBIGINT AS end_ns,
-    spans.took_ns::BIGINT AS took_ns,
+    (spans.end_ns - spans.start_ns)::BIGINT AS took_ns,
     CASE
         WHEN uncaught.instance_no IS NOT NULL THEN 'failed'
         WHEN stated.state IN ('failed', 'partial', 'timeout') THEN 'failed'

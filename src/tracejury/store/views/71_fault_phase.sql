@@ -12,9 +12,9 @@
 --   entry_span_no  BIGINT   row number of its entry span
 --   outcome        VARCHAR  ok, failed or unknown
 --   whole_outcome  VARCHAR  the same, but unknown where it went well and spans are known to be missing
---   start_ns       BIGINT   earliest span, nanoseconds since 1970
---   end_ns         BIGINT   latest end
---   took_ns        DOUBLE   from the one to the other, without spans that a wrong clock misplaces
+--   start_ns       BIGINT   when the instance began, nanoseconds since 1970
+--   end_ns         BIGINT   when it ended
+--   took_ns        DOUBLE   from the one to the other
 WITH policy AS (
     SELECT (1e9 * value)::BIGINT AS bound_ns
     FROM bound
