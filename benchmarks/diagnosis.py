@@ -9,6 +9,8 @@ diagnose` judges by a fault file of ids and times alone. What is printed:
 
 - the runs whose service is not first, and how long importing and diagnosing took;
 - accuracy at 1, 3 and 5, and how often something stands out;
+- the same with windows that begin too late or end too early, and how often `diagnose` says that its
+  first suspect stands out beside the window, too; what is named there is the faulty service or not;
 - how often something stands out in quiet windows: 75 s before every second injection, all together
   beside the real ones; every minute of the time outside that ends a minute or more before an
   injection, since some faults are at work a minute before the time that was recorded for them; and
@@ -52,6 +54,7 @@ _FEWEST_IN_A_MINUTE: Final = 20
 _QUIET_S: Final = (80, 5)  # from and to, before the injection
 _MINUTE_NS: Final = 60 * 10**9
 _NOWHERE: Final = 99
+_WRONG_S: Final = ((0, 0), (20, 0), (30, 0), (60, 0), (0, -60), (0, -90))  # of start and end
 
 Window = tuple[int, int]
 Answer = dict[str, list[dict[str, object]]]
@@ -78,6 +81,11 @@ class Case:
             window,
             before,
         )
+
+    def moved(self, start_s: int, end_s: int) -> Window:
+        """Its window with other times."""
+        start, end = self.window
+        return start + start_s * 10**9, end + end_s * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +176,28 @@ def accuracy(of_all: list[Day]) -> Iterator[str]:
         shares = [f"{sum(rank <= k for rank in found) / len(found):.1%}" for k in (1, 3, 5)]
         out = stand_out[system]
         yield f"| {system} | {len(found)} | {' | '.join(shares)} | {sum(out)} of {len(out)} |"
+
+
+def wrong_times(of_all: list[Day]) -> Iterator[str]:
+    """How windows with wrong times fare, and how often that is noticed."""
+    yield "| start, end | @1 | stands out | stands out before, too | after, too | of these right |"
+    yield "|---|---|---|---|---|---|"
+    for late, early in _WRONG_S:
+        judged = [
+            (day.rank(at, rankings), rankings[at])
+            for day in of_all
+            for rankings in [judge(day.observed, [case.moved(late, early) for case in day.cases])]
+            for at in range(len(day.cases))
+        ]
+        beside = [rank for rank, one in judged if one.changed_before_s or one.changed_after_s]
+        cells = [
+            f"{sum(rank == 1 for rank, _ in judged) / len(judged):.1%}",
+            f"{sum(one.stands_out for _, one in judged)} of {len(judged)}",
+            str(sum(bool(one.changed_before_s) for _, one in judged)),
+            str(sum(bool(one.changed_after_s) for _, one in judged)),
+            f"{sum(rank == 1 for rank in beside)} of {len(beside)}",
+        ]
+        yield f"| {late:+} s, {early:+} s | {' | '.join(cells)} |"
 
 
 def quiet(day: Day) -> Iterator[str]:
@@ -285,6 +315,7 @@ def main() -> None:
         work.mkdir(parents=True, exist_ok=True)
         of_all = list(days(options, work))
     print("", *accuracy(of_all), "", sep="\n")
+    print(*wrong_times(of_all), "", sep="\n", flush=True)
     for day in of_all:
         print(*quiet(day), sep="\n", flush=True)
     print("", *left_out(of_all), sep="\n")

@@ -404,7 +404,7 @@ EXAMPLE = Audit(
                 Hurt("GET /jobs/{id}", 20, 0, 0, 3.25, 3.5),
             ),
             hurt_for_s=71.5, recovered_after_s=11.5,
-            first_error_after_s=1.25,
+            first_error_after_s=1.25, changed_before_s=30.2,
             workflows=(
                 FaultCourse(
                     "POST /jobs", Phases(20, 12, 20), Phases(1.0, 0.417, 0.95),

@@ -251,3 +251,31 @@ def test_two_that_changed_much_are_not_called_nothing(scores: tuple[float, ...],
     fault = replace(EXAMPLE.faults[1], suspects=suspects)
     assert fault.why_none_stands_out == said
     assert not replace(fault, stands_out=True).why_none_stands_out
+
+
+@pytest.mark.parametrize(
+    ("before_s", "after_s", "stands_out", "said"),
+    [
+        (None, None, True, ""),
+        (29.6, None, True, "api stands out in the 29.6 s before, too: check the window's times"),
+        (None, 0.3, False, "api stands out in the 0.3 s after: check the window's times"),
+        (
+            90.0,
+            1200.0,
+            True,
+            "api stands out in the 90 s before and the 1,200 s after, too:"
+            " check the window's times",
+        ),
+    ],
+)
+def test_a_window_that_leaves_out_a_part_of_its_fault_is_told(
+    before_s: float | None, after_s: float | None, stands_out: bool, said: str
+) -> None:
+    fault = replace(
+        EXAMPLE.faults[1],
+        suspects=(Suspect("api", "", 4.1, ()), Suspect("web", "", 4.0, ())),
+        stands_out=stands_out,
+        changed_before_s=before_s,
+        changed_after_s=after_s,
+    )
+    assert fault.about_window == said

@@ -284,6 +284,30 @@ def test_a_slice_with_an_incident_of_its_own_does_not_hide_the_fault() -> None:
     assert ranking.suspects[0].service == "api"
 
 
+@pytest.mark.parametrize(
+    ("also", "before", "after"),
+    [((), False, False), (range(135, 150), True, False), (range(180, 195), False, True)],
+)
+def test_what_began_before_its_window_or_lasts_beyond_it_is_told(
+    also: Container[int], before: bool, after: bool
+) -> None:
+    ranking = judged(api_says_something_else, also=also)
+    assert ranking.suspects[0].service == "api"
+    beside = ranking.changed_before_s, ranking.changed_after_s
+    assert [seconds is not None for seconds in beside] == [before, after]
+    # Half of a slice, which is as long as the window.
+    assert all(29 < seconds < 31 for seconds in beside if seconds is not None)
+
+
+def test_another_incident_beside_a_window_says_nothing_of_its_times() -> None:
+    def other(records: Page, trace: int) -> Page:
+        return slow_network_of_web(records, trace) if 120 <= trace < FIRST else records
+
+    ranking = judged(api_says_something_else, always=other)
+    assert ranking.suspects[0].service == "api"
+    assert ranking.changed_before_s is None
+
+
 def test_logs_that_were_recorded_in_the_window_alone_say_nothing() -> None:
     def silent(records: Page, _trace: int) -> Page:
         return [one for one in records if isinstance(one, Span)]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
-from tracejury.report.json import json_text
+from tracejury.report.json import json_text, known
 from tracejury.scorecard.difficulty import BLOCKERS, CAUSES
 from tracejury.scorecard.instances import Cause, Diagnosed, DiagnosedInstance, DiagnosedInstances
 from tracejury.scorecard.result import Difficulty, FaultResult
@@ -44,6 +44,7 @@ def _entry(fault: FaultResult, instances: DiagnosedInstances | None) -> dict[str
             }
             for suspect in fault.suspects
         ],
+        **known(changed_before_s=fault.changed_before_s, changed_after_s=fault.changed_after_s),
         **({"rank_of_target": fault.rank_of_target} if fault.rank_of_target else {}),
         **({"difficulty": asdict(fault.difficulty)} if fault.difficulty else {}),
         **({"instances": _by_instance(instances)} if instances else {}),
@@ -55,6 +56,8 @@ def _lines(fault: FaultResult, instances: DiagnosedInstances | None) -> list[str
     lines = [safe_text(f"{fault.id} ({seconds:.0f} s)")]
     if fault.why_none_stands_out:
         lines.append(f"  {fault.why_none_stands_out}")
+    if fault.about_window:
+        lines.append(safe_text(f"  {fault.about_window}"))
     for number, suspect in enumerate(fault.suspects[:5], 1):
         place = ", ".join(filter(None, (suspect.service, suspect.step)))
         lines.append(safe_text(f"  {number}. {place}: {suspect.score:g}"))

@@ -217,6 +217,8 @@ def _fault(fault: FaultResult) -> dict[str, object]:
         ),
         workflows=[_course(course) for course in fault.workflows],
         stands_out=fault.stands_out,
+        changed_before_s=fault.changed_before_s,
+        changed_after_s=fault.changed_after_s,
         suspects=fault.suspects,
         rank_of_target=fault.rank_of_target,
         difficulty=fault.difficulty,

@@ -42,7 +42,9 @@ def _suspects(fault: FaultResult) -> tuple[str | int, ...]:
         f"{fault.kind} {fault.target}",
         f"{clock(fault.start_ns)}, {duration((fault.end_ns - fault.start_ns) / 1e6)}",
         noticed(fault),
-        ", ".join(names) if fault.stands_out else "nothing stands out",
+        "; ".join(
+            filter(None, (fault.why_none_stands_out or ", ".join(names), fault.about_window))
+        ),
         "" if fault.rank_of_target is None else fault.rank_of_target,
     )
 

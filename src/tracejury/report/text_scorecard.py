@@ -222,6 +222,8 @@ def _suspects(fault: FaultResult) -> Text:
     ]
     if not fault.stands_out:
         names.append("but none stands out")
+    if fault.about_window:
+        names.append(fault.about_window)
     if fault.rank_of_target is not None:
         names.append(f"the fault's target ranks {fault.rank_of_target} of {len(fault.suspects)}")
     elif fault.target:

@@ -129,6 +129,8 @@ def _result(reader: Reader, harms: dict[str, Harm], fault: Fault, ranking: Ranki
         hurt=harm.hurt,
         hurt_for_s=harm.hurt_for_s,
         recovered_after_s=harm.recovered_after_s,
+        changed_before_s=ranking.changed_before_s,
+        changed_after_s=ranking.changed_after_s,
     )
 
 

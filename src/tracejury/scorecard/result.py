@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 from tracejury.checks.check import Finding, Severity
+from tracejury.telemetry.numbers import short
 from tracejury.workflow.step_risk import StepRisk
 from tracejury.workflow.stopwatch import Measurement
 
@@ -388,6 +389,22 @@ class FaultResult:
     # From its end to the end of the last instance of any workflow that failed; None: none failed,
     # or one of these workflows was not seen to go well since.
     recovered_after_s: float | None = None
+    # The length of the time just before its window and just after it, where the first suspect
+    # stands out in that, too.
+    changed_before_s: float | None = None
+    changed_after_s: float | None = None
+
+    @property
+    def about_window(self) -> str:
+        """Say in words where its window is likely to leave out a part of it; '' where it is not."""
+        beside = {"before": self.changed_before_s, "after": self.changed_after_s}
+        when = " and ".join(
+            f"the {short(s)} s {side}" for side, s in beside.items() if s is not None
+        )
+        if not when:
+            return ""
+        too = ", too" if self.stands_out else ""
+        return f"{self.suspects[0].service} stands out in {when}{too}: check the window's times"
 
     @property
     def why_none_stands_out(self) -> str:

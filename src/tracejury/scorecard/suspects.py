@@ -51,11 +51,16 @@ class Ranking:
 
     `candidates` is the effective number of services that could have the fault: e to the power of
     its points weighs each, so that one without points is as likely as any other, and none is out.
+
+    `changed_before_s` and `changed_after_s` are the length of what lies beside the window, where
+    the first suspect stands out there, too: what happened may have begun earlier or lasted longer.
     """
 
     stands_out: bool
     suspects: tuple[Suspect, ...]
     candidates: float
+    changed_before_s: float | None = None
+    changed_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,23 @@ def _ranking(evidence: _Evidence, chance: float, window: int) -> Ranking:
             stands_out=False, suspects=_by_reach(evidence, window), candidates=candidates
         )
     suspects = tuple(_suspect(one, observed) for one in blamed[:_SHOWN])
-    return Ranking(stands_out, suspects, candidates)
+    segments, first = evidence.times.segments, blamed[0].service
+    beside = [
+        _changed_s(evidence, chance, side.get(window), first)
+        for side in (segments.before, segments.after)
+    ]
+    return Ranking(stands_out, suspects, candidates, *beside)
+
+
+def _changed_s(evidence: _Evidence, chance: float, beside: int | None, first: str) -> float | None:
+    """How long `beside` a window lasts, where the window's first suspect stands out there."""
+    if beside is None:
+        return None
+    blamed = evidence.blamed(beside)
+    if _lead(blamed) <= max(evidence.bounds.stands_out, chance) or blamed[0].service != first:
+        return None
+    segments = evidence.times.segments
+    return float(segments.end_ns[beside] - segments.start_ns[beside]) / 1e9
 
 
 def _candidates(blamed: list[Blamed], observed: Observed) -> float:

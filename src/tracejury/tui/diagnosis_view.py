@@ -242,6 +242,8 @@ def _fault_parts(fault: FaultResult, *, is_blind: bool) -> list[Part]:
 def told_of(fault: FaultResult) -> list[list[Part]]:
     """Say how it went, on the whole and by workflow, and how hard it is to diagnose: a row each."""
     rows = [_course(fault), *map(_course_of, fault.workflows)]
+    if fault.about_window:
+        rows.insert(0, [(f"  {fault.about_window}", "$text-warning")])
     if hard := fault.difficulty:
         what = "failure point" if hard.basis == "errors" else "suspect"
         blockers = "".join(f"   {BLOCKERS.get(blocker, blocker)}" for blocker in hard.blockers)

@@ -1,9 +1,12 @@
 """The windows to be judged, and the time outside all of them cut into slices of about their length.
 
-Each slice is judged as if it were a window: what slices differ by is what chance alone does.
+Each slice is judged as if it were a window: what slices differ by is what chance alone does. What
+lies right beside a window is judged as well: its times may be wrong.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -24,23 +27,22 @@ _SLICES_AT_MOST: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """Half-open spans of time: `windows` of them are windows, the others slices.
+    """Half-open spans of time: `windows` windows first, then `slices`, then halves of slices.
 
-    What lies closer together than `moment_ns` happened at once.
+    `before` and `after` have the half that lies right beside a window, where a slice does. What
+    lies closer together than `moment_ns` happened at once.
     """
 
     start_ns: Ints
     end_ns: Ints
     windows: int
+    slices: range
+    before: Mapping[int, int]
+    after: Mapping[int, int]
     moment_ns: float
 
     def __len__(self) -> int:
         return len(self.start_ns)
-
-    @property
-    def slices(self) -> range:
-        """Which of them are slices."""
-        return range(self.windows, len(self))
 
 
 def cut(observed: Observed, windows: list[tuple[int, int]]) -> Segments:
@@ -48,21 +50,34 @@ def cut(observed: Observed, windows: list[tuple[int, int]]) -> Segments:
     begins = _begins(observed)
     for start, end in windows:
         begins = begins[(begins < start) | (begins > end)]
-    window = np.searchsorted(np.sort([start for start, _ in windows]), begins)
-    breaks = np.flatnonzero((np.diff(window) != 0) | (np.diff(begins) > _PAUSE_NS)) + 1
+    passed = np.searchsorted(np.sort([start for start, _ in windows]), begins)
+    breaks = np.flatnonzero((np.diff(passed) != 0) | (np.diff(begins) > _PAUSE_NS)) + 1
     stretches = [part for part in np.split(begins, breaks) if len(part)]
     total = sum(int(part[-1] - part[0]) for part in stretches)
     usual = float(np.median([end - start for start, end in windows]))
     length = max(min(usual, total / _SLICES), total / _SLICES_AT_MOST, 1.0)
     edges = [_edges(part, length) for part in stretches]
-    starts = [at for edge in edges for at in edge[:-1]]
-    ends = [at for edge in edges for at in edge[1:]]
-    return Segments(
-        np.array([start for start, _ in windows] + starts, dtype=np.int64),
-        np.array([end + 1 for _, end in windows] + ends, dtype=np.int64),
-        len(windows),
-        max(min(usual / IN_A_WINDOW, LONGEST_NS), 1.0),
-    )
+    whole = [(start, end + 1) for start, end in windows]
+    whole += [pair for edge in edges for pair in pairwise(edge)]
+    slices = range(len(windows), len(whole))
+    halves: list[tuple[int, int]] = []
+    before, after = {}, {}
+    for window, (start, end) in enumerate(whole[: len(windows)]):
+        if (near := _nearest([start - other for _, other in whole])) in slices:
+            before[window] = len(whole) + len(halves)
+            halves.append((sum(whole[near]) // 2, whole[near][1]))
+        if (near := _nearest([other - end for other, _ in whole])) in slices:
+            after[window] = len(whole) + len(halves)
+            halves.append((whole[near][0], sum(whole[near]) // 2))
+    start_ns, end_ns = np.array(whole + halves, dtype=np.int64).T
+    moment_ns = max(min(usual / IN_A_WINDOW, LONGEST_NS), 1.0)
+    return Segments(start_ns, end_ns, len(windows), slices, before, after, moment_ns)
+
+
+def _nearest(apart_ns: Sequence[int]) -> int:
+    """Which is next to something, by how far apart each is; -1 where there is a pause."""
+    near = [at for at, apart in enumerate(apart_ns) if 0 <= apart <= _PAUSE_NS]
+    return min(near, key=lambda at: apart_ns[at], default=-1)
 
 
 def _begins(observed: Observed) -> Ints:
