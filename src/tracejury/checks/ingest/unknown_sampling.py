@@ -17,6 +17,8 @@ Source: OpenTelemetry specification, trace/tracestate-handling.md and
 tracestate-probability-sampling.md; semantic conventions, SDK metrics (otel.sdk.span.started).
 """
 
+from typing import Literal
+
 from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.telemetry.numbers import counted, either
@@ -46,26 +48,39 @@ def judge(evidence: Evidence) -> Judgement:
     errors_only = traces >= _FEW and counted["with_error"] == traces
     declared = evidence.config.sampling == "none"
     findings = (*_sampled(evidence), *_unsampled(evidence), *_unseen(evidence))
-    is_known = declared or _all_counted(evidence)
+    counts = _counts(evidence)
+    is_known = declared or counts == "all"
     return Judgement(
         (Unit("the traces of the run", traces, findings),) if traces or findings else (),
-        note=_note(traces, errors_only=errors_only, head_alone=counted["says_so"] and not is_known),
+        note=_note(
+            traces,
+            errors_only=errors_only,
+            head_alone=counted["says_so"] and not is_known,
+            until_counted=counts == "until counted" and not is_known,
+        ),
         reason="" if is_known or not traces else "sampled",
     )
 
 
-def _all_counted(evidence: Evidence) -> bool:
+def _counts(evidence: Evidence) -> Literal["all", "until counted", ""]:
     """Whether each process that sent spans counted them, and each that ended is here."""
     [row] = evidence.rows("""
         SELECT
-            coalesce(bool_and(coalesce(counted.missing = 0, false)), false)
-                AS all_here
+            CASE
+                WHEN bool_and(coalesce(counted.missing = 0, false)) THEN 'all'
+                WHEN bool_and(
+                    coalesce(counted.absent = 0 AND coalesce(counted.unsampled, 0) = 0, false)
+                )
+                THEN 'until counted'
+                ELSE ''
+            END AS here
         FROM (SELECT DISTINCT service, instance_id FROM span) AS process
         FULL JOIN sdk_instance AS counted
             ON counted.service = process.service
             AND counted.instance_id IS NOT DISTINCT FROM process.instance_id
     """)
-    return bool(row["all_here"])
+    here: Literal["all", "until counted", ""] = row["here"]
+    return here
 
 
 def _unsampled(evidence: Evidence) -> list[Finding]:
@@ -89,7 +104,7 @@ def _unsampled(evidence: Evidence) -> list[Finding]:
     ]
 
 
-def _note(traces: int, *, errors_only: bool, head_alone: bool) -> str:
+def _note(traces: int, *, errors_only: bool, head_alone: bool, until_counted: bool) -> str:
     if errors_only:
         return (
             f"Each of the {counted(traces, 'trace')} holds an error, as a tail sampler would leave"
@@ -97,6 +112,11 @@ def _note(traces: int, *, errors_only: bool, head_alone: bool) -> str:
         )
     if head_alone:
         return "The SDKs kept every trace; whether anything behind them did not is for you to say."
+    if until_counted:
+        return (
+            "All that the SDKs counted is here, and was sampled; what came after the last count of"
+            " a process is in none: that nothing samples is for you to say."
+        )
     return ""
 
 

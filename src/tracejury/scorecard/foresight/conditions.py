@@ -69,7 +69,9 @@ def _sampling(gate: CheckResult) -> Condition:
     return Condition(
         Need.SAMPLING,
         met=is_known,
-        seen="Nothing was sampled." if is_known else "Nothing tells whether traces are sampled.",
+        seen="Nothing was sampled."
+        if is_known
+        else gate.note or "Nothing tells whether traces are sampled.",
         change=""
         if is_known
         else "Declare it, if nothing samples: `--sampling none`, or `[evidence] sampling ="
