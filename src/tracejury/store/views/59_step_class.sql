@@ -20,6 +20,8 @@ SELECT
         WHEN bool_or(call.protocol = 'db') THEN 'database'
         WHEN node.kind IN ('PRODUCER', 'CONSUMER') OR bool_or(call.protocol = 'messaging')
             THEN 'queue'
+        -- Of whom spans are stored is part of the system.
+        WHEN node.kind = 'CLIENT' AND bool_and(NOT outgoing.is_external) THEN 'internal'
         WHEN node.kind = 'CLIENT' THEN 'external'
         WHEN node.kind = 'INTERNAL' AND bool_and(parent.parent_no IS NULL) THEN 'compute'
         ELSE 'internal'
@@ -30,5 +32,6 @@ JOIN trace_instance USING (instance_no)
 JOIN node USING (trace_no)
 LEFT JOIN record_item AS item ON item.span_no = node.span_no
 LEFT JOIN call ON call.span_no = node.span_no
+LEFT JOIN outgoing_call AS outgoing ON outgoing.span_no = node.span_no
 LEFT JOIN parent ON parent.parent_no = node.span_no
 GROUP BY likely.workflow, node.service, node.name, node.kind
