@@ -98,6 +98,7 @@ def test_every_count_has_its_column(store: Store) -> None:
         "service": "shop",
         "instance_id": "a",
         "counted_ns": 2,
+        "earlier": 0,
         "started": 10,
         "unsampled": 7,
         "live": 1,
@@ -112,14 +113,86 @@ def test_every_count_has_its_column(store: Store) -> None:
 
 
 def test_what_was_pruned_does_not_count_as_missing(store: Store) -> None:
-    send(store, STARTED, CUMULATIVE, [(1, LATER, 10, SAMPLED)])
-    send(store, LIVE, CUMULATIVE, [(1, LATER, 1, "")])
+    send(store, STARTED, CUMULATIVE, [(drawn.START_NS, LATER, 10, SAMPLED)])
+    send(store, LIVE, CUMULATIVE, [(drawn.START_NS, LATER, 1, "")])
     drawn.deliver(store, [drawn.Span(1)])
     assert counted(store)[0]["absent"] == 9
     with Reader.of(store) as reader:
         [doomed] = [part for part in plan(reader, (), until_ns=2**63) if part.instances]
     assert store.prune(doomed, now_ns=1) is not None
     assert counted(store)[0]["absent"] is None
+
+
+SECOND = 10**9
+
+
+@pytest.mark.parametrize(
+    ("began_s", "counts", "earlier", "absent", "missing"),
+    [
+        # It had reported every five seconds to somebody else. Of the first report three are here.
+        (-600, {2: 600, 7: 604, 12: 610}, 597, 10, None),
+        (-600, {2: 3, 7: 4, 12: 10}, 0, 7, 7),
+        # The first report is the first that it made.
+        (-2, {3: 600, 8: 604, 12: 610}, 0, 607, 607),
+        # A single report, within the minute by which reports come: nothing went elsewhere.
+        (-30, {10: 5}, 0, 2, 2),
+        (-600, {10: 5}, 2, 0, None),
+    ],
+)
+def test_what_a_process_had_sent_before_the_run_is_not_missing(
+    store: Store,
+    began_s: int,
+    counts: dict[int, int],
+    earlier: int,
+    absent: int,
+    missing: int | None,
+) -> None:
+    began = drawn.START_NS + began_s * SECOND
+    points = [(began, drawn.START_NS + at * SECOND, n, SAMPLED) for at, n in counts.items()]
+    send(store, STARTED, CUMULATIVE, points)
+    send(store, LIVE, CUMULATIVE, [(start, at, 0, SAMPLED) for start, at, _, _ in points])
+    own = {"service.instance.id": "a"}
+    drawn.deliver(store, [drawn.Span(number, resource=own) for number in (1, 2, 3)])
+    [row] = counted(store)
+    assert (row["earlier"], row["absent"], row["missing"]) == (earlier, absent, missing)
+    assert row["started"] == max(counts.values()) - earlier
+
+
+def test_a_process_that_began_while_others_were_heard_had_sent_nothing_elsewhere(
+    store: Store,
+) -> None:
+    """What it did before its first report is lost, however late that comes."""
+    began = drawn.START_NS + 600 * SECOND
+    points = [(began, began + at * SECOND, n, SAMPLED) for at, n in ((300, 9), (305, 9))]
+    send(store, STARTED, CUMULATIVE, points)
+    send(store, LIVE, CUMULATIVE, [(start, at, 0, SAMPLED) for start, at, _, _ in points])
+    drawn.deliver(store, [drawn.Span(1, service="other")])
+    [row] = counted(store)
+    assert (row["earlier"], row["started"], row["absent"]) == (0, 9, 9)
+
+
+def test_what_was_dropped_before_the_run_was_not_dropped_in_it(store: Store) -> None:
+    began, first = drawn.START_NS - 600 * SECOND, drawn.START_NS + SECOND
+    for metric, reason, counts in (
+        (STARTED, SAMPLED, (100, 110)),
+        (STARTED, "DROP", (50, 54)),
+        (LIVE, SAMPLED, (0, 0)),
+        (PROCESSED, "", (80, 86)),
+        (PROCESSED, "queue_full", (20, 23)),
+    ):
+        times = (first, first + 5 * SECOND)
+        points = [(began, at, n, reason) for at, n in zip(times, counts, strict=True)]
+        send(store, metric, CUMULATIVE, points)
+    [row] = counted(store)
+    assert (row["started"], row["unsampled"], row["processed"]) == (10, 4, 6)
+    assert (row["dropped"], row["overflowed"], row["absent"]) == (3, 3, 10)
+    with Reader.of(store) as reader:
+        prepare(reader, Config())
+        [unit] = dropped_records.judge(Evidence(reader, Config(), has_baseline=False)).units
+    assert [finding.message for finding in unit.findings] == [
+        "shop dropped 3 spans by its SDK's own count: queue_full.",
+        "shop ended 10 spans by its SDK's own count, of which 10 never arrived.",
+    ]
 
 
 def test_without_self_metrics_nothing_is_counted_and_nothing_is_zero(store: Store) -> None:

@@ -184,9 +184,9 @@ def _counted(evidence: Evidence) -> list[Finding]:
 def _dropped_by_sdk(evidence: Evidence) -> list[Finding]:
     """What a span processor says itself that it did not pass on."""
     rows = evidence.rows("""
-        SELECT service, reason, sum(spans)::BIGINT AS spans
+        SELECT service, reason, sum(spans - earlier)::BIGINT AS spans
         FROM sdk_span_count
-        WHERE metric = 'otel.sdk.processor.span.processed' AND reason != '' AND spans > 0
+        WHERE metric = 'otel.sdk.processor.span.processed' AND reason != '' AND spans > earlier
         GROUP BY service, reason
         ORDER BY service, reason
     """)

@@ -114,8 +114,9 @@ def _note(traces: int, *, errors_only: bool, head_alone: bool, until_counted: bo
         return "The SDKs kept every trace; whether anything behind them did not is for you to say."
     if until_counted:
         return (
-            "All that the SDKs counted is here, and was sampled; what came after the last count of"
-            " a process is in none: that nothing samples is for you to say."
+            "All that the SDKs counted in this run is here, and was sampled; what a process did"
+            " before its first count or after its last is in none: that nothing samples is for you"
+            " to say."
         )
     return ""
 

@@ -5,6 +5,8 @@
 --   metric       VARCHAR  otel.sdk.span.started, otel.sdk.span.live or otel.sdk.processor.span.processed
 --   reason       VARCHAR  otel.span.sampling_result of started and live, error.type of processed; '' where none was sent
 --   spans        BIGINT   the sum over all that it counted, of live the last count
+--   earlier      BIGINT   of spans, those of the first report, where reports had gone elsewhere before it
+--   first_ns     UBIGINT  when that report was made; NULL where there is none
 --   counted_ns   UBIGINT  when it was counted last
 --   series       BIGINT   how often the counting began; more than once: by several processes, or again
 --   began_ns     UBIGINT  when the counting began; 0 where that was not sent
@@ -38,6 +40,28 @@ attribute AS (
     WHERE point_no IN (SELECT point_no FROM point)
     GROUP BY point_no
 ),
+-- Since when anything here tells of the run.
+heard AS (
+    SELECT least((SELECT min(start_ns) FROM node), (SELECT min(time_ns) FROM point)) AS since_ns
+),
+-- Reports come at regular intervals, of 60 seconds where nobody says otherwise.
+regular AS (
+    SELECT service, instance_id, coalesce(median(since_last_ns), 60e9) AS interval_ns
+    FROM (
+        SELECT
+            service,
+            instance_id,
+            time_ns - lag(time_ns) OVER (
+                PARTITION BY service, instance_id ORDER BY time_ns
+            ) AS since_last_ns
+        FROM (
+            SELECT DISTINCT service, instance_id, time_ns
+            FROM point
+            WHERE metric = 'otel.sdk.span.started'
+        )
+    )
+    GROUP BY service, instance_id
+),
 -- A count goes on until its start changes, or until it falls: then it began again at zero.
 step AS (
     SELECT
@@ -46,11 +70,21 @@ step AS (
         attribute.stream,
         point.temporality = 1 AS is_delta,
         lag(point.value) OVER stream AS before,
+        -- Where the process had reported before anything came here, that was to somebody else.
+        lag(point.value) OVER stream IS NULL
+            AND point.temporality != 1
+            AND point.start_ns > 0
+            AND least(point.time_ns, heard.since_ns)
+                > point.start_ns + 1.5 * regular.interval_ns AS is_late,
         row_number() OVER (stream ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
             = count(*) OVER (stream ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
             AS is_last
     FROM point
+    CROSS JOIN heard
     LEFT JOIN attribute USING (point_no)
+    LEFT JOIN regular
+        ON regular.service IS NOT DISTINCT FROM point.service
+        AND regular.instance_id IS NOT DISTINCT FROM point.instance_id
     WHERE isfinite(point.value) AND abs(point.value) < 9e15
     WINDOW stream AS (
         PARTITION BY
@@ -89,6 +123,8 @@ counted AS (
                 ELSE value - before
             END
         ) AS spans,
+        coalesce(sum(value) FILTER (is_late), 0) AS earlier,
+        min(time_ns) FILTER (is_late) AS first_ns,
         max(time_ns) AS counted_ns,
         min(start_ns) AS began_ns,
         count(DISTINCT (resource_id, series)) + count(*) FILTER (
@@ -103,6 +139,8 @@ SELECT
     counted.metric,
     counted.reason,
     sum(counted.spans)::BIGINT AS spans,
+    sum(counted.earlier)::BIGINT AS earlier,
+    min(counted.first_ns) AS first_ns,
     max(counted.counted_ns) AS counted_ns,
     max(counted.series) AS series,
     min(counted.began_ns) AS began_ns,

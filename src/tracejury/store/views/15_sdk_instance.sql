@@ -3,6 +3,7 @@
 --   service      VARCHAR  service.name of the process
 --   instance_id  VARCHAR  the process; NULL where nothing tells
 --   counted_ns   UBIGINT  when it counted last what it had started; NULL where that was not counted
+--   earlier      BIGINT   spans that it had sent before anything came here; in none of the following
 --   started      BIGINT   spans that were started and sampled; NULL where that was not counted
 --   unsampled    BIGINT   spans that were started and not sampled; NULL where none were counted
 --   live         BIGINT   sampled spans that had not ended by the last count; NULL where that was not counted
@@ -14,8 +15,8 @@
 --                         forked from, or spans were pruned
 --   overflowed   BIGINT   of the absent, those that a full queue dropped; NULL where absent is
 --   unended      BIGINT   sampled spans that were open at the last count and are not stored; NULL where absent is
---   missing      BIGINT   the absent, exactly; NULL where the run went on after the last count, or a report
---                         between may be lacking
+--   missing      BIGINT   the absent, exactly; NULL where the run went on after the last count, where it had
+--                         begun before the first, or a report between may be lacking
 WITH counted AS (
     SELECT
         service,
@@ -23,7 +24,7 @@ WITH counted AS (
         sum(CASE WHEN reason IN ('RECORD_AND_SAMPLE', '') THEN spans ELSE 0 END) FILTER (
             metric = 'otel.sdk.span.started'
         )::BIGINT AS started,
-        sum(spans) FILTER (
+        sum(spans - earlier) FILTER (
             metric = 'otel.sdk.span.started' AND reason NOT IN ('RECORD_AND_SAMPLE', '')
         )::BIGINT AS unsampled,
         sum(CASE WHEN reason IN ('RECORD_AND_SAMPLE', '') THEN spans ELSE 0 END) FILTER (
@@ -32,9 +33,17 @@ WITH counted AS (
         sum(spans) FILTER (
             metric = 'otel.sdk.processor.span.processed' AND reason = ''
         )::BIGINT AS processed,
-        sum(CASE WHEN reason != '' THEN spans ELSE 0 END) FILTER (
+        sum(CASE WHEN reason != '' THEN spans - earlier ELSE 0 END) FILTER (
             metric = 'otel.sdk.processor.span.processed'
         )::BIGINT AS dropped,
+        coalesce(sum(CASE metric WHEN 'otel.sdk.span.live' THEN -earlier ELSE earlier END) FILTER (
+            metric IN ('otel.sdk.span.live', 'otel.sdk.span.started')
+            AND reason IN ('RECORD_AND_SAMPLE', '')
+        ), 0)::BIGINT AS ended_first,
+        coalesce(sum(earlier) FILTER (
+            metric = 'otel.sdk.processor.span.processed' AND reason = ''
+        ), 0)::BIGINT AS processed_first,
+        min(first_ns) FILTER (metric = 'otel.sdk.span.started') AS first_ns,
         max(counted_ns) FILTER (metric = 'otel.sdk.span.started') AS counted_ns,
         min(began_ns) FILTER (metric = 'otel.sdk.span.started' AND began_ns > 0) AS began_ns,
         max(series) AS series,
@@ -76,6 +85,7 @@ kept AS (
         count(sent.span_id) AS stored,
         -- Counts are read a little later than they say: what ended meanwhile may be among them.
         count(sent.span_id) FILTER (sent.end_ns <= counted.counted_ns + 1000000000) AS stored_then,
+        count(sent.span_id) FILTER (sent.end_ns <= counted.first_ns) AS stored_first,
         count(sent.span_id) FILTER (
             sent.start_ns <= counted.counted_ns AND sent.end_ns > counted.counted_ns
         ) AS open_then
@@ -87,7 +97,13 @@ kept AS (
 ),
 told AS (
     SELECT
-        counted.* EXCLUDE (series, began_ns, live, is_broken),
+        counted.* EXCLUDE (
+            series, began_ns, live, is_broken, started, processed, ended_first, processed_first, first_ns
+        ),
+        -- What is not here of the first report may have gone to whom the process had reported before.
+        greatest(counted.ended_first - kept.stored_first, 0) AS earlier,
+        counted.started - earlier AS started,
+        counted.processed - greatest(counted.processed_first - kept.stored_first, 0) AS processed,
         -- Where nothing was sampled, no SDK counts what is live.
         CASE WHEN counted.started = 0 THEN coalesce(counted.live, 0) ELSE counted.live END AS live,
         kept.stored,
@@ -95,7 +111,8 @@ told AS (
         kept.open_then,
         -- What a process that was killed did after its last count is in no count, nor what it counted
         -- in a report that is lacking.
-        counted.counted_ns >= run.end_ns AND NOT coalesce(counted.is_broken, false) AS is_final,
+        counted.counted_ns >= run.end_ns AND earlier = 0 AND NOT coalesce(counted.is_broken, false)
+            AS is_final,
         counted.series = 1
         AND forked.began_ns IS NULL
         AND (NOT is_final OR counted.started - live >= kept.stored)
@@ -118,6 +135,7 @@ SELECT
     service,
     instance_id,
     counted_ns,
+    earlier,
     started,
     unsampled,
     live,
