@@ -2,8 +2,6 @@
 
 import base64
 import json
-from datetime import date, datetime
-from decimal import Decimal
 
 from rich.table import Table
 from rich.text import Text
@@ -20,7 +18,7 @@ _WIDTH = 100_000
 def render_answer(answer: Answer, format: str) -> str:  # noqa: A002
     """`table`: aligned columns; `csv`: RFC 4180, formula-safe; `json`: a list of objects."""
     if format == "csv":
-        return csv_table(answer.columns, answer.rows)
+        return csv_table(answer.columns, [[_flat(cell) for cell in row] for row in answer.rows])
     if format == "json":
         rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
         return (
@@ -31,13 +29,19 @@ def render_answer(answer: Answer, format: str) -> str:  # noqa: A002
     for column in answer.columns:
         table.add_column(Text(safe_text(column)), no_wrap=True)
     for row in answer.rows:
-        table.add_row(*(Text("" if cell is None else safe_text(str(cell))) for cell in row))
+        cells = map(_flat, row)
+        table.add_row(*(Text("" if cell is None else safe_text(str(cell))) for cell in cells))
     return draw([table], Terminal(width=_WIDTH))
+
+
+def _flat(cell: object) -> object:
+    """A list or a struct is written as JSON; whatever else it is stays as it is."""
+    if isinstance(cell, list | tuple | dict):
+        return json.dumps(cell, default=_plain, ensure_ascii=False)
+    return cell
 
 
 def _plain(value: object) -> object:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    if isinstance(value, date | datetime | Decimal):
-        return str(value)
-    return repr(value)
+    return str(value)
