@@ -396,15 +396,18 @@ class FaultResult:
 
     @property
     def about_window(self) -> str:
-        """Say in words where its window is likely to leave out a part of it; '' where it is not."""
-        beside = {"before": self.changed_before_s, "after": self.changed_after_s}
-        when = " and ".join(
-            f"the {short(s)} s {side}" for side, s in beside.items() if s is not None
-        )
-        if not when:
+        """Say in words where what its first suspect shows is not of its window alone; else ''."""
+        beside = {
+            "before": (self.changed_before_s, "began before"),
+            "after": (self.changed_after_s, "lasted beyond"),
+        }
+        told = {side: (s, what) for side, (s, what) in beside.items() if s is not None}
+        if not told:
             return ""
+        when = " and ".join(f"the {short(s)} s {side}" for side, (s, _) in told.items())
+        so = " and ".join(what for _, what in told.values())
         too = ", too" if self.stands_out else ""
-        return f"{self.suspects[0].service} stands out in {when}{too}: check the window's times"
+        return f"{self.suspects[0].service} stands out in {when}{too}: it {so} the window"
 
     @property
     def why_none_stands_out(self) -> str:

@@ -196,6 +196,9 @@ UNCORRELATED_SCOPES: Final[tuple[str, ...]] = (
     "gunicorn.access",
     "gunicorn.error",
     "kombu",
+    # Exporters speak from threads of their own.
+    "opentelemetry",
+    "io.opentelemetry",
 )
 
 # Keys that the conventions gave up, and what took their place.

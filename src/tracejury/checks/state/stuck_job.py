@@ -4,8 +4,9 @@ What: Every job that began reached an end, and of each type at least one did so 
 a time limit hit it, or a hang that it gave up. It fails where a job did not end while the run went
 on for longer than a job may stay without a word (the longest of the stuck bound, the job bound and
 ten times the 99th percentile). A lost span is no stuck job: a later record, a final state or
-another delivery counts. Rows of the system's own database (`audit --state`) have the last word,
-also on jobs that sent nothing: one that is open for as long before the newest row is stuck.
+another delivery counts, and where a span is lost that had ended, nothing is said of the job. Rows
+of the system's own database (`audit --state`) have the last word, also on jobs that sent nothing:
+one that is open for as long before the newest row is stuck.
 
 Why: A stuck job is work that somebody waits for and nobody does, found by the customer.
 
@@ -37,38 +38,45 @@ def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow that has jobs: those that were hit and ended, or did not end."""
     rows = evidence.rows(
         """
+        WITH judged AS (
+            SELECT
+                *,
+                NOT is_ended AND is_overdue AND NOT is_lost AS is_stuck,
+                NOT is_ended AND NOT is_overdue AS is_waiting
+            FROM job
+        )
         SELECT
-            job.workflow,
-            count(*) FILTER (job.hit_by <> '' AND job.is_ended) AS survived,
-            count(*) FILTER (NOT job.is_ended AND job.is_overdue) AS stuck,
-            count(*) FILTER (NOT job.is_ended AND NOT job.is_overdue) AS waiting,
-            max(job.short_ns) FILTER (NOT job.is_ended) AS short_ns,
-            max(job.open_ns) FILTER (NOT job.is_ended AND job.is_overdue) / 1e9 AS longest_s,
-            coalesce(min(job.job) FILTER (NOT job.is_ended AND job.is_overdue), '') AS instance,
-            arg_min(coalesce(job.state, ''), job.job) FILTER (NOT job.is_ended AND job.is_overdue)
-                AS state,
+            judged.workflow,
+            count(*) FILTER (judged.hit_by <> '' AND judged.is_ended) AS survived,
+            count(*) FILTER (judged.is_stuck) AS stuck,
+            count(*) FILTER (judged.is_lost) AS lost,
+            count(*) FILTER (judged.is_waiting) AS waiting,
+            max(judged.short_ns) FILTER (NOT judged.is_ended) AS short_ns,
+            max(judged.open_ns) FILTER (judged.is_stuck) / 1e9 AS longest_s,
+            coalesce(min(judged.job) FILTER (judged.is_stuck), '') AS instance,
+            arg_min(coalesce(judged.state, ''), judged.job) FILTER (judged.is_stuck) AS state,
             coalesce(
                 list(
                     {'trace_id': lower(hex(trace.trace_id)),
                      'span_id': format('{:016x}', node.span_id)}
-                    ORDER BY job.job
-                ) FILTER (NOT job.is_ended AND job.is_overdue)[:$shown],
+                    ORDER BY judged.job
+                ) FILTER (judged.is_stuck)[:$shown],
                 []
             ) AS evidence
-        FROM job
+        FROM judged
         JOIN workflow_instance AS instance USING (instance_no)
         JOIN node ON node.span_no = instance.entry_span_no
         JOIN trace USING (trace_no)
-        GROUP BY job.workflow
-        ORDER BY job.workflow
+        GROUP BY judged.workflow
+        ORDER BY judged.workflow
         """,
         {"shown": _SHOWN},
     )
-    is_waiting = any(row["waiting"] for row in rows)
+    is_lost, is_waiting = (any(row[column] for row in rows) for column in ("lost", "waiting"))
     return Judgement(
         tuple(Unit(row["workflow"], row["survived"] + row["stuck"], _findings(row)) for row in rows)
         + tuple(_of_rows(evidence)),
-        reason="unsettled" if is_waiting else "",
+        reason="dropped" if is_lost else "unsettled" if is_waiting else "",
         short_s=longest_short_s(rows),
     )
 

@@ -86,6 +86,20 @@ known AS (
         ON likeliest.trace_no = by_child.trace_no
         AND likeliest.span_id = by_child.span_id
 ),
+-- Until when a process that may be the one that died is known to have sent what it ended.
+sent AS (
+    SELECT crash.service, crash.time_ns, crash.instance_id, min(own.last_ns) AS last_ns
+    FROM (SELECT DISTINCT service, time_ns, instance_id FROM crash) AS crash
+    JOIN (
+        SELECT service, instance_id, max(end_ns) AS last_ns
+        FROM node
+        GROUP BY service, instance_id
+    ) AS own
+        ON own.service = crash.service
+        AND (crash.instance_id IS NULL OR own.instance_id = crash.instance_id)
+        AND own.last_ns BETWEEN crash.time_ns - 60000000000 AND crash.time_ns + 1000000000
+    GROUP BY ALL
+),
 crashed AS (
     SELECT known.trace_no, known.span_id, min(crash.evidence) AS evidence
     FROM known
@@ -107,6 +121,17 @@ crashed AS (
                 AND entry.kind IN ('SERVER', 'CONSUMER')
                 AND entry.start_ns <= known.first_ns
                 AND entry.end_ns >= known.last_ns
+        )
+    LEFT JOIN sent
+        ON sent.service = crash.service
+        AND sent.time_ns = crash.time_ns
+        AND sent.instance_id IS NOT DISTINCT FROM crash.instance_id
+    -- A call that had been answered, too, where what its process ended later came: spans leave in that order.
+    WHERE NOT coalesce(
+            known.side = 'remote'
+            AND known.kind IN ('CLIENT', 'PRODUCER')
+            AND sent.last_ns > known.last_ns + 1000000000,
+            false
         )
     GROUP BY known.trace_no, known.span_id
 )

@@ -5,6 +5,7 @@
 --   job          VARCHAR  its correlation ID
 --   state        VARCHAR  the last state that records say of it; NULL where none does
 --   is_ended     BOOLEAN  that state is a final one; where none is said, the span that processed it ended
+--   is_lost      BOOLEAN  it has no known end, and a span that had ended is lost of who processed it: so may its end be
 --   hit_by       VARCHAR  what it had to survive: crash, limit or a hang that it gave up; '' where nothing did
 --   open_ns      BIGINT   how long the run went on after its latest record, or the database after its row
 --   is_overdue   BOOLEAN  that is longer than any job of its workflow may stay without a word
@@ -54,6 +55,14 @@ sent AS (
             WHERE delivery.destination <> ''
         )
 ),
+-- A call that was answered had ended, and so had its span.
+lost AS (
+    SELECT DISTINCT instance_no
+    FROM ghost
+    WHERE cause = 'not-exported'
+        AND kind IN ('CLIENT', 'PRODUCER')
+        AND service IN (SELECT delivery.service FROM delivery)
+),
 policy AS (
     SELECT 1e9 * value AS stuck_ns
     FROM bound
@@ -78,6 +87,10 @@ SELECT
     instance.correlation_id AS job,
     said.state,
     coalesce(said.is_final, processed.is_ended, false) AS is_ended,
+    -- What the database says was not lost.
+    NOT coalesce(said.is_final, processed.is_ended, false)
+        AND lost.instance_no IS NOT NULL
+        AND waits.instance_no IS NULL AS is_lost,
     CASE
         WHEN crashed.instance_no IS NOT NULL THEN 'crash'
         WHEN limited.instance_no IS NOT NULL THEN 'limit'
@@ -97,4 +110,5 @@ LEFT JOIN sent USING (instance_no)
 LEFT JOIN crash_hit AS crashed USING (instance_no)
 LEFT JOIN limited USING (instance_no)
 LEFT JOIN hung USING (instance_no)
+LEFT JOIN lost USING (instance_no)
 WHERE said.instance_no IS NOT NULL OR processed.instance_no IS NOT NULL OR sent.instance_no IS NOT NULL
