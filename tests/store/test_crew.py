@@ -61,10 +61,17 @@ def test_every_thread_finds_the_views_and_the_newest_of_a_name(reader: Reader) -
 
 def test_what_breaks_stops_the_others_at_once(reader: Reader) -> None:
     endless: list[Future[object]] = []
+    begun = threading.Semaphore(0)
+
+    def work() -> object:
+        begun.release()
+        return reader.value(ENDLESS)
 
     def break_off() -> None:
         with reader.crew() as crew:
-            endless.extend(crew.submit(lambda: reader.value(ENDLESS)) for _ in range(3))
+            endless.extend(crew.submit(work) for _ in range(3))
+            for _ in range(2):  # as many as there are threads
+                begun.acquire()
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
