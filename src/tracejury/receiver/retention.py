@@ -88,10 +88,6 @@ class Pruner:
             self.attempt()
         self.attempt()  # what came late meanwhile
 
-    @property
-    def is_planning(self) -> bool:
-        return self._planning is not None
-
     def stop(self, thread: threading.Thread) -> None:
         """End the `thread` that runs this; a plan may take long, and is given up."""
         self._stopped.set()
