@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,16 @@ def node_modules() -> Path:
     cached = Path(tempfile.gettempdir()) / name
     if not cached.exists():
         with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
-            Path(folder, "package.json").write_bytes(manifest)
+            made = Path(folder, "made")
+            made.mkdir(mode=0o700)
+            (made / "package.json").write_bytes(manifest)
             install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
             ran = subprocess.run(
-                install, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+                install, cwd=made, capture_output=True, text=True, timeout=300, check=False
             )
             assert ran.returncode == 0, ran.stderr
-            cached.mkdir(mode=0o700)
-            Path(folder, "node_modules").rename(cached / "node_modules")
+            with suppress(OSError):  # another worker of the same run was faster
+                made.rename(cached)
     assert cached.stat().st_uid == os.getuid()
     return cached / "node_modules"
 
