@@ -1,9 +1,11 @@
-"""The golden screens: `pytest tests/tui --update-golden` writes them again."""
+"""The golden screens, which `pytest tests/tui --update-golden` writes again, and no hurry."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tracejury.tui.app import TracejuryApp
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -23,3 +25,14 @@ def golden(request: pytest.FixtureRequest) -> Golden:
         assert content == file.read_text(encoding="utf-8"), "see: pytest tests/tui --update-golden"
 
     return compare
+
+
+@pytest.fixture(autouse=True)
+def what_is_said_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is gone after seconds, and a busy machine may take longer to show a screen."""
+    say = TracejuryApp.say
+
+    def for_long(app: TracejuryApp, message: str, *, seconds: float = 4) -> None:
+        say(app, message, seconds=seconds + 3600)
+
+    monkeypatch.setattr(TracejuryApp, "say", for_long)
