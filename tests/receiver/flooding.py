@@ -13,6 +13,9 @@ from tests.receiver.running import ROOT
 from tracejury.receiver.grpc_endpoint import STREAM_LIMIT
 
 SPANS_A_REQUEST = 10
+# How long a call of the flood, and its neighbours, wait for an answer: a machine that is busy with
+# other tests, too, takes longer for all than exporters are usually set to wait.
+PATIENCE_S = 120
 
 # Sends all of its requests at once, on as many connections as that takes. One line of JSON: the
 # traces that were acknowledged, and every other answer with its trailers.
@@ -20,14 +23,14 @@ CLIENT = """
 import asyncio, json, sys
 import grpc
 from tests.receiver.requests import TRACES, traces
-target, calls, streams = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+target, calls, streams, patience_s = sys.argv[1], *map(int, sys.argv[2:])
 body = traces(*map(str, range(10)), trace_id=b"T" * 16)
 acknowledged, refused = [], []
 
 async def one(export, number):
     trace_id = b"%016d" % number
     try:
-        await export(body.replace(b"T" * 16, trace_id), timeout=120)
+        await export(body.replace(b"T" * 16, trace_id), timeout=patience_s)
         acknowledged.append(trace_id.hex())
     except grpc.aio.AioRpcError as error:
         trailers = {name: value.hex() for name, value in error.trailing_metadata() or ()}
@@ -49,7 +52,7 @@ print(json.dumps([acknowledged, refused]))
 def flood(target: str, calls: int) -> tuple[list[str], list[Any]]:
     """The traces that were acknowledged, and of the other calls the code, message and trailers."""
     ended = subprocess.run(
-        [sys.executable, "-c", CLIENT, target, str(calls), str(STREAM_LIMIT)],
+        [sys.executable, "-c", CLIENT, target, *map(str, (calls, STREAM_LIMIT, PATIENCE_S))],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         check=True,

@@ -87,7 +87,7 @@ def written(path: Path, *groups: list[Record]) -> Path:
 
 
 @contextmanager
-def elsewhere(code: str, *arguments: Path) -> Iterator["subprocess.Popen[str]"]:
+def elsewhere(code: str, *arguments: str | Path) -> Iterator["subprocess.Popen[str]"]:
     """Python code in another process, which says a line when it is ready and ends with stdin."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
