@@ -92,23 +92,33 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, token_file: Path) -> Itera
         yield it
 
 
+GIVES_UP_S = 2  # who is not let in tries again until then
+LETS_IN_S = 60
+
+
 def send(exporter: SpanExporter, name: str) -> bool:
     sent = exporter.export(one_span(name)) is SpanExportResult.SUCCESS
     exporter.shutdown()
     return sent
 
 
-def http_exporter(receiver: Running, scheme: str = "https", **options: Any) -> HttpSpanExporter:
+def http_exporter(
+    receiver: Running, scheme: str = "https", *, timeout: float = LETS_IN_S, **options: Any
+) -> HttpSpanExporter:
     url = receiver.url("/v1/traces").replace("http", scheme, 1)
-    return HttpSpanExporter(url, timeout=2, **options)
+    return HttpSpanExporter(url, timeout=timeout, **options)
 
 
 def grpc_exporter(
-    receiver: Running, authority: Path, pair: tuple[Path, Path] | None = None
+    receiver: Running,
+    authority: Path,
+    pair: tuple[Path, Path] | None = None,
+    *,
+    timeout: float = LETS_IN_S,
 ) -> GrpcSpanExporter:
     chain, key = (pair[0].read_bytes(), pair[1].read_bytes()) if pair else (None, None)
     credentials = grpc.ssl_channel_credentials(authority.read_bytes(), key, chain)
-    return GrpcSpanExporter(receiver.grpc_target, credentials=credentials, timeout=2)
+    return GrpcSpanExporter(receiver.grpc_target, credentials=credentials, timeout=timeout)
 
 
 def test_exporters_send_encrypted(encrypted: Running, certificates: Certificates) -> None:
@@ -123,7 +133,7 @@ def test_plain_text_finds_nothing_on_encrypted_ports(encrypted: Running) -> None
     with pytest.raises(ConnectionError):
         post(encrypted.http_port, "/v1/traces", traces("plain"))
     with grpc.insecure_channel(encrypted.grpc_target) as channel:
-        attempt = export(channel, TRACES).future(traces("plain"), timeout=5)
+        attempt = export(channel, TRACES).future(traces("plain"), timeout=60)
         assert attempt.code() is grpc.StatusCode.UNAVAILABLE
     encrypted.terminate()
     assert span_names(encrypted.store) == []
@@ -164,9 +174,11 @@ def test_strangers_are_not_let_in(
         files = dict(
             zip(("client_certificate_file", "client_key_file"), map(str, pair or ()), strict=False)
         )
-        http = http_exporter(mutual, certificate_file=str(authority), **files)
+        ca = str(authority)
+        http = http_exporter(mutual, timeout=GIVES_UP_S, certificate_file=ca, **files)
         assert not send(http, "over http")
-        assert not send(grpc_exporter(mutual, authority, pair), "over grpc")
+        stranger_over_grpc = grpc_exporter(mutual, authority, pair, timeout=GIVES_UP_S)
+        assert not send(stranger_over_grpc, "over grpc")
     mutual.terminate()
     assert span_names(mutual.store) == []
 
