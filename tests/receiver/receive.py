@@ -1,7 +1,7 @@
 """Run a receiver until it is terminated; its first line says where it listens.
 
 Arguments: the store, then whatever of `Serve` and `Retention` is to differ, as `name=value`; lists
-comma-separated.
+comma-separated. `grace_s` is how long it waits at its end for what is still arriving.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import Any
 
 from tracejury.config import Retention, Serve
 from tracejury.errors import TracejuryError
+from tracejury.receiver import server
 from tracejury.receiver.listening import Addresses
-from tracejury.receiver.server import run_receiver
 
 
 def announce(addresses: Addresses) -> None:
@@ -25,7 +25,7 @@ def announce(addresses: Addresses) -> None:
 def value_of(name: str, text: str) -> Any:
     if name in {"grpc_port", "http_port", "max_request_size", "max_size"}:
         return int(text)
-    if name == "max_age_seconds":
+    if name in {"max_age_seconds", "grace_s"}:
         return float(text)
     if name == "cors_origin":
         return tuple(text.split(","))
@@ -36,9 +36,10 @@ def main() -> None:
     store, *settings = sys.argv[1:]
     differences = dict(setting.split("=", 1) for setting in settings)
     values = {name: value_of(name, text) for name, text in differences.items()}
+    server._GRACE_S = float(values.pop("grace_s", server._GRACE_S))  # type: ignore[misc]
     kept = {name: values.pop(name, None) for name in ("max_size", "max_age_seconds")}
     try:
-        run_receiver(
+        server.run_receiver(
             store=Path(store),
             serve=replace(Serve(), **values),
             retention=Retention(**kept),
