@@ -86,6 +86,11 @@ class Judgement:
     short_s: float = 0.0
 
 
+def references(listed: Iterable[Row] | None) -> tuple[Reference, ...]:
+    """The records that a query listed; None: it found none to list."""
+    return tuple(Reference(**entry) for entry in listed or ())
+
+
 def longest_short_s(rows: Iterable[Row]) -> float:
     """How many seconds longer the run would have had to go on for all `rows`, by `short_ns`."""
     return max((row["short_ns"] or 0 for row in rows), default=0) / 1e9

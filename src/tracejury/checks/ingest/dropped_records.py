@@ -19,7 +19,7 @@ specification, trace/sdk.md (BatchSpanProcessor, span limits); semantic conventi
 (otel.sdk.span.started, otel.sdk.span.live, otel.sdk.processor.span.processed).
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.telemetry.numbers import counted
 
@@ -175,7 +175,7 @@ def _counted(evidence: Evidence) -> list[Finding]:
             message=f"{row['service'] or 'A nameless service'} dropped {row['dropped']}"
             f" {row['what']} on {counted(row['spans'], 'span')}.",
             subject=row["service"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         )
         for row in rows
     ]

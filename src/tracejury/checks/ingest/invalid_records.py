@@ -15,7 +15,7 @@ Source: OTLP (opentelemetry-proto, trace.proto: name, trace_id, span_id, start a
 Jaeger's trace quality metrics (unique span ids).
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -79,7 +79,7 @@ def _broken(evidence: Evidence) -> list[Finding]:
             message=f"{_spans(row)} of {row['service'] or 'a nameless service'} came"
             f" {_HOW[row['how']]}.",
             subject=row["service"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         )
         for row in rows
     ]

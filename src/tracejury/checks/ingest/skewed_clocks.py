@@ -14,7 +14,7 @@ it is with `host.id` or `k8s.node.name`, so that its containers are known to sha
 Source: Jaeger's clock skew adjuster (clockskew.go), which corrects what is only reported here.
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -97,7 +97,7 @@ def judge(evidence: Evidence) -> Judgement:
 
 
 def _finding(evidence: Evidence, row: Row) -> tuple[Finding, ...]:
-    references = evidence.rows(
+    spans = evidence.rows(
         """
         SELECT trace_id, span_id
         FROM span
@@ -113,7 +113,7 @@ def _finding(evidence: Evidence, row: Row) -> tuple[Finding, ...]:
             f"{counted(row['outside'], 'span')} on {row['child_host']} started {when} the call"
             f" from {row['parent_host']}, by up to {row['worst_seconds']:.4g} s.",
             subject=pair,
-            evidence=tuple(Reference(**reference) for reference in references),
+            evidence=references(spans),
         ),
     )
 

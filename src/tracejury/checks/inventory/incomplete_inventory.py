@@ -17,7 +17,7 @@ Source: the audit's first task; Instrumentation Score SPA-004 (root spans are no
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.config import DeclaredWorkflow
 from tracejury.store.reader import Row
@@ -71,8 +71,8 @@ _LEARNT: Final = """
         count(*) AS instances,
         bool_and(entries.rootless) AS rootless,
         count(*) FILTER (entries.headless) AS headless,
-        coalesce(list(entries.entry ORDER BY entries.instance_no)
-            FILTER (entries.headless OR entries.rootless)[:$shown], []) AS broken,
+        list(entries.entry ORDER BY entries.instance_no)
+            FILTER (entries.headless OR entries.rootless)[:$shown] AS broken,
         list(entries.entry ORDER BY entries.instance_no)[:$shown] AS shown,
         any_value(steps.names) AS names,
         any_value(steps.steps) AS steps,
@@ -105,7 +105,6 @@ def judge(evidence: Evidence) -> Judgement:
 def _findings(row: Row, declared: dict[str, DeclaredWorkflow]) -> tuple[Finding, ...]:
     workflow = declared.get(row["workflow"])
     said = []
-    evidence = row["broken"] or row["shown"]
     if row["rootless"]:
         said.append(f"`{row['workflow']}` is known from spans alone whose root never arrived.")
     elif row["headless"]:
@@ -121,8 +120,8 @@ def _findings(row: Row, declared: dict[str, DeclaredWorkflow]) -> tuple[Finding,
             for step in workflow.steps
             if step not in workflow.optional and step not in row["names"]
         )
-    references = tuple(Reference(**entry) for entry in evidence)
-    return tuple(Finding(message, subject=row["workflow"], evidence=references) for message in said)
+    evidence = references(row["broken"] or row["shown"])
+    return tuple(Finding(message, subject=row["workflow"], evidence=evidence) for message in said)
 
 
 def _inventory(seen: list[Row], declared: dict[str, DeclaredWorkflow]) -> str:

@@ -22,10 +22,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Requirement,
     Severity,
     Unit,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.config import DeclaredWorkflow
@@ -92,7 +92,7 @@ def _slow_workflow(workflow: DeclaredWorkflow, row: Row) -> tuple[Finding, ...]:
             f"`{workflow.name}` took {row['p95_s']:.3g} s at the 95th percentile of"
             f" {counted(row['timed'], 'instance')}; {expected:g} s are declared.",
             subject=workflow.name,
-            evidence=tuple(Reference(**entry) for entry in row["slowest"]),
+            evidence=references(row["slowest"]),
         ),
     )
 
@@ -108,7 +108,7 @@ def _slow_steps(workflow: DeclaredWorkflow, rows: list[Row]) -> tuple[Finding, .
                     f"`{row['name']}` of `{workflow.name}` took {row['p95_s']:.3g} s at the 95th"
                     f" percentile; {expected:g} s are declared.",
                     subject=workflow.name,
-                    evidence=tuple(Reference(**entry) for entry in row["slowest"]),
+                    evidence=references(row["slowest"]),
                 )
             )
     return tuple(found)
@@ -128,7 +128,7 @@ def _strangers(workflow: DeclaredWorkflow, rows: list[Row]) -> tuple[Finding, ..
             f"`{workflow.name}` called {row['target']}, which is not declared,"
             f" {counted(row['calls'], 'time')}.",
             subject=workflow.name,
-            evidence=tuple(Reference(**entry) for entry in row["shown"]),
+            evidence=references(row["shown"]),
         )
         for row in rows
         if row["target"].lower() not in declared
@@ -295,7 +295,7 @@ _WORKFLOWS: Final = """
         bool_or(declared.workflow IN (SELECT nameless.workflow FROM nameless)) AS nameless,
         coalesce(max(usual.timed), 0) AS timed,
         max(usual.p95_s) AS p95_s,
-        coalesce(max(usual.slowest), []) AS slowest,
+        max(usual.slowest) AS slowest,
         max(counted.fixed) AS fixed,
         max(counted.per_item) AS per_item,
         max(counted.compute) AS compute,

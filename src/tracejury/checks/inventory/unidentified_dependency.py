@@ -13,7 +13,7 @@ Fix: Use the instrumentation library of the client, or set `server.address` (HTT
 Source: semantic conventions for HTTP, database, RPC and messaging spans.
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
@@ -89,7 +89,7 @@ def _finding(row: Row) -> tuple[Finding, ...]:
             f" {row['service'] or 'a nameless service'} recorded nothing of whom"
             f" {either(row['calls'], 'it', 'they')} called.",
             subject=row["service"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 

@@ -16,7 +16,7 @@ Source: the audit's test of loops: an empty page ends pagination.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -72,9 +72,9 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f"{counted(row['unmoved'], 'loop')} {of} asked for the same page of {row['target']} up"
             f" to {counted(row['repeats'], 'time')} in a row {by}."
         )
-    references = tuple(Reference(**entry) for entry in row["evidence"])
+    evidence = references(row["evidence"])
     return tuple(
-        Finding(message, subject=_name(row), instance=row["instance"], evidence=references)
+        Finding(message, subject=_name(row), instance=row["instance"], evidence=evidence)
         for message in said
     )
 
@@ -254,11 +254,8 @@ _LOOPS: Final = """
                 FILTER (judged.is_overrun OR judged.is_unmoved),
             ''
         ) AS instance,
-        coalesce(
-            list(judged.evidence ORDER BY judged.start_ns, judged.evidence.span_id)
-                FILTER (judged.is_overrun OR judged.is_unmoved)[:$shown],
-            []
-        ) AS evidence
+        list(judged.evidence ORDER BY judged.start_ns, judged.evidence.span_id)
+            FILTER (judged.is_overrun OR judged.is_unmoved)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
     GROUP BY instance.workflow, judged.service, judged.target

@@ -18,7 +18,7 @@ Source: the audit's pattern 9, sequential loop without bounds.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
@@ -68,7 +68,7 @@ def _findings(row: Row, bounds: str) -> tuple[Finding, ...]:
             f" `{row['workflow']}` {why}; the bounds are {bounds}.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -226,13 +226,10 @@ _LOOPS: Final = """
         max(judged.last_ns - judged.first_ns) FILTER (judged.is_endless) / 1e9 AS longest_s,
         min(judged.items) FILTER (judged.is_endless AND NOT judged.is_endless_in_fault) AS items,
         coalesce(min(judged.correlation_id) FILTER (judged.is_endless), '') AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY judged.turns DESC, node.start_ns, node.span_id
-            ) FILTER (judged.is_endless)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY judged.turns DESC, node.start_ns, node.span_id
+        ) FILTER (judged.is_endless)[:$shown] AS evidence
     FROM judged
     JOIN node ON node.span_no = coalesce(judged.holder_no, judged.loop_no)
     JOIN trace USING (trace_no)

@@ -16,7 +16,7 @@ Source: the audit's test of error isolation: above a threshold the loop stops ea
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
@@ -60,7 +60,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" in a row: `{row['name']}` of `{row['instance']}` began {row['later']} more.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -209,13 +209,10 @@ _LOOPS: Final = """
                 FILTER (decided.is_unstopped),
             ''
         ) AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY decided.later DESC, node.start_ns, node.span_id
-            ) FILTER (decided.is_unstopped)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY decided.later DESC, node.start_ns, node.span_id
+        ) FILTER (decided.is_unstopped)[:$shown] AS evidence
     FROM unit
     LEFT JOIN decided
         ON decided.loop_no = unit.loop_no

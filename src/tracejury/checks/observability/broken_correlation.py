@@ -21,7 +21,7 @@ Source: W3C Trace Context; OpenTelemetry messaging conventions, trace structure.
 import re
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import semconv
@@ -95,7 +95,7 @@ def _break(workflow: str, row: Row) -> Finding:
         f" goes on in {row['side']} under another ID: {row['how']}.",
         subject=workflow,
         instance=row["instance"],
-        evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        evidence=references(row["evidence"]),
     )
 
 
@@ -290,12 +290,12 @@ _CROSSINGS: Final = r"""
             bool_or(is_apart) AS by_id,
             coalesce(min(correlation_id) FILTER (is_apart OR is_apart_by_destination), '')
                 AS instance,
-            coalesce(list(
+            list(
                 CASE WHEN is_apart OR is_apart_by_destination
                     THEN {'trace_id': lower(hex(trace_id)), 'span_id': format('{:016x}', span_id)}
                 END
                 ORDER BY span_no
-            ) FILTER (is_apart OR is_apart_by_destination)[:$shown], []) AS evidence
+            ) FILTER (is_apart OR is_apart_by_destination)[:$shown] AS evidence
         FROM judged
         WHERE held OR is_apart OR is_apart_by_destination
         GROUP BY workflow, coalesce(other, '?'), kind
@@ -374,7 +374,7 @@ _APART: Final = """
         coalesce(alone.broken, 0) AS broken,
         'its steps belong to that workflow, and begin with a root span' AS how,
         coalesce(alone.instance, '') AS instance,
-        coalesce(alone.evidence, []) AS evidence
+        alone.evidence
     FROM together
     FULL JOIN alone
         ON alone.workflow = together.workflow AND alone.service = together.service

@@ -20,7 +20,7 @@ tracejury.telemetry.lexicon.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
@@ -73,7 +73,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" ({4 - len(lacking)} of 4 parts); {either(row['lacking'], 'it says', 'they say')}"
             f" {said}.",
             subject=_name(row),
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -146,7 +146,7 @@ _ERRORS: Final = r"""
         count(*) FILTER (without_answer) AS without_answer,
         coalesce(max(left(message, 80)) FILTER (without_message),
             min(left(message, 80)) FILTER (is_lacking), '') AS message,
-        coalesce(list(span ORDER BY span_no) FILTER (is_lacking)[:$shown], []) AS evidence
+        list(span ORDER BY span_no) FILTER (is_lacking)[:$shown] AS evidence
     FROM lacking
     GROUP BY service, step, target, error_type
     ORDER BY service, step, target, error_type

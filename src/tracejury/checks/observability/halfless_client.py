@@ -13,7 +13,7 @@ proxy on the way pass `traceparent` on. Check that the server's exporter reaches
 Source: jaegertracing/jaeger-analytics-java, trace quality HasClientServerSpans.
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -48,7 +48,7 @@ def _finding(row: Row) -> Finding:
         f" {either(row['missing'], 'has', 'have')} no server half; {row['callee']} recorded it for"
         " others.",
         subject=_name(row),
-        evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        evidence=references(row["evidence"]),
     )
 
 

@@ -14,7 +14,7 @@ attributes that the finding names. The current names are those of the semantic c
 Source: OpenTelemetry semantic conventions for HTTP, database, RPC, messaging and S3 spans.
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -65,7 +65,7 @@ def _findings(row: Row, share: float) -> tuple[Finding, ...]:
             f" {row['service'] or '(no service name)'} to {row['target']}, {lacks}; missing:"
             f" {', '.join(row['missing'])}.",
             subject=_name(row),
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -80,8 +80,8 @@ _CALLS = """
         count(*) FILTER (call.has_duration) AS with_duration,
         count(*) FILTER (call.implicit) AS implicit,
         list_sort(list_distinct(flatten(list(call.missing)))) AS missing,
-        coalesce(list({'trace_id': call.trace_id, 'span_id': call.span_id} ORDER BY call.span_no)
-            FILTER (len(call.missing) > 0)[:$shown], []) AS evidence
+        list({'trace_id': call.trace_id, 'span_id': call.span_id} ORDER BY call.span_no)
+            FILTER (len(call.missing) > 0)[:$shown] AS evidence
     FROM external_call AS call
     JOIN workflow_instance AS instance ON instance.instance_no = call.instance_no
     WHERE NOT instance.background

@@ -21,7 +21,7 @@ Source: comparison with a clean run (tracejury's baseline) or `[workflow."name"]
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.config import DeclaredWorkflow
 from tracejury.store.reader import Row
@@ -82,7 +82,7 @@ def _findings(step: Row | None, gap: Row | None) -> tuple[Finding, ...]:
                 f" `{step['name']}`{_of(step['service'])}, which {step['source']}.",
                 subject=step["unit"],
                 instance=step["instance"],
-                evidence=tuple(Reference(**entry) for entry in step["evidence"]),
+                evidence=references(step["evidence"]),
             )
         )
     if gap is not None:
@@ -93,7 +93,7 @@ def _findings(step: Row | None, gap: Row | None) -> tuple[Finding, ...]:
                 f" longest {gap['longest_ms']:.0f} ms.",
                 subject=gap["unit"],
                 instance=gap["instance"],
-                evidence=tuple(Reference(**entry) for entry in gap["evidence"]),
+                evidence=references(gap["evidence"]),
             )
         )
     return tuple(found)
@@ -249,8 +249,8 @@ _EXPECTED: Final = """
         count(DISTINCT instance_no) FILTER (is_cut_short) AS cut_short,
         count(DISTINCT instance_no) FILTER (is_holed) AS holed,
         coalesce(min(correlation_id) FILTER (is_missing), '') AS instance,
-        coalesce(list_distinct(list(entry ORDER BY instance_no)
-            FILTER (is_missing AND instance_no IS NOT NULL))[:$shown], []) AS evidence
+        list_distinct(list(entry ORDER BY instance_no)
+            FILTER (is_missing AND instance_no IS NOT NULL))[:$shown] AS evidence
     FROM judged
     GROUP BY workflow, service, name
     ORDER BY workflow, service, name

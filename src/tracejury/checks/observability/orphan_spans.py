@@ -15,7 +15,7 @@ Source: OTLP span flags, bits 8 and 9 (opentelemetry-proto, trace.proto); Instru
 SPA-002.
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.telemetry.numbers import counted, either
 
@@ -92,7 +92,7 @@ def _findings(evidence: Evidence, service: str) -> tuple[Finding, ...]:
             f" {where[row['side']]} that never arrived.",
             subject=service,
             instance=row["correlation_id"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         )
         for row in rows
     )

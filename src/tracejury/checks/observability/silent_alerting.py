@@ -20,10 +20,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -61,7 +61,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             " fired.",
             subject=row["id"],
             fault=row["id"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -152,7 +152,7 @@ _TOLD: Final = """
         told.alert,
         (told.first_ns - lasting.start_ns) / 1e9 AS after_s,
         coalesce(failure.failed, 0) AS failed,
-        coalesce(failure.evidence, []) AS evidence,
+        failure.evidence,
         coalesce(failure.failed, 0) + coalesce(alertable.records, 0) AS alertable,
         coalesce(
             (SELECT max(last_ns) FROM instance_life) >= lasting.end_ns + $within_ns, false

@@ -23,10 +23,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -67,7 +67,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             " it or its callers failed, and none of them logged a warning.",
             subject=row["id"],
             fault=row["id"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -271,7 +271,7 @@ _SHOWED: Final = """
         signal.first,
         (signal.first_ns - lasting.start_ns) / 1e9 AS after_s,
         coalesce(hit.hits, 0) AS hits,
-        coalesce(hit.evidence, []) AS evidence,
+        hit.evidence,
         coalesce(
             (SELECT max(last_ns) FROM instance_life) >= lasting.start_ns + $within_ns, false
         ) AS is_over,

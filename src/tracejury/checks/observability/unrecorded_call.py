@@ -14,7 +14,7 @@ Source: the audit's pattern 19, missing external call logging.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -63,7 +63,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {row['callee']}, and it did not record {either(row['lost'], 'it', 'them')}.",
             subject=row["service"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 

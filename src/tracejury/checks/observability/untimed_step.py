@@ -16,7 +16,7 @@ Source: critical path analysis; the audit's pattern 18, no per-step timing.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -73,7 +73,7 @@ def _gap_findings(row: Row, share: float) -> tuple[Finding, ...]:
             f" {row['longest_ms']:.0f} ms in one piece without a step.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -86,7 +86,7 @@ def _swallowing(row: Row) -> Finding:
         f" of {either(len(row['names']), 'its', 'their')} own inside of `{row['name']}`: {names}.",
         subject=row["workflow"],
         instance=row["instance"],
-        evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        evidence=references(row["evidence"]),
     )
 
 

@@ -19,10 +19,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -61,7 +61,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" afterwards, `{row['item']}` of `{row['instance']}` for one.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -194,15 +194,12 @@ _ITEMS: Final = """
         count(*) FILTER (is_holed) AS unseen,
         arg_min(decided.item, (correlation_id, decided.item)) FILTER (is_lost) AS item,
         coalesce(min(correlation_id) FILTER (is_lost), '') AS instance,
-        coalesce(
-            list(
-                {'trace_id': coalesce(lower(hex(trace.trace_id)), ''),
-                 'span_id': coalesce(format('{:016x}', node.span_id), ''),
-                 'log': CASE WHEN node.span_no IS NULL THEN decided.log_no END}
-                ORDER BY correlation_id, decided.item
-            ) FILTER (is_lost)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': coalesce(lower(hex(trace.trace_id)), ''),
+             'span_id': coalesce(format('{:016x}', node.span_id), ''),
+             'log': CASE WHEN node.span_no IS NULL THEN decided.log_no END}
+            ORDER BY correlation_id, decided.item
+        ) FILTER (is_lost)[:$shown] AS evidence
     FROM decided
     LEFT JOIN node ON node.span_no = decided.span_no
     LEFT JOIN trace ON trace.trace_no = node.trace_no

@@ -17,7 +17,7 @@ Source: the audit's tests of a batch that fails at item 7 of 20 and of a systemi
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -51,7 +51,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {row['how']}.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -240,8 +240,7 @@ _JOBS: Final = """
         coalesce(min(correlation_id) FILTER (is_revoked), '') AS instance,
         arg_min(item, correlation_id) FILTER (is_revoked) AS item,
         arg_min(how, correlation_id) FILTER (is_revoked) AS how,
-        coalesce(list(evidence ORDER BY correlation_id) FILTER (is_revoked)[:$shown], [])
-            AS evidence
+        list(evidence ORDER BY correlation_id) FILTER (is_revoked)[:$shown] AS evidence
     FROM judged
     GROUP BY workflow
     ORDER BY workflow

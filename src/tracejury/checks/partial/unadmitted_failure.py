@@ -14,7 +14,7 @@ Source: the audit's test of a batch that fails at item 7 of 20; a partial state 
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -53,7 +53,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {counted(row['done'], 'completed item')}{count}.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -155,11 +155,8 @@ _JOBS: Final = """
         arg_min(failed, correlation_id) FILTER (is_denied) AS failed,
         arg_min(done, correlation_id) FILTER (is_denied) AS done,
         arg_min({'failed': counted}, correlation_id) FILTER (is_denied).failed AS counted,
-        coalesce(
-            list({'trace_id': trace_id, 'span_id': span_id, 'log': log} ORDER BY correlation_id)
-                FILTER (is_denied)[:$shown],
-            []
-        ) AS evidence
+        list({'trace_id': trace_id, 'span_id': span_id, 'log': log} ORDER BY correlation_id)
+            FILTER (is_denied)[:$shown] AS evidence
     FROM decided
     GROUP BY workflow
     ORDER BY workflow

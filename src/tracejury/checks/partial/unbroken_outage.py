@@ -15,7 +15,7 @@ Source: the audit's test of a systemic failure; the criterion of a circuit break
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -51,7 +51,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {counted(row['allowed'], 'failure')} in a row: {row['longest']} in one process, and"
             " no breaker opened.",
             subject=_name(row),
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 

@@ -18,7 +18,7 @@ Source: the audit's test of a batch that fails at item 7 of 20.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
@@ -58,7 +58,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {either(row['unexplained'], 'its', 'their')} cause, `{row['item']}` for one.",
             subject=_name(row),
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -138,13 +138,10 @@ _FAILED: Final = """
                 FILTER (explained.span_no IS NULL AND NOT run.is_unclear),
             ''
         ) AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY run.span_no
-            ) FILTER (explained.span_no IS NULL AND NOT run.is_unclear)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY run.span_no
+        ) FILTER (explained.span_no IS NULL AND NOT run.is_unclear)[:$shown] AS evidence
     FROM item_run AS run
     JOIN workflow_instance AS instance USING (instance_no)
     JOIN node USING (span_no)

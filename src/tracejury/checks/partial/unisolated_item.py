@@ -16,7 +16,7 @@ Source: the audit's patterns 3 and 10: entire batch fails on a single item, no i
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -50,7 +50,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {row['expected']}.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -174,13 +174,10 @@ _LOOPS: Final = """
         arg_min(decided.expected, (decided.correlation_id, decided.item, decided.place))
             FILTER (decided.is_stopped) AS expected,
         coalesce(min(decided.correlation_id) FILTER (decided.is_stopped), '') AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY decided.span_no
-            ) FILTER (decided.is_stopped)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY decided.span_no
+        ) FILTER (decided.is_stopped)[:$shown] AS evidence
     FROM unit
     LEFT JOIN decided USING (workflow, service, name)
     LEFT JOIN node ON node.span_no = decided.span_no

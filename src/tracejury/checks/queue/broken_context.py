@@ -14,7 +14,7 @@ Source: semantic conventions for messaging spans (trace structure); the audit's 
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -38,14 +38,11 @@ def judge(evidence: Evidence) -> Judgement:
             delivery.message_type,
             count(*) AS processed,
             count(*) FILTER (NOT delivery.has_context) AS lost,
-            coalesce(
-                list(
-                    {'trace_id': lower(hex(trace.trace_id)),
-                     'span_id': format('{:016x}', node.span_id)}
-                    ORDER BY node.span_no
-                ) FILTER (NOT delivery.has_context)[:$shown],
-                []
-            ) AS evidence
+            list(
+                {'trace_id': lower(hex(trace.trace_id)),
+                 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY node.span_no
+            ) FILTER (NOT delivery.has_context)[:$shown] AS evidence
         FROM delivery
         JOIN sent USING (destination, message_type)
         JOIN node USING (span_no)
@@ -73,7 +70,7 @@ def _findings(row: Row, share: float) -> tuple[Finding, ...]:
             f" {either(row['lost'], 'was', 'were')} processed without knowing who sent"
             f" {either(row['lost'], 'it', 'them')}.",
             subject=_name(row),
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 

@@ -16,7 +16,7 @@ Source: the audit's pattern 13, no visibility timeout; semantic conventions for 
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -60,7 +60,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {row['after_s']:.1f} s after its first delivery, which took {row['took_s']:.1f} s.",
             subject=row["destination"] or "?",
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -159,13 +159,10 @@ _AGAIN: Final = """
                 FILTER (judged.how = 'at once'),
             ''
         ) AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.start_ns, trace.trace_id, node.span_id
-            ) FILTER (judged.how = 'at once')[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY node.start_ns, trace.trace_id, node.span_id
+        ) FILTER (judged.how = 'at once')[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
     JOIN node USING (span_no)

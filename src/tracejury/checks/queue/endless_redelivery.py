@@ -18,7 +18,7 @@ conventions for Azure Service Bus (disposition status).
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.lexicon import DEAD_LETTER_NAME
@@ -55,7 +55,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" and came again all the same, one of them {counted(row['most'], 'time')}.",
             subject=row["destination"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -256,13 +256,10 @@ _POISON: Final = """
             ) FILTER (judged.fate = 'endless'),
             ''
         ) AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY judged.failures DESC, node.start_ns, trace.trace_id, node.span_id
-            ) FILTER (judged.fate = 'endless')[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY judged.failures DESC, node.start_ns, trace.trace_id, node.span_id
+        ) FILTER (judged.fate = 'endless')[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
     JOIN node ON node.span_no = judged.first_no

@@ -22,10 +22,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -57,7 +57,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" were alive for {row['waited_s']:.0f} s more.",
             subject=row["destination"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -236,13 +236,10 @@ _MESSAGES: Final = """
         max(judged.short_ns) FILTER (judged.fate = 'waiting') AS short_ns,
         min(judged.waited_s) FILTER (judged.fate = 'lost') AS waited_s,
         coalesce(min(instance.correlation_id) FILTER (judged.fate = 'lost'), '') AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY judged.sent_ns, trace.trace_id, node.span_id
-            ) FILTER (judged.fate = 'lost')[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY judged.sent_ns, trace.trace_id, node.span_id
+        ) FILTER (judged.fate = 'lost')[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
     JOIN node USING (span_no)

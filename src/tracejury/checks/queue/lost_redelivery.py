@@ -19,10 +19,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -54,7 +54,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {either(row['lost'], 'was', 'were')} never delivered again.",
             subject=row["destination"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -130,13 +130,10 @@ _CRASHED: Final = """
         max(judged.short_ns) FILTER (judged.is_waiting) AS short_ns,
         max(judged.delay_ns) / 1e9 AS delay_s,
         coalesce(min(instance.correlation_id) FILTER (judged.is_lost), '') AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.span_no
-            ) FILTER (judged.is_lost)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY node.span_no
+        ) FILTER (judged.is_lost)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
     JOIN node ON node.span_no = judged.creation_no

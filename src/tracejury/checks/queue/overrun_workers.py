@@ -18,7 +18,7 @@ Source: the audit's test of backpressure; semantic conventions for process and r
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -86,7 +86,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f"While `{row['fault_id']}` flooded `{row['destination']}`, {' and '.join(what)}.",
             subject=_name(row),
             fault=row["fault_id"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -256,7 +256,7 @@ _FLOODED: Final = """
             FROM ghost
             WHERE ghost.last_ns >= flood.start_ns AND ghost.first_ns <= flood.end_ns
         ) AS lacks_spans,
-        coalesce(refused.evidence, []) AS evidence
+        refused.evidence
     FROM flooded_queue AS flood
     LEFT JOIN dead USING (fault_id, destination)
     LEFT JOIN other USING (fault_id, destination)

@@ -16,7 +16,7 @@ Source: the audit's test of backpressure; the instrumentation of Celery.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -79,7 +79,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {row['service']}, by the median, and {row['waiting']} of the bulk"
             f" {row['bulk_s']:.1f} s.",
             subject=row["service"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 

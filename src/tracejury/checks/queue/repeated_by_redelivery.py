@@ -16,7 +16,7 @@ Source: the audit's test of a worker that does not acknowledge; RFC 9110, idempo
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -46,7 +46,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {row['service']} after a redelivery: `{row['operation']}` for `{row['unit']}`.",
             subject=_name(row),
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -170,13 +170,10 @@ _REPEATED: Final = """
                 FILTER (judged.is_doubled),
             ''
         ) AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.start_ns, trace.trace_id, node.span_id
-            ) FILTER (judged.is_doubled)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY node.start_ns, trace.trace_id, node.span_id
+        ) FILTER (judged.is_doubled)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
     JOIN node ON node.span_no = judged.last_no

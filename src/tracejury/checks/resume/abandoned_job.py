@@ -19,10 +19,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -56,7 +56,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {either(row['abandoned'], 'it', 'them')} up again, `{row['instance']}` for one.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -123,13 +123,10 @@ _HIT: Final = """
         max(decided.redelivery_short_ns) FILTER (NOT decided.goes_on AND NOT decided.is_ended)
             AS short_ns,
         coalesce(min(instance.correlation_id) FILTER (decided.is_abandoned), '') AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY instance.correlation_id
-            ) FILTER (decided.is_abandoned)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY instance.correlation_id
+        ) FILTER (decided.is_abandoned)[:$shown] AS evidence
     FROM decided
     JOIN workflow_instance AS instance USING (instance_no)
     JOIN node ON node.span_no = instance.entry_span_no

@@ -22,10 +22,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -62,7 +62,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {row['after_s']:.1f} s after.",
             subject=_name(row),
             fault=row["fault_id"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -105,18 +105,15 @@ _AROUND: Final = """
         course.before_ms / 1e3 AS before_s,
         course.during_ms / 1e3 AS during_s,
         course.tail_ms / 1e3 AS after_s,
-        coalesce(
-            (
-                SELECT list(
-                    {'trace_id': lower(hex(trace.trace_id)),
-                     'span_id': format('{:016x}', node.span_id)}
-                    ORDER BY node.start_ns, trace.trace_id, node.span_id
-                )[:$shown]
-                FROM node
-                JOIN trace USING (trace_no)
-                WHERE list_contains(course.tail_failed, node.span_no)
-            ),
-            []
+        (
+            SELECT list(
+                {'trace_id': lower(hex(trace.trace_id)),
+                 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY node.start_ns, trace.trace_id, node.span_id
+            )[:$shown]
+            FROM node
+            JOIN trace USING (trace_no)
+            WHERE list_contains(course.tail_failed, node.span_no)
         ) AS evidence
     FROM fault_course AS course
     JOIN fault ON fault.id = course.fault_id

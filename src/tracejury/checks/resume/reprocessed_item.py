@@ -16,7 +16,7 @@ Source: the audit's pattern 7, no checkpoint in batch processing.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -48,7 +48,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             " for one.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -103,13 +103,10 @@ _RESUMED: Final = """
         arg_max(judged.item, judged.repeated) FILTER (judged.repeated > 0) AS item,
         coalesce(arg_max(instance.correlation_id, judged.repeated) FILTER (judged.repeated > 0), '')
             AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.span_no
-            ) FILTER (judged.repeated > 0)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY node.span_no
+        ) FILTER (judged.repeated > 0)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
     LEFT JOIN node USING (span_no)

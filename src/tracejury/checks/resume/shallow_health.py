@@ -17,7 +17,7 @@ dependencies; semantic conventions for HTTP spans.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -51,7 +51,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f"{row['service']} answered `{row['route']}` {counted(row['untold'], 'time')} with"
             f" success while {row['target']} failed all of its calls.",
             subject=row["service"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -135,13 +135,10 @@ _ASKED: Final = """
         count(*) FILTER (asked.is_well) AS untold,
         min(asked.route) FILTER (asked.is_well) AS route,
         min(asked.target) FILTER (asked.is_well) AS target,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.start_ns, trace.trace_id, node.span_id
-            ) FILTER (asked.is_well)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY node.start_ns, trace.trace_id, node.span_id
+        ) FILTER (asked.is_well)[:$shown] AS evidence
     FROM asked
     JOIN node USING (span_no)
     JOIN trace USING (trace_no)

@@ -19,7 +19,7 @@ Source: the audit's test of a server restart in mid-request; RFC 9110, idempoten
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -50,7 +50,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" `{row['operation']}` for one.",
             subject=row["server"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -276,13 +276,10 @@ _CUT_SHORT: Final = """
                 FILTER (fated.fate = 'twice'),
             ''
         ) AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.start_ns, trace.trace_id, node.span_id
-            ) FILTER (fated.fate = 'twice')[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY node.start_ns, trace.trace_id, node.span_id
+        ) FILTER (fated.fate = 'twice')[:$shown] AS evidence
     FROM fated
     JOIN workflow_instance AS instance USING (instance_no)
     JOIN node USING (span_no)

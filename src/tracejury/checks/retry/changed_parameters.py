@@ -17,7 +17,7 @@ Source: the audit's test of retrying one failed item: same parameters.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -78,7 +78,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" `{row['parameter']}` changed, for one.",
             subject=_name(row),
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -223,13 +223,10 @@ _COMPARED: Final = """
                 FILTER (judged.is_changed),
             ''
         ) AS instance,
-        coalesce(
-            list(
-                {'trace_id': call.trace_id, 'span_id': call.span_id}
-                ORDER BY call.start_ns, call.span_id
-            ) FILTER (judged.is_changed)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': call.trace_id, 'span_id': call.span_id}
+            ORDER BY call.start_ns, call.span_id
+        ) FILTER (judged.is_changed)[:$shown] AS evidence
     FROM judged
     JOIN thing USING (thing)
     JOIN external_call AS call ON call.span_no = thing.span_no

@@ -18,7 +18,7 @@ Source: the audit's test of retry idempotency: a second retry while one runs is 
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
@@ -67,7 +67,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" `{row['step']}` of `{row['unit']}` ran {row['beside_s']:.3g} s beside itself.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -337,14 +337,11 @@ _TRIGGERS: Final = """
                 FILTER (judged.span_no IS NOT NULL),
             ''
         ) AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)),
-                 'span_id': format('{:016x}', judged.span_id)}
-                ORDER BY judged.beside_ns DESC, judged.span_id
-            ) FILTER (judged.span_no IS NOT NULL)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)),
+             'span_id': format('{:016x}', judged.span_id)}
+            ORDER BY judged.beside_ns DESC, judged.span_id
+        ) FILTER (judged.span_no IS NOT NULL)[:$shown] AS evidence
     FROM judged
     LEFT JOIN trace USING (trace_no)
     GROUP BY judged.workflow

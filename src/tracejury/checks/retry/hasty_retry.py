@@ -14,7 +14,7 @@ Source: the audit's mitigation of pattern 6; common practice of exponential back
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -50,7 +50,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {counted(row['pauses'], 'time')} within {row['longest_ms']:.0f} ms each,"
             f" {counted(row['hasty'], 'time')} over.",
             subject=_name(row),
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -105,13 +105,10 @@ _PAUSES: Final = """
         count(*) FILTER (grouped.is_hasty) AS hasty,
         max(grouped.pauses) FILTER (grouped.is_hasty) AS pauses,
         max(grouped.longest_ns) FILTER (grouped.is_hasty) / 1e6 AS longest_ms,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.span_no
-            ) FILTER (grouped.is_hasty)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY node.span_no
+        ) FILTER (grouped.is_hasty)[:$shown] AS evidence
     FROM grouped
     JOIN node ON node.span_no = grouped.group_no
     JOIN trace USING (trace_no)

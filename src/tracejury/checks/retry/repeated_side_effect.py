@@ -18,7 +18,7 @@ Source: the audit's pattern 5, retry without idempotency; RFC 9110, idempotent m
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -49,7 +49,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" `{row['unit']}`.",
             subject=_name(row),
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -129,13 +129,10 @@ _REPEATED: Final = """
                 FILTER (judged.is_doubled),
             ''
         ) AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY judged.done DESC, node.start_ns, node.span_id
-            ) FILTER (judged.is_doubled)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY judged.done DESC, node.start_ns, node.span_id
+        ) FILTER (judged.is_doubled)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
     JOIN node ON node.span_no = judged.span_nos[1]

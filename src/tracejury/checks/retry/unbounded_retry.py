@@ -17,7 +17,7 @@ Source: the audit's pattern 6, infinite retry loop.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -58,7 +58,7 @@ def _findings(row: Row, limit: int) -> tuple[Finding, ...]:
             f" one thing{_product(row)}; the bound is {limit}.",
             subject=_name(row),
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -200,7 +200,7 @@ _GROUPS: Final = """
         arg_max(inner_attempts, (attempts, outer_attempts)) FILTER (is_excessive) AS inner_attempts,
         max(attempts) FILTER (is_used_up AND NOT is_unclear AND NOT is_holed) AS last,
         coalesce(min(instance) FILTER (is_excessive), '') AS instance,
-        coalesce(list(evidence ORDER BY last_no) FILTER (is_excessive)[:$shown], []) AS evidence
+        list(evidence ORDER BY last_no) FILTER (is_excessive)[:$shown] AS evidence
     FROM judged
     WHERE is_used_up OR is_excessive
     GROUP BY service, name

@@ -16,7 +16,7 @@ Source: the audit's tests of retries: each count is incremented.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -52,7 +52,7 @@ def _findings(row: Row, share: float) -> tuple[Finding, ...]:
             f"{row['silent']} of {counted(row['retries'], 'retry', 'retries')} of `{row['name']}`"
             f" of {row['service']} {either(row['silent'], *silent)}.",
             subject=f"{row['service']} {row['name']}",
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -164,14 +164,11 @@ _RETRIES: Final = """
         ) AS name,
         count(*) AS retries,
         count(*) FILTER (numbered.span_no IS NULL) AS silent,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)),
-                 'span_id': format('{:016x}', asked.span_id)}
-                ORDER BY asked.start_ns, asked.span_id
-            ) FILTER (numbered.span_no IS NULL)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)),
+             'span_id': format('{:016x}', asked.span_id)}
+            ORDER BY asked.start_ns, asked.span_id
+        ) FILTER (numbered.span_no IS NULL)[:$shown] AS evidence
     FROM asked
     JOIN trace USING (trace_no)
     LEFT JOIN numbered USING (span_no)

@@ -16,7 +16,7 @@ Source: the audit's test of retrying one failed item.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -50,7 +50,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" not: {who} of `{row['instance']}` stays {row['state']}.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -177,13 +177,10 @@ _JOBS: Final = """
             decided.correlation_id
         ) FILTER (decided.is_denied) AS state,
         coalesce(min(decided.correlation_id) FILTER (decided.is_denied), '') AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY decided.correlation_id
-            ) FILTER (decided.is_denied)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY decided.correlation_id
+        ) FILTER (decided.is_denied)[:$shown] AS evidence
     FROM decided
     JOIN node ON node.span_no = decided.entry_span_no
     JOIN trace USING (trace_no)

@@ -15,7 +15,7 @@ Source: the audit's pattern 4, retry reprocesses all items.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -52,7 +52,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             " one.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -127,13 +127,10 @@ _RETRIED: Final = """
         arg_max(judged.item, judged.items) FILTER (judged.items > 0) AS item,
         coalesce(arg_max(instance.correlation_id, judged.items) FILTER (judged.items > 0), '')
             AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.span_no
-            ) FILTER (judged.items > 0)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY node.span_no
+        ) FILTER (judged.items > 0)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
     LEFT JOIN node USING (span_no)

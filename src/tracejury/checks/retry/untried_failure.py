@@ -15,7 +15,7 @@ Source: the audit's high-risk step indicators: no retry mechanism.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -41,7 +41,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {row['service']} did not try again: `{row['error']}` at `{row['name']}`, for one.",
             subject=row["unit"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -168,13 +168,10 @@ _FAILURES: Final = """
                 FILTER (judged.is_untried),
             ''
         ) AS instance,
-        coalesce(
-            list(
-                {'trace_id': judged.trace_id, 'span_id': judged.span_id}
-                ORDER BY judged.start_ns, judged.span_id
-            ) FILTER (judged.is_untried)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': judged.trace_id, 'span_id': judged.span_id}
+            ORDER BY judged.start_ns, judged.span_id
+        ) FILTER (judged.is_untried)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
     GROUP BY judged.unit

@@ -15,7 +15,7 @@ Source: the audit's test that there are no impossible states.
 from collections.abc import Iterator
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -72,11 +72,8 @@ def judge(evidence: Evidence) -> Judgement:
                 AS instance,
             arg_min(bad.items, instance.correlation_id) FILTER (ended.state = 'completed')
                 AS items,
-            coalesce(
-                list(ended.evidence ORDER BY instance.correlation_id)
-                    FILTER (ended.state = 'completed')[:$shown],
-                []
-            ) AS evidence
+            list(ended.evidence ORDER BY instance.correlation_id)
+                FILTER (ended.state = 'completed')[:$shown] AS evidence
         FROM bad
         JOIN ended USING (instance_no)
         JOIN workflow_instance AS instance USING (instance_no)
@@ -125,7 +122,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" `{row['instance']}` has {row['items']}.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 

@@ -15,7 +15,7 @@ Source: semantic conventions on recording errors; the specification of a span's 
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -49,7 +49,7 @@ def _finding(row: Row) -> Finding:
         f"{counted(row['spans'], 'span')} of {row['service'] or '(no service name)'}"
         f" {either(row['spans'], 'has', 'have')} {_WORDS[row['wrong']]}, `{row['name']}` for one.",
         subject=row["service"],
-        evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+        evidence=references(row["evidence"]),
     )
 
 

@@ -14,7 +14,15 @@ Source: the audit's test that there are no impossible states.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Requirement, Severity, Unit
+from tracejury.checks.check import (
+    Check,
+    Finding,
+    Judgement,
+    Requirement,
+    Severity,
+    Unit,
+    references,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -56,7 +64,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" `{row['instance']}` `{row['name']}` of {row['service'] or '(no service name)'}.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -213,13 +221,10 @@ _INSTANCES: Final = """
         coalesce(min(decided.correlation_id) FILTER (decided.is_denied), '') AS instance,
         arg_min(node.service, decided.correlation_id) FILTER (decided.is_denied) AS service,
         arg_min(node.name, decided.correlation_id) FILTER (decided.is_denied) AS name,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY decided.correlation_id
-            ) FILTER (decided.is_denied)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY decided.correlation_id
+        ) FILTER (decided.is_denied)[:$shown] AS evidence
     FROM decided
     LEFT JOIN node ON node.span_no = decided.span_no
     LEFT JOIN trace USING (trace_no)

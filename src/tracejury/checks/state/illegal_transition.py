@@ -16,7 +16,7 @@ Source: the audit's pattern 15, impossible states possible.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
@@ -43,7 +43,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" `{row['instance']}` went from {row['before']} to {row['state']}.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -115,16 +115,13 @@ _JOBS: Final = """
         coalesce(min(instance.correlation_id) FILTER (job.is_wrong), '') AS instance,
         arg_min(job.before, instance.correlation_id) FILTER (job.is_wrong) AS before,
         arg_min(job.state, instance.correlation_id) FILTER (job.is_wrong) AS state,
-        coalesce(
-            list(
-                {'trace_id': coalesce(lower(hex(trace.trace_id)), ''),
-                 'span_id': coalesce(format('{:016x}', node.span_id), ''),
-                 'log': CASE WHEN node.span_no IS NULL THEN job.log_no END,
-                 'row': CASE WHEN node.span_no IS NULL AND job.log_no IS NULL THEN job.row_no END}
-                ORDER BY instance.correlation_id
-            ) FILTER (job.is_wrong)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': coalesce(lower(hex(trace.trace_id)), ''),
+             'span_id': coalesce(format('{:016x}', node.span_id), ''),
+             'log': CASE WHEN node.span_no IS NULL THEN job.log_no END,
+             'row': CASE WHEN node.span_no IS NULL AND job.log_no IS NULL THEN job.row_no END}
+            ORDER BY instance.correlation_id
+        ) FILTER (job.is_wrong)[:$shown] AS evidence
     FROM job
     JOIN workflow_instance AS instance USING (instance_no)
     LEFT JOIN node USING (span_no)

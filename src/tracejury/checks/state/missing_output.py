@@ -17,7 +17,7 @@ Source: the audit's query for completed jobs without output.
 from collections.abc import Iterator
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -83,7 +83,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {'failed' if row['has_failed'] else 'is not there'}.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -216,7 +216,7 @@ _JOBS: Final = """
         arg_min(lack.service, correlation_id) FILTER (is_empty) AS service,
         arg_min(lack.name, correlation_id) FILTER (is_empty) AS name,
         arg_min(lack.has_failed, correlation_id) FILTER (is_empty) AS has_failed,
-        coalesce(list(evidence ORDER BY correlation_id) FILTER (is_empty)[:$shown], []) AS evidence
+        list(evidence ORDER BY correlation_id) FILTER (is_empty)[:$shown] AS evidence
     FROM told
     GROUP BY workflow
     ORDER BY workflow

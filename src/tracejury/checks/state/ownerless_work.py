@@ -20,10 +20,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -57,7 +57,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" `{row['instance']}`, has been silent for {row['silent_s']:.0f} s.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -161,13 +161,10 @@ _JOBS: Final = """
         arg_min(decided.process, decided.job) FILTER (decided.verdict = 'ownerless') AS process,
         arg_min(decided.silent_ns, decided.job) FILTER (decided.verdict = 'ownerless') / 1e9
             AS silent_s,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY decided.job
-            ) FILTER (decided.verdict = 'ownerless')[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY decided.job
+        ) FILTER (decided.verdict = 'ownerless')[:$shown] AS evidence
     FROM decided
     LEFT JOIN node ON node.span_no = decided.span_no
     LEFT JOIN trace USING (trace_no)

@@ -26,6 +26,7 @@ from tracejury.checks.check import (
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -55,14 +56,10 @@ def judge(evidence: Evidence) -> Judgement:
             max(judged.open_ns) FILTER (judged.is_stuck) / 1e9 AS longest_s,
             coalesce(min(judged.job) FILTER (judged.is_stuck), '') AS instance,
             arg_min(coalesce(judged.state, ''), judged.job) FILTER (judged.is_stuck) AS state,
-            coalesce(
-                list(
-                    {'trace_id': lower(hex(trace.trace_id)),
-                     'span_id': format('{:016x}', node.span_id)}
-                    ORDER BY judged.job
-                ) FILTER (judged.is_stuck)[:$shown],
-                []
-            ) AS evidence
+            list(
+                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+                ORDER BY judged.job
+            ) FILTER (judged.is_stuck)[:$shown] AS evidence
         FROM judged
         JOIN workflow_instance AS instance USING (instance_no)
         JOIN node ON node.span_no = instance.entry_span_no
@@ -123,7 +120,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             " without a word of it.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 

@@ -23,10 +23,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -85,7 +85,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" after `{row['instance']}` was {row['state']}.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -259,7 +259,7 @@ _JOBS: Final = """
         arg_min(service, correlation_id) FILTER (is_undead) AS service,
         arg_min(name, correlation_id) FILTER (is_undead) AS name,
         arg_min(late_s, correlation_id) FILTER (is_undead) AS late_s,
-        coalesce(list(evidence ORDER BY correlation_id) FILTER (is_undead)[:$shown], []) AS evidence
+        list(evidence ORDER BY correlation_id) FILTER (is_undead)[:$shown] AS evidence
     FROM judged
     GROUP BY workflow
     ORDER BY workflow

@@ -21,10 +21,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -81,7 +81,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             subject=row["mode"],
             instance=row["instance"],
             fault=row["fault"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -298,11 +298,8 @@ _FAULTS: Final = """
         coalesce(string_agg(DISTINCT decided.state, ', ' ORDER BY decided.state), '') AS seen,
         coalesce(min(decided.correlation_id) FILTER (decided.is_wrong), '') AS instance,
         arg_min(decided.state, decided.correlation_id) FILTER (decided.is_wrong) AS state,
-        coalesce(
-            list(decided.evidence ORDER BY decided.correlation_id)
-                FILTER (decided.is_wrong)[:$shown],
-            []
-        ) AS evidence
+        list(decided.evidence ORDER BY decided.correlation_id)
+            FILTER (decided.is_wrong)[:$shown] AS evidence
     FROM known
     LEFT JOIN decided ON decided.id = known.id
     GROUP BY known.id, known.mode

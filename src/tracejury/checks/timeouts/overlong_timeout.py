@@ -16,7 +16,7 @@ covers the logical call with its retries).
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -50,7 +50,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {either(row['overlong'], 'was', 'were')} given up after {row['longest_s']:.1f} s;"
             f" the bound is {row['bound_s']:g} s.",
             subject=f"{row['service']} → {row['target']}",
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -85,11 +85,8 @@ _CUT_OFFS: Final = """
         count(*) FILTER (is_overlong) AS overlong,
         max(duration_ns) FILTER (is_overlong) / 1e9 AS longest_s,
         min(bound_ns) FILTER (is_overlong) / 1e9 AS bound_s,
-        coalesce(
-            list({'trace_id': trace_id, 'span_id': span_id} ORDER BY span_no)
-                FILTER (is_overlong)[:$shown],
-            []
-        ) AS evidence
+        list({'trace_id': trace_id, 'span_id': span_id} ORDER BY span_no)
+            FILTER (is_overlong)[:$shown] AS evidence
     FROM judged
     GROUP BY service, target
     ORDER BY service, target

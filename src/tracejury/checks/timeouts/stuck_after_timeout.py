@@ -21,10 +21,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -69,7 +69,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" was not heard of again in the {row['silent_s']:.0f} s after that.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -215,14 +215,11 @@ _INSTANCES: Final = """
                 FILTER (judged.is_stuck),
             ''
         ) AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)),
-                 'span_id': format('{:016x}', judged.span_id)}
-                ORDER BY judged.end_ns, judged.span_id
-            ) FILTER (judged.is_stuck)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)),
+             'span_id': format('{:016x}', judged.span_id)}
+            ORDER BY judged.end_ns, judged.span_id
+        ) FILTER (judged.is_stuck)[:$shown] AS evidence
     FROM judged
     JOIN trace USING (trace_no)
     GROUP BY judged.workflow

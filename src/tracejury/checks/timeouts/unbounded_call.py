@@ -18,7 +18,7 @@ Source: the audit's pattern 1, no timeout on external calls, and its timeout tab
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -58,7 +58,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {row['bound_s']:g} s, and {either(row['endless'], 'was', 'were')} not given up.",
             subject=f"{row['service']} → {row['target']}",
             fault=row["fault"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -125,16 +125,13 @@ _CALLS: Final = """
         max(endless.inside_ns) / 1e9 AS longest_s,
         min(waiting.bound_ns) FILTER (endless.span_no IS NOT NULL) / 1e9 AS bound_s,
         coalesce(min(endless.fault_id), '') AS fault,
-        coalesce(
-            list(
-                CASE WHEN endless.span_no IS NOT NULL THEN {
-                    'trace_id': lower(hex(call.trace_id)),
-                    'span_id': format('{:016x}', call.span_id)
-                } END
-                ORDER BY waiting.span_no
-            ) FILTER (endless.span_no IS NOT NULL)[:$shown],
-            []
-        ) AS evidence
+        list(
+            CASE WHEN endless.span_no IS NOT NULL THEN {
+                'trace_id': lower(hex(call.trace_id)),
+                'span_id': format('{:016x}', call.span_id)
+            } END
+            ORDER BY waiting.span_no
+        ) FILTER (endless.span_no IS NOT NULL)[:$shown] AS evidence
     FROM waiting_call AS waiting
     JOIN outgoing_call AS call USING (span_no)
     LEFT JOIN cut USING (span_no)

@@ -15,7 +15,7 @@ Source: semantic conventions, error.type; the audit's test of external call time
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -34,11 +34,8 @@ def judge(evidence: Evidence) -> Judgement:
             count(*) FILTER (NOT cut.is_classified) AS unclassified,
             coalesce(min(error.error_type) FILTER (NOT cut.is_classified), '') AS said,
             median(cut.duration_ns) FILTER (NOT cut.is_classified) / 1e9 AS after_s,
-            coalesce(
-                list({'trace_id': call.trace_id, 'span_id': call.span_id} ORDER BY cut.span_no)
-                    FILTER (NOT cut.is_classified)[:$shown],
-                []
-            ) AS evidence
+            list({'trace_id': call.trace_id, 'span_id': call.span_id} ORDER BY cut.span_no)
+                FILTER (NOT cut.is_classified)[:$shown] AS evidence
         FROM cut_off AS cut
         JOIN waiting_call USING (span_no)
         JOIN external_call AS call USING (span_no)
@@ -67,7 +64,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {either(row['unclassified'], 'was', 'were')} given up after {row['after_s']:.3g} s"
             f" each, and {said} instead of a timeout.",
             subject=f"{row['service']} → {row['target']}",
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 

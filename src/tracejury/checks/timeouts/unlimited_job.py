@@ -17,7 +17,7 @@ Source: the audit's pattern 2, no job-level timeout.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
@@ -49,7 +49,7 @@ def _findings(row: Row, bound_ns: float) -> tuple[Finding, ...]:
             f" the bound of {bound_ns / 1000000000.0:g} s.",
             subject=row["workflow"],
             instance=row["instance"],
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -111,13 +111,10 @@ _JOBS: Final = """
         coalesce(
             arg_max(judged.correlation_id, judged.duration_ns) FILTER (judged.is_endless), ''
         ) AS instance,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY judged.duration_ns DESC, judged.span_no
-            ) FILTER (judged.is_endless)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
+            ORDER BY judged.duration_ns DESC, judged.span_no
+        ) FILTER (judged.is_endless)[:$shown] AS evidence
     FROM judged
     LEFT JOIN node USING (span_no)
     LEFT JOIN trace USING (trace_no)

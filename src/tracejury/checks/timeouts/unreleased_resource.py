@@ -15,7 +15,7 @@ Source: the audit's test of external call timeouts: resources released.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
@@ -59,7 +59,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
             f" {row['service']} ran out of connections or files: `{row['error']}` after"
             f" {row['after_s']:.3g} s.",
             subject=_name(row),
-            evidence=tuple(Reference(**entry) for entry in row["evidence"]),
+            evidence=references(row["evidence"]),
         ),
     )
 
@@ -159,14 +159,11 @@ _GIVEN_UP: Final = """
         arg_min(exhausted.error, (exhausted.start_ns, exhausted.span_id)) AS error,
         arg_min(exhausted.start_ns - exhausted.first_ns, (exhausted.start_ns, exhausted.span_id))
             / 1e9 AS after_s,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)),
-                 'span_id': format('{:016x}', exhausted.span_id)}
-                ORDER BY exhausted.start_ns, exhausted.span_id
-            ) FILTER (exhausted.span_id IS NOT NULL)[:$shown],
-            []
-        ) AS evidence
+        list(
+            {'trace_id': lower(hex(trace.trace_id)),
+             'span_id': format('{:016x}', exhausted.span_id)}
+            ORDER BY exhausted.start_ns, exhausted.span_id
+        ) FILTER (exhausted.span_id IS NOT NULL)[:$shown] AS evidence
     FROM cleaned
     LEFT JOIN exhausted USING (service, target)
     LEFT JOIN trace USING (trace_no)

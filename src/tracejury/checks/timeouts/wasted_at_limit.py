@@ -22,10 +22,10 @@ from tracejury.checks.check import (
     Check,
     Finding,
     Judgement,
-    Reference,
     Severity,
     Unit,
     longest_short_s,
+    references,
 )
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
@@ -68,7 +68,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
                 f" `{row['wasted_job']}` for one.",
                 subject=row["workflow"],
                 instance=row["wasted_job"],
-                evidence=tuple(Reference(**entry) for entry in row["wasted_at"]),
+                evidence=references(row["wasted_at"]),
             )
         )
     if row["mute"]:
@@ -80,7 +80,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
                 f" `{row['mute_job']}` has {row['done']} of {counted(row['items'], 'item')} done.",
                 subject=row["workflow"],
                 instance=row["mute_job"],
-                evidence=tuple(Reference(**entry) for entry in row["mute_at"]),
+                evidence=references(row["mute_at"]),
             )
         )
     return tuple(found)
@@ -271,22 +271,16 @@ _STRUCK: Final = """
             FILTER (decided.is_mute) AS done,
         arg_min(decided.items, (decided.start_ns, decided.span_id))
             FILTER (decided.is_mute) AS items,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)),
-                 'span_id': format('{:016x}', decided.span_id)}
-                ORDER BY decided.start_ns, decided.span_id
-            ) FILTER (decided.is_wasted)[:$shown],
-            []
-        ) AS wasted_at,
-        coalesce(
-            list(
-                {'trace_id': lower(hex(trace.trace_id)),
-                 'span_id': format('{:016x}', decided.span_id)}
-                ORDER BY decided.start_ns, decided.span_id
-            ) FILTER (decided.is_mute)[:$shown],
-            []
-        ) AS mute_at
+        list(
+            {'trace_id': lower(hex(trace.trace_id)),
+             'span_id': format('{:016x}', decided.span_id)}
+            ORDER BY decided.start_ns, decided.span_id
+        ) FILTER (decided.is_wasted)[:$shown] AS wasted_at,
+        list(
+            {'trace_id': lower(hex(trace.trace_id)),
+             'span_id': format('{:016x}', decided.span_id)}
+            ORDER BY decided.start_ns, decided.span_id
+        ) FILTER (decided.is_mute)[:$shown] AS mute_at
     FROM decided
     JOIN trace USING (trace_no)
     GROUP BY decided.workflow
