@@ -32,8 +32,12 @@ class Running:
         return f"http://127.0.0.1:{self.http_port}{path}"
 
     def peak_memory(self) -> int:
-        """The most memory it has held so far, in bytes."""
+        """The most memory it has held so far, or since `forget_peak_memory`, in bytes."""
         return self._memory("VmHWM")
+
+    def forget_peak_memory(self) -> None:
+        """Let what was done to it before not count as what is done to it from now on."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def memory(self) -> int:
         """The memory it holds, in bytes."""
