@@ -2,6 +2,7 @@
 
 import queue
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -94,15 +95,22 @@ def sending(target: str) -> Iterator[Clients]:
         clients.end()
 
 
+def held_port(held: ExitStack) -> int:
+    """A port on which the receiver may listen, and that no other program is given meanwhile."""
+    holder = held.enter_context(socket.socket())
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return int(holder.getsockname()[1])
+
+
 def kill_again_and_again(folder: Path, kills: int) -> None:
     store = folder / "run.duckdb"
     moments = random.Random(kills)
-    grpc_port = http_port = 0
     clients: Clients | None = None
-    with ExitStack() as open_clients:
+    with ExitStack() as held, ExitStack() as open_clients:
+        grpc_port, http_port = held_port(held), held_port(held)
         for number in range(kills + 1):
             with running(store, grpc_port, http_port) as receiver:
-                grpc_port, http_port = receiver.grpc_port, receiver.http_port
                 if clients is None:
                     clients = open_clients.enter_context(sending(receiver.grpc_target))
                 clients.wait_for(moments.randint(1, 40))
