@@ -1,13 +1,13 @@
 """Faults that leave no trace of themselves.
 
 What: Each fault of the fault file that hit something shows: within a minute of its start (or within
-the time that a call may take, if that is longer) a span of its target or of a direct caller failed,
-an attempt that was repeated for one, or one of them wrote a log record of severity WARN or above.
-It fails where the target was called or killed and nothing of that kind came. A delay that every
-call came through, more load than usual, and what a tester does to a job are no failures by
-themselves. What a caller suffered from somebody else, and what comes without a fault as well,
-whatever ids and numbers it names and however much more often it comes, shows nothing and proves no
-silence; what began with the fault and went on after it does show it.
+the time that a call may take, if that is longer), and before the next one begins, a span of its
+target or of a direct caller failed, an attempt that was repeated for one, or one of them wrote a
+log record of severity WARN or above. It fails where the target was called or killed and nothing of
+that kind came. A delay that every call came through, more load than usual, and what a tester does
+to a job are no failures by themselves. What a caller suffered from somebody else, and what comes
+without a fault as well, whatever ids and numbers it names and however much more often it comes,
+shows nothing and proves no silence; what began with the fault and went on after it does show it.
 
 Why: What leaves no signal is found by customers, and never explained.
 
@@ -86,7 +86,14 @@ def _reason(rows: list[Row]) -> str:
 
 _SHOWED: Final = """
     WITH lasting AS (
-        SELECT fault.id, fault.kind, fault.target, fault.start_ns, fault.end_ns
+        SELECT
+            fault.id, fault.kind, fault.target, fault.start_ns, fault.end_ns,
+            -- What the next fault does is no sign of this one.
+            least(fault.start_ns + $within_ns, (
+                SELECT min(following.start_ns) - 1
+                FROM fault AS following
+                WHERE following.start_ns > fault.end_ns
+            ))::BIGINT AS until_ns
         FROM fault
         JOIN run_time ON fault.start_ns <= run_time.until_ns AND fault.end_ns >= run_time.from_ns
         WHERE fault.target <> ''
@@ -144,7 +151,7 @@ _SHOWED: Final = """
                 AND elsewhere.id IS NOT NULL AS is_elsewhere
         FROM lasting
         JOIN broken
-            ON broken.time_ns BETWEEN lasting.start_ns AND lasting.start_ns + $within_ns
+            ON broken.time_ns BETWEEN lasting.start_ns AND lasting.until_ns
         LEFT JOIN fault_call AS struck
             ON struck.fault_id = lasting.id AND struck.span_no = broken.span_no
         LEFT JOIN elsewhere
@@ -173,7 +180,7 @@ _SHOWED: Final = """
             lasting.id, said.time_ns, 'a log record of ' || said.service AS first, said.what,
             false AS is_struck, false AS is_elsewhere
         FROM lasting
-        JOIN said ON said.time_ns BETWEEN lasting.start_ns AND lasting.start_ns + $within_ns
+        JOIN said ON said.time_ns BETWEEN lasting.start_ns AND lasting.until_ns
         WHERE said.service IN (
             SELECT witness.service FROM witness WHERE witness.id = lasting.id
         )
@@ -273,9 +280,9 @@ _SHOWED: Final = """
         coalesce(hit.hits, 0) AS hits,
         hit.evidence,
         coalesce(
-            (SELECT max(last_ns) FROM instance_life) >= lasting.start_ns + $within_ns, false
+            (SELECT max(last_ns) FROM instance_life) >= lasting.until_ns, false
         ) AS is_over,
-        lasting.start_ns + $within_ns - (SELECT max(last_ns) FROM instance_life) AS short_ns
+        lasting.until_ns - (SELECT max(last_ns) FROM instance_life) AS short_ns
     FROM lasting
     LEFT JOIN signal USING (id)
     LEFT JOIN hit USING (id)
