@@ -219,6 +219,28 @@ def test_what_answers_a_failure_is_not_blamed_for_it() -> None:
     )
 
 
+def test_what_answers_a_failure_further_down_is_not_blamed_for_it() -> None:
+    """`stock` hands on what `pay` says, and `web` then leaves out what it would have inserted."""
+
+    def with_pay(records: Page, trace: int) -> Page:
+        stock = next(one for one in records if isinstance(one, Span) and one.id == 6)
+        pay: dict[str, Value] = {**HTTP, "server.address": "pay", "url.path": "/charge"}
+        asks = Span(8, "POST", trace=trace, parent=6, service="stock", kind="CLIENT")
+        charges = Span(9, "POST /charge", trace=trace, parent=8, service="pay", kind="SERVER")
+        below = [replace(asks, attributes=pay), charges]
+        return [
+            *records,
+            *(replace(one, start_ms=stock.start_ms, end_ms=stock.end_ms) for one in below),
+        ]
+
+    def pay_fails(records: Page, trace: int) -> Page:
+        return changed(without(with_pay(records, trace), {7}), {9}, status="ERROR")
+
+    ranking = judged(pay_fails, always=with_pay)
+    assert ranking.stands_out
+    assert [suspect.service for suspect in ranking.suspects] == ["pay", "web"]
+
+
 def test_a_choice_of_calls_is_no_change_of_who_is_called() -> None:
     """`web` asks for a price only where it used to be computed: it is `web` that changed."""
 

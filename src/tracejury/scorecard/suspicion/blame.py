@@ -4,7 +4,7 @@ What a step did itself is charged to its service. What happened on a call, its w
 its missing answer, is shared by caller and callee: mostly the callee's, unless other callers of it
 see nothing, or the caller's other calls changed too. What a step shows (calls, lines, failures) may
 be the answer to what it was told, so that a service passes such points on to the services it calls,
-as far as these have points of their own.
+as far as these have points of their own; where none has, to those that these call.
 """
 
 from collections import defaultdict
@@ -106,13 +106,10 @@ def _passed_on(
     observed: Observed, before: Mapping[str, float], reaction: Mapping[str, float]
 ) -> dict[str, float]:
     """Points after each service, callers first, has passed on what may be only its reaction."""
-    below: dict[str, set[str]] = defaultdict(set)
-    for caller, callee in observed.calls:
-        if before.get(callee, 0.0) > 0 and caller != callee:
-            below[caller].add(callee)
+    below = _below(observed, {service for service, points in before.items() if points > 0})
     points = dict(before)
     passing = dict(reaction)
-    for service in _callers_first(observed, set(before)):
+    for service in _callers_first(below):
         callees = below[service]
         total = sum(before[callee] for callee in callees)
         passed = min(passing.get(service, 0.0), points[service])
@@ -127,15 +124,31 @@ def _passed_on(
     return points
 
 
-def _callers_first(observed: Observed, services: set[str]) -> list[str]:
-    """`services`, each after those that call it; in a cycle, wherever the first is met."""
-    callers: dict[str, set[str]] = defaultdict(set)
+def _below(observed: Observed, services: set[str]) -> dict[str, set[str]]:
+    """Which of `services` each of them calls; where it calls none, which those that it calls do."""
+    called: dict[str, set[str]] = defaultdict(set)
     for caller, callee in observed.calls:
-        if {caller, callee} <= services and caller != callee:
+        called[caller].add(callee)
+    below: dict[str, set[str]] = {}
+    for service in services:
+        met = ahead = {service}
+        # As near as there is one.
+        while ahead and not below.get(service):
+            ahead = {callee for caller in ahead for callee in called[caller]} - met
+            met = met | ahead
+            below[service] = ahead & services
+    return below
+
+
+def _callers_first(below: Mapping[str, set[str]]) -> list[str]:
+    """Each after those that it is below; in a cycle, wherever the first is met."""
+    callers: dict[str, set[str]] = defaultdict(set)
+    for caller, callees in below.items():
+        for callee in callees:
             callers[callee].add(caller)
     ordered: dict[str, None] = {}
-    while len(ordered) < len(services):
-        left = [service for service in sorted(services) if service not in ordered]
+    while len(ordered) < len(below):
+        left = [service for service in sorted(below) if service not in ordered]
         free = [service for service in left if not callers[service] - ordered.keys()]
         ordered.update(dict.fromkeys(free or left[:1]))
     return list(ordered)
