@@ -5,7 +5,7 @@
 --   job          VARCHAR  its correlation ID
 --   state        VARCHAR  the last state that records say of it; NULL where none does
 --   is_ended     BOOLEAN  that state is a final one; where none is said, the span that processed it ended
---   is_lost      BOOLEAN  it has no known end, and a span that had ended is lost of who processed it: so may its end be
+--   is_lost      BOOLEAN  it has no known end, and spans of who processes it are lost: so may its end be
 --   hit_by       VARCHAR  what it had to survive: crash, limit or a hang that it gave up; '' where nothing did
 --   open_ns      BIGINT   how long the run went on after its latest record, or the database after its row
 --   is_overdue   BOOLEAN  that is longer than any job of its workflow may stay without a word
@@ -44,24 +44,37 @@ processed AS (
 ),
 -- Sent to where somebody is known to process it.
 sent AS (
-    SELECT DISTINCT instance.instance_no
+    SELECT instance.instance_no, consumer.service, max(node.start_ns) AS sent_ns
     FROM node
     JOIN trace_instance AS instance USING (trace_no)
     JOIN span_field AS field USING (span_no)
+    JOIN (
+        SELECT DISTINCT destination, message_type, service
+        FROM delivery
+        WHERE destination <> ''
+    ) AS consumer
+        ON consumer.destination = field.destination
+        AND consumer.message_type = coalesce(field.message_type, '')
     WHERE node.kind = 'PRODUCER'
-        AND (field.destination, coalesce(field.message_type, '')) IN (
-            SELECT (delivery.destination, delivery.message_type)
-            FROM delivery
-            WHERE delivery.destination <> ''
-        )
+    GROUP BY instance.instance_no, consumer.service
 ),
--- A call that was answered had ended, and so had its span.
 lost AS (
-    SELECT DISTINCT instance_no
+    -- A call that was answered had ended, and so had its span.
+    SELECT instance_no
     FROM ghost
     WHERE cause = 'not-exported'
         AND kind IN ('CLIENT', 'PRODUCER')
         AND service IN (SELECT delivery.service FROM delivery)
+    UNION
+    -- Who died soon after a message was sent may have done all of it, and told of nothing any more.
+    SELECT sent.instance_no
+    FROM sent
+    JOIN settling USING (instance_no)
+    JOIN crash
+        ON crash.service = sent.service
+        AND crash.time_ns BETWEEN sent.sent_ns AND sent.sent_ns + settling.bound_ns
+    WHERE sent.instance_no NOT IN (SELECT processed.instance_no FROM processed)
+        AND sent.instance_no NOT IN (SELECT crash_hit.instance_no FROM crash_hit)
 ),
 policy AS (
     SELECT 1e9 * value AS stuck_ns
@@ -106,7 +119,7 @@ CROSS JOIN policy
 LEFT JOIN said USING (instance_no)
 LEFT JOIN waits USING (instance_no)
 LEFT JOIN processed USING (instance_no)
-LEFT JOIN sent USING (instance_no)
+LEFT JOIN (SELECT DISTINCT instance_no FROM sent) AS sent USING (instance_no)
 LEFT JOIN crash_hit AS crashed USING (instance_no)
 LEFT JOIN limited USING (instance_no)
 LEFT JOIN hung USING (instance_no)
