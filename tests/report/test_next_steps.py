@@ -20,8 +20,10 @@ def test_without_telemetry_the_next_step_is_to_receive_some() -> None:
 
 def test_the_most_severe_failure_is_explained_first() -> None:
     assert commands(EXAMPLE)[0] == "tracejury explain TIM-01"
-    assert "tracejury audit ... --faults faults.json" not in commands(EXAMPLE)
-    assert "tracejury audit ... --faults faults.json" in commands(replace(EXAMPLE, faults=()))
+    assert "tracejury audit --store run.duckdb --faults faults.json" not in commands(EXAMPLE)
+    assert "tracejury audit --store run.duckdb --faults faults.json" in commands(
+        replace(EXAMPLE, faults=())
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,3 +75,11 @@ def test_by_what_was_judged_is_named_again() -> None:
     assert f"tracejury plan {named}" in commands(audit)
     audit = replace(EXAMPLE, inputs=("a.jsonl",), judged_by=("--sampling", "none"))
     assert "tracejury tui --sampling none a.jsonl" in commands(audit)
+
+
+def test_an_audit_of_several_stores_is_made_again_of_all_of_them() -> None:
+    audit = replace(EXAMPLE, inputs=("a run.duckdb", "b.duckdb"), judged_by=("--faults", "f.json"))
+    assert (
+        "tracejury audit --faults f.json --store 'a run.duckdb' --store b.duckdb"
+        " --format html --output audit.html"
+    ) in commands(audit)

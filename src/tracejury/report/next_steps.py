@@ -42,7 +42,10 @@ def _evidence(audit: Audit) -> list[Step]:
         Step(f"tracejury tui{_inputs(audit)}", "every finding, down to its spans and log records")
     )
     steps.append(
-        Step("tracejury audit ... --format html --output audit.html", "the whole report, to show")
+        Step(
+            f"{_again(audit)} --format html --output audit.html",
+            "the whole report, to show",
+        )
     )
     return steps
 
@@ -54,7 +57,7 @@ def _more_evidence(audit: Audit) -> list[Step]:
     is_undeclared = any(
         check.task == _INVENTORY and check.reason == "needs-declaration" for check in audit.checks
     )
-    again = "tracejury audit ..."
+    again = _again(audit)
     wanted = (
         (not audit.faults, f"{again} --faults faults.json", "say what was injected, and when"),
         (
@@ -77,11 +80,20 @@ def _more_evidence(audit: Audit) -> list[Step]:
     return [Step(command, gives) for applies, command, gives in wanted if applies]
 
 
+def _again(audit: Audit) -> str:
+    """The command that made `audit`."""
+    others = "".join(f" --store {_word(name)}" for name in _stores(audit)[1:])
+    return f"tracejury audit{_inputs(audit)}{others}"
+
+
+def _stores(audit: Audit) -> list[str]:
+    return [name for name in audit.inputs if name.endswith(".duckdb")]
+
+
 def _inputs(audit: Audit) -> str:
-    """Name what was judged, and by what, as the command line takes it."""
+    """Name what was judged, or the first store of it, and by what, as the command line takes it."""
     by = "".join(f" {_word(word)}" for word in audit.judged_by)
-    stores = [name for name in audit.inputs if name.endswith(".duckdb")]
-    if stores:
+    if stores := _stores(audit):
         return f"{by} --store {_word(stores[0])}"
     named = " ".join(map(_word, audit.inputs)) if 0 < len(audit.inputs) <= _NAMED else "..."
     return f"{by} {named}"

@@ -35,6 +35,21 @@ KINDS: Final = (
     "message_loss",
     "state_corruption",
 )
+# What they are called elsewhere: in tools for chaos experiments, and by who sent the signal.
+_CALLED: Final = {
+    other: kind
+    for kind, others in {
+        "delay": "latency slow slowdown lag jitter throttle network_delay network_latency",
+        "error": "exception fail failure fault http_error abort 5xx",
+        "hang": "pause freeze frozen stop stall sigstop suspend timeout blackhole",
+        "kill": "crash sigkill terminate shutdown oom outage pod_kill",
+        "restart": "reboot",
+        "partition": "network_loss packet_loss loss disconnect network",
+        "flood": "load stress spike burst",
+        "storage": "disk disk_full fill_disk",
+    }.items()
+    for other in others.split()
+}
 _KEYS: Final = (
     "id",
     "kind",
@@ -257,9 +272,12 @@ class _Entry:
             return 0
 
     def _one_of(self, name: str, known: tuple[str, ...], key: str, wrong: str) -> None:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
-            self._complain(key, f'{wrong} "{name}".', f'Did you mean "{near}"?')
+        if name in known:
+            return
+        meant = _CALLED.get(name.lower().replace("-", "_"), "")
+        near = [meant] if meant in known else difflib.get_close_matches(name, known, n=1)
+        hint = f'Did you mean "{near[0]}"?' if near else f"Choose one of {', '.join(known)}."
+        self._complain(key, f'{wrong} "{name}".', hint)
 
     def _complain(self, key: str, message: str, next_step: str) -> None:
         said = f"fault {self._number + 1} {message}"
