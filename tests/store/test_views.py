@@ -11,7 +11,7 @@ from tracejury.store.reader import Reader, definitions
 from tracejury.telemetry import semconv
 from tracejury.workflow.rebuild import rebuild
 
-COLUMN = re.compile(r"^--   (\w+)\s+([A-Z]+(?:\[\])?)(?:\s|$)")
+COLUMN = re.compile(r"^--   (\w+)\s+([A-Z]+(?:\([^)]*\))?(?:\[\])?)(?:\s|$)")
 
 # What `contract.md` 2 promises at least.
 PUBLIC = {

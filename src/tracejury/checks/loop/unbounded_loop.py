@@ -226,13 +226,10 @@ _LOOPS: Final = """
         max(judged.last_ns - judged.first_ns) FILTER (judged.is_endless) / 1e9 AS longest_s,
         min(judged.items) FILTER (judged.is_endless AND NOT judged.is_endless_in_fault) AS items,
         coalesce(min(judged.correlation_id) FILTER (judged.is_endless), '') AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY judged.turns DESC, node.start_ns, node.span_id
-        ) FILTER (judged.is_endless)[:$shown] AS evidence
+        list(span.reference ORDER BY judged.turns DESC, span.start_ns, span.reference)
+            FILTER (judged.is_endless)[:$shown] AS evidence
     FROM judged
-    JOIN node ON node.span_no = coalesce(judged.holder_no, judged.loop_no)
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span ON span.span_no = coalesce(judged.holder_no, judged.loop_no)
     GROUP BY judged.workflow, judged.service, judged.name
     ORDER BY judged.workflow, judged.service, judged.name
 """

@@ -209,18 +209,15 @@ _LOOPS: Final = """
                 FILTER (decided.is_unstopped),
             ''
         ) AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY decided.later DESC, node.start_ns, node.span_id
-        ) FILTER (decided.is_unstopped)[:$shown] AS evidence
+        list(span.reference ORDER BY decided.later DESC, span.start_ns, span.reference)
+            FILTER (decided.is_unstopped)[:$shown] AS evidence
     FROM unit
     LEFT JOIN decided
         ON decided.loop_no = unit.loop_no
         AND decided.service = unit.service
         AND decided.name = unit.name
     LEFT JOIN workflow_instance AS instance ON instance.instance_no = decided.instance_no
-    LEFT JOIN node ON node.span_no = decided.loop_no
-    LEFT JOIN trace ON trace.trace_no = node.trace_no
+    LEFT JOIN span_reference AS span ON span.span_no = decided.loop_no
     GROUP BY unit.workflow, unit.service, unit.name
     ORDER BY unit.workflow, unit.service, unit.name
 """

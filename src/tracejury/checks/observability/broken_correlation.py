@@ -336,10 +336,7 @@ _APART: Final = """
         SELECT
             demanded.workflow, demanded.service, count(*) AS broken,
             min(instance.correlation_id) AS instance,
-            list({
-                'trace_id': lower(hex(trace.trace_id)),
-                'span_id': format('{:016x}', node.span_id)
-            } ORDER BY node.span_no)[:$shown] AS evidence
+            list(span.reference ORDER BY span.span_no)[:$shown] AS evidence
         FROM demanded
         JOIN workflow_instance AS instance
             ON instance.entry_service = demanded.service
@@ -347,8 +344,7 @@ _APART: Final = """
             AND NOT instance.rootless
             AND NOT instance.background
             AND instance.workflow <> demanded.workflow
-        JOIN node ON node.span_no = instance.entry_span_no
-        JOIN trace USING (trace_no)
+        JOIN span_reference AS span ON span.span_no = instance.entry_span_no
         GROUP BY demanded.workflow, demanded.service
     ),
     together AS (

@@ -104,11 +104,10 @@ _ERRORS: Final = r"""
             NOT terminal_error.on_path AND node.kind = 'CLIENT'
                 AND try_cast(field.http_status AS INTEGER) < 500 AS is_probe,
             terminal_error.instance_no IN (SELECT holed.instance_no FROM holed) AS is_holed,
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                AS span
+            span.reference
         FROM terminal_error
         JOIN node USING (span_no)
-        JOIN trace USING (trace_no)
+        JOIN span_reference AS span USING (span_no)
         JOIN span_error AS error USING (span_no)
         LEFT JOIN span_field AS field USING (span_no)
         LEFT JOIN call USING (span_no)
@@ -146,7 +145,7 @@ _ERRORS: Final = r"""
         count(*) FILTER (without_answer) AS without_answer,
         coalesce(max(left(message, 80)) FILTER (without_message),
             min(left(message, 80)) FILTER (is_lacking), '') AS message,
-        list(span ORDER BY span_no) FILTER (is_lacking)[:$shown] AS evidence
+        list(reference ORDER BY span_no) FILTER (is_lacking)[:$shown] AS evidence
     FROM lacking
     GROUP BY service, step, target, error_type
     ORDER BY service, step, target, error_type

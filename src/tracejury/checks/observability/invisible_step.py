@@ -264,11 +264,9 @@ _GAPS: Final = """
         count(*) AS gaps,
         max(gap.gap_ns) / 1e6 AS longest_ms,
         arg_max(instance.correlation_id, gap.gap_ns) AS instance,
-        list({'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY gap.gap_ns DESC, gap.span_no)[:$shown] AS evidence
+        list(span.reference ORDER BY gap.gap_ns DESC, gap.span_no)[:$shown] AS evidence
     FROM gap
-    JOIN node USING (span_no)
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span USING (span_no)
     JOIN workflow_instance AS instance ON instance.instance_no = gap.instance_no
     WHERE NOT instance.background
     GROUP BY instance.workflow, gap.service, gap.name

@@ -116,13 +116,9 @@ _TOLD: Final = """
         SELECT
             harmed.id,
             count(*) AS failed,
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.start_ns, trace.trace_id, node.span_id
-            )[:$shown] AS evidence
+            list(span.reference ORDER BY span.start_ns, span.reference)[:$shown] AS evidence
         FROM harmed
-        JOIN node ON node.span_no = harmed.entry_span_no
-        JOIN trace USING (trace_no)
+        JOIN span_reference AS span ON span.span_no = harmed.entry_span_no
         GROUP BY harmed.id
     ),
     alertable AS (

@@ -245,10 +245,7 @@ _SHOWED: Final = """
         SELECT
             struck.id,
             count(*) AS hits,
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.start_ns, trace.trace_id, node.span_id
-            )[:$shown] AS evidence
+            list(span.reference ORDER BY span.start_ns, span.reference)[:$shown] AS evidence
         FROM (
             SELECT fault_call.fault_id AS id, fault_call.span_no
             FROM fault_call
@@ -266,8 +263,7 @@ _SHOWED: Final = """
                 ON orphan.trace_no = ghost.trace_no AND orphan.missing_parent = ghost.span_id
             WHERE lasting.kind IN ('restart', 'kill')
         ) AS struck
-        JOIN node USING (span_no)
-        JOIN trace USING (trace_no)
+        JOIN span_reference AS span USING (span_no)
         GROUP BY struck.id
     )
     SELECT

@@ -80,7 +80,7 @@ _CALLERS: Final = """
     lost AS (
         SELECT
             known.caller,
-            node.span_no, node.span_id, node.trace_no, node.start_ns, node.service, node.name,
+            node.span_no, node.span_id, node.start_ns, node.service, node.name,
             instance.correlation_id
         FROM ghost
         JOIN node
@@ -114,12 +114,9 @@ _CALLERS: Final = """
             arg_min(lost.service, (lost.start_ns, lost.span_id)) AS callee,
             arg_min(lost.name, (lost.start_ns, lost.span_id)) AS name,
             arg_min(lost.correlation_id, (lost.start_ns, lost.span_id)) AS instance,
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', lost.span_id)}
-                ORDER BY lost.start_ns, lost.span_id
-            )[:$shown] AS evidence
+            list(span.reference ORDER BY lost.start_ns, lost.span_id)[:$shown] AS evidence
         FROM lost
-        JOIN trace USING (trace_no)
+        JOIN span_reference AS span USING (span_no)
         GROUP BY lost.caller
     ),
     made AS (

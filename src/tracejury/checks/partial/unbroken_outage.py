@@ -217,13 +217,9 @@ _TARGETS: Final = """
     LEFT JOIN (
         SELECT
             worst.service, worst.target, worst.things, worst.allowed,
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.start_ns, node.span_id
-            ) AS evidence
+            list(span.reference ORDER BY span.start_ns, span.reference) AS evidence
         FROM (SELECT *, unnest(span_nos) AS span_no FROM worst) AS worst
-        JOIN node USING (span_no)
-        JOIN trace USING (trace_no)
+        JOIN span_reference AS span USING (span_no)
         GROUP BY worst.service, worst.target, worst.things, worst.allowed
     ) AS worst ON worst.service = judged.service AND worst.target = judged.target
     GROUP BY judged.service, judged.target

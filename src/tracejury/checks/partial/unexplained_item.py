@@ -138,14 +138,11 @@ _FAILED: Final = """
                 FILTER (explained.span_no IS NULL AND NOT run.is_unclear),
             ''
         ) AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY run.span_no
-        ) FILTER (explained.span_no IS NULL AND NOT run.is_unclear)[:$shown] AS evidence
+        list(span.reference ORDER BY run.span_no)
+            FILTER (explained.span_no IS NULL AND NOT run.is_unclear)[:$shown] AS evidence
     FROM item_run AS run
     JOIN workflow_instance AS instance USING (instance_no)
-    JOIN node USING (span_no)
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span USING (span_no)
     LEFT JOIN explained ON explained.span_no = run.span_no
     WHERE (run.failed AND NOT run.went_on)
         OR run.span_no IN (SELECT said_failed.span_no FROM said_failed)

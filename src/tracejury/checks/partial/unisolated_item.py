@@ -174,14 +174,11 @@ _LOOPS: Final = """
         arg_min(decided.expected, (decided.correlation_id, decided.item, decided.place))
             FILTER (decided.is_stopped) AS expected,
         coalesce(min(decided.correlation_id) FILTER (decided.is_stopped), '') AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY decided.span_no
-        ) FILTER (decided.is_stopped)[:$shown] AS evidence
+        list(span.reference ORDER BY decided.span_no)
+            FILTER (decided.is_stopped)[:$shown] AS evidence
     FROM unit
     LEFT JOIN decided USING (workflow, service, name)
-    LEFT JOIN node ON node.span_no = decided.span_no
-    LEFT JOIN trace ON trace.trace_no = node.trace_no
+    LEFT JOIN span_reference AS span ON span.span_no = decided.span_no
     GROUP BY unit.workflow, unit.service, unit.name
     ORDER BY unit.workflow, unit.service, unit.name
 """

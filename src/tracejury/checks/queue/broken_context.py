@@ -38,15 +38,11 @@ def judge(evidence: Evidence) -> Judgement:
             delivery.message_type,
             count(*) AS processed,
             count(*) FILTER (NOT delivery.has_context) AS lost,
-            list(
-                {'trace_id': lower(hex(trace.trace_id)),
-                 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.span_no
-            ) FILTER (NOT delivery.has_context)[:$shown] AS evidence
+            list(span.reference ORDER BY span.span_no)
+                FILTER (NOT delivery.has_context)[:$shown] AS evidence
         FROM delivery
         JOIN sent USING (destination, message_type)
-        JOIN node USING (span_no)
-        JOIN trace USING (trace_no)
+        JOIN span_reference AS span USING (span_no)
         GROUP BY delivery.destination, delivery.message_type
         ORDER BY delivery.destination, delivery.message_type
         """,

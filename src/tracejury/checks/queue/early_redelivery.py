@@ -149,24 +149,20 @@ _AGAIN: Final = """
         count(*) FILTER (judged.how = 'at once') AS at_once,
         count(*) FILTER (judged.how = 'unclear') AS unclear,
         max(judged.delay_ns) FILTER (judged.how = 'in turn') / 1e9 AS delay_s,
-        arg_min(judged.delay_ns, (node.start_ns, trace.trace_id, node.span_id))
+        arg_min(judged.delay_ns, (span.start_ns, span.reference))
             FILTER (judged.how = 'at once') / 1e9 AS after_s,
-        arg_min(
-            judged.ended_ns - judged.earlier_ns, (node.start_ns, trace.trace_id, node.span_id)
-        ) FILTER (judged.how = 'at once') / 1e9 AS took_s,
+        arg_min(judged.ended_ns - judged.earlier_ns, (span.start_ns, span.reference))
+            FILTER (judged.how = 'at once') / 1e9 AS took_s,
         coalesce(
-            arg_min(instance.correlation_id, (node.start_ns, trace.trace_id, node.span_id))
+            arg_min(instance.correlation_id, (span.start_ns, span.reference))
                 FILTER (judged.how = 'at once'),
             ''
         ) AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY node.start_ns, trace.trace_id, node.span_id
-        ) FILTER (judged.how = 'at once')[:$shown] AS evidence
+        list(span.reference ORDER BY span.start_ns, span.reference)
+            FILTER (judged.how = 'at once')[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
-    JOIN node USING (span_no)
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span USING (span_no)
     WHERE judged.how NOT IN ('told twice', 'given back')
     GROUP BY judged.destination
     ORDER BY judged.destination

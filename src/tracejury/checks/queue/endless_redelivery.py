@@ -250,20 +250,15 @@ _POISON: Final = """
         count(*) FILTER (judged.fate = 'unclear') AS unclear,
         max(judged.failures) FILTER (judged.fate = 'endless') AS most,
         coalesce(
-            arg_min(
-                instance.correlation_id,
-                (-judged.failures, node.start_ns, trace.trace_id, node.span_id)
-            ) FILTER (judged.fate = 'endless'),
+            arg_min(instance.correlation_id, (-judged.failures, span.start_ns, span.reference))
+                FILTER (judged.fate = 'endless'),
             ''
         ) AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY judged.failures DESC, node.start_ns, trace.trace_id, node.span_id
-        ) FILTER (judged.fate = 'endless')[:$shown] AS evidence
+        list(span.reference ORDER BY judged.failures DESC, span.start_ns, span.reference)
+            FILTER (judged.fate = 'endless')[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
-    JOIN node ON node.span_no = judged.first_no
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span ON span.span_no = judged.first_no
     WHERE judged.fate <> ''
     GROUP BY judged.destination
     ORDER BY judged.destination

@@ -236,14 +236,11 @@ _MESSAGES: Final = """
         max(judged.short_ns) FILTER (judged.fate = 'waiting') AS short_ns,
         min(judged.waited_s) FILTER (judged.fate = 'lost') AS waited_s,
         coalesce(min(instance.correlation_id) FILTER (judged.fate = 'lost'), '') AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY judged.sent_ns, trace.trace_id, node.span_id
-        ) FILTER (judged.fate = 'lost')[:$shown] AS evidence
+        list(span.reference ORDER BY judged.sent_ns, span.reference)
+            FILTER (judged.fate = 'lost')[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
-    JOIN node USING (span_no)
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span USING (span_no)
     GROUP BY judged.destination
     ORDER BY judged.destination
 """

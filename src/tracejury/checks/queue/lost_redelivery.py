@@ -130,14 +130,10 @@ _CRASHED: Final = """
         max(judged.short_ns) FILTER (judged.is_waiting) AS short_ns,
         max(judged.delay_ns) / 1e9 AS delay_s,
         coalesce(min(instance.correlation_id) FILTER (judged.is_lost), '') AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY node.span_no
-        ) FILTER (judged.is_lost)[:$shown] AS evidence
+        list(span.reference ORDER BY span.span_no) FILTER (judged.is_lost)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
-    JOIN node ON node.span_no = judged.creation_no
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span ON span.span_no = judged.creation_no
     GROUP BY judged.destination
     ORDER BY judged.destination
 """

@@ -221,14 +221,10 @@ _FLOODED: Final = """
         SELECT
             flood.fault_id,
             flood.destination,
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.start_ns, trace.trace_id, node.span_id
-            )[:$shown] AS evidence
+            list(span.reference ORDER BY span.start_ns, span.reference)[:$shown] AS evidence
         FROM flooded_queue AS flood
         JOIN sent_message AS message USING (destination)
-        JOIN node USING (span_no)
-        JOIN trace USING (trace_no)
+        JOIN span_reference AS span USING (span_no)
         WHERE message.failed AND message.sent_ns BETWEEN flood.start_ns AND flood.end_ns
         GROUP BY flood.fault_id, flood.destination
     )

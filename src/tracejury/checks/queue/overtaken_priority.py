@@ -226,13 +226,10 @@ _WAITS: Final = """
         median(compared.started_ns - compared.sent_ns) FILTER (compared.class = 'bulk') / 1e9
             AS bulk_s,
         CASE WHEN bool_or(compared.has_two_clocks) THEN $skew_ns / 1e9 ELSE 0 END AS slack_s,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY compared.sent_ns - compared.started_ns, trace.trace_id, node.span_id
-        ) FILTER (compared.class = 'urgent')[:$shown] AS evidence
+        list(span.reference ORDER BY compared.sent_ns - compared.started_ns, span.reference)
+            FILTER (compared.class = 'urgent')[:$shown] AS evidence
     FROM compared
-    JOIN node USING (span_no)
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span USING (span_no)
     GROUP BY compared.service
     HAVING count(*) FILTER (compared.class = 'urgent') >= $fewest
         AND count(*) FILTER (compared.class = 'bulk') >= $fewest

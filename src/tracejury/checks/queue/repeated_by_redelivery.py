@@ -159,25 +159,22 @@ _REPEATED: Final = """
         count(*) FILTER (judged.is_safe) AS safe,
         count(*) FILTER (judged.is_doubled) AS doubled,
         count(*) FILTER (judged.is_keyed AND judged.doing > 1) AS keyed,
-        arg_min(judged.operation, (node.start_ns, trace.trace_id, node.span_id))
+        arg_min(judged.operation, (span.start_ns, span.reference))
             FILTER (judged.is_doubled) AS operation,
         arg_min(
             coalesce(nullif(judged.item, ''), instance.correlation_id),
-            (node.start_ns, trace.trace_id, node.span_id)
+            (span.start_ns, span.reference)
         ) FILTER (judged.is_doubled) AS unit,
         coalesce(
-            arg_min(instance.correlation_id, (node.start_ns, trace.trace_id, node.span_id))
+            arg_min(instance.correlation_id, (span.start_ns, span.reference))
                 FILTER (judged.is_doubled),
             ''
         ) AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY node.start_ns, trace.trace_id, node.span_id
-        ) FILTER (judged.is_doubled)[:$shown] AS evidence
+        list(span.reference ORDER BY span.start_ns, span.reference)
+            FILTER (judged.is_doubled)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
-    JOIN node ON node.span_no = judged.last_no
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span ON span.span_no = judged.last_no
     GROUP BY judged.service, judged.target
     ORDER BY judged.service, judged.target
 """

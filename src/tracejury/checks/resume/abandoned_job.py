@@ -123,14 +123,11 @@ _HIT: Final = """
         max(decided.redelivery_short_ns) FILTER (NOT decided.goes_on AND NOT decided.is_ended)
             AS short_ns,
         coalesce(min(instance.correlation_id) FILTER (decided.is_abandoned), '') AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY instance.correlation_id
-        ) FILTER (decided.is_abandoned)[:$shown] AS evidence
+        list(span.reference ORDER BY instance.correlation_id)
+            FILTER (decided.is_abandoned)[:$shown] AS evidence
     FROM decided
     JOIN workflow_instance AS instance USING (instance_no)
-    JOIN node ON node.span_no = instance.entry_span_no
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span ON span.span_no = instance.entry_span_no
     WHERE NOT instance.background
     GROUP BY instance.workflow
     ORDER BY instance.workflow

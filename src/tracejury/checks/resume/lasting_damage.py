@@ -106,14 +106,9 @@ _AROUND: Final = """
         course.during_ms / 1e3 AS during_s,
         course.tail_ms / 1e3 AS after_s,
         (
-            SELECT list(
-                {'trace_id': lower(hex(trace.trace_id)),
-                 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY node.start_ns, trace.trace_id, node.span_id
-            )[:$shown]
-            FROM node
-            JOIN trace USING (trace_no)
-            WHERE list_contains(course.tail_failed, node.span_no)
+            SELECT list(span.reference ORDER BY span.start_ns, span.reference)[:$shown]
+            FROM span_reference AS span
+            WHERE list_contains(course.tail_failed, span.span_no)
         ) AS evidence
     FROM fault_course AS course
     JOIN fault ON fault.id = course.fault_id

@@ -135,13 +135,10 @@ _ASKED: Final = """
         count(*) FILTER (asked.is_well) AS untold,
         min(asked.route) FILTER (asked.is_well) AS route,
         min(asked.target) FILTER (asked.is_well) AS target,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY node.start_ns, trace.trace_id, node.span_id
-        ) FILTER (asked.is_well)[:$shown] AS evidence
+        list(span.reference ORDER BY span.start_ns, span.reference)
+            FILTER (asked.is_well)[:$shown] AS evidence
     FROM asked
-    JOIN node USING (span_no)
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span USING (span_no)
     GROUP BY asked.service
     ORDER BY asked.service
 """

@@ -269,21 +269,18 @@ _CUT_SHORT: Final = """
         count(*) FILTER (fated.fate = 'once') AS once,
         count(*) FILTER (fated.fate = 'twice') AS twice,
         count(*) FILTER (fated.fate = 'unclear') AS unclear,
-        arg_min(fated.operation, (node.start_ns, trace.trace_id, node.span_id))
+        arg_min(fated.operation, (span.start_ns, span.reference))
             FILTER (fated.fate = 'twice') AS operation,
         coalesce(
-            arg_min(instance.correlation_id, (node.start_ns, trace.trace_id, node.span_id))
+            arg_min(instance.correlation_id, (span.start_ns, span.reference))
                 FILTER (fated.fate = 'twice'),
             ''
         ) AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY node.start_ns, trace.trace_id, node.span_id
-        ) FILTER (fated.fate = 'twice')[:$shown] AS evidence
+        list(span.reference ORDER BY span.start_ns, span.reference)
+            FILTER (fated.fate = 'twice')[:$shown] AS evidence
     FROM fated
     JOIN workflow_instance AS instance USING (instance_no)
-    JOIN node USING (span_no)
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span USING (span_no)
     GROUP BY fated.server
     ORDER BY fated.server
 """

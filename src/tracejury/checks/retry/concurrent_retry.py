@@ -264,7 +264,7 @@ _TRIGGERS: Final = """
             )
     ),
     doubled AS (
-        SELECT beside.*, node.span_id, node.trace_no
+        SELECT beside.*, node.span_id
         FROM beside
         JOIN node USING (span_no)
         WHERE beside.is_same
@@ -337,13 +337,10 @@ _TRIGGERS: Final = """
                 FILTER (judged.span_no IS NOT NULL),
             ''
         ) AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)),
-             'span_id': format('{:016x}', judged.span_id)}
-            ORDER BY judged.beside_ns DESC, judged.span_id
-        ) FILTER (judged.span_no IS NOT NULL)[:$shown] AS evidence
+        list(span.reference ORDER BY judged.beside_ns DESC, judged.span_id)
+            FILTER (judged.span_no IS NOT NULL)[:$shown] AS evidence
     FROM judged
-    LEFT JOIN trace USING (trace_no)
+    LEFT JOIN span_reference AS span USING (span_no)
     GROUP BY judged.workflow
     ORDER BY judged.workflow
 """

@@ -105,13 +105,9 @@ _PAUSES: Final = """
         count(*) FILTER (grouped.is_hasty) AS hasty,
         max(grouped.pauses) FILTER (grouped.is_hasty) AS pauses,
         max(grouped.longest_ns) FILTER (grouped.is_hasty) / 1e6 AS longest_ms,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY node.span_no
-        ) FILTER (grouped.is_hasty)[:$shown] AS evidence
+        list(span.reference ORDER BY span.span_no) FILTER (grouped.is_hasty)[:$shown] AS evidence
     FROM grouped
-    JOIN node ON node.span_no = grouped.group_no
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span ON span.span_no = grouped.group_no
     WHERE grouped.is_patient OR grouped.is_hasty
     GROUP BY grouped.service, grouped.name
     ORDER BY grouped.service, grouped.name

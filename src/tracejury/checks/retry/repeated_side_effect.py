@@ -118,25 +118,22 @@ _REPEATED: Final = """
         count(*) FILTER (judged.is_keyed AND judged.done > 1) AS keyed,
         max(judged.done) FILTER (judged.is_doubled) AS most,
         -- Of several, the one that is first in the evidence.
-        arg_min(judged.operation, (-judged.done, node.start_ns, node.span_id))
+        arg_min(judged.operation, (-judged.done, span.start_ns, span.reference))
             FILTER (judged.is_doubled) AS operation,
         arg_min(
             coalesce(nullif(judged.item, ''), instance.correlation_id),
-            (-judged.done, node.start_ns, node.span_id)
+            (-judged.done, span.start_ns, span.reference)
         ) FILTER (judged.is_doubled) AS unit,
         coalesce(
-            arg_min(instance.correlation_id, (-judged.done, node.start_ns, node.span_id))
+            arg_min(instance.correlation_id, (-judged.done, span.start_ns, span.reference))
                 FILTER (judged.is_doubled),
             ''
         ) AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY judged.done DESC, node.start_ns, node.span_id
-        ) FILTER (judged.is_doubled)[:$shown] AS evidence
+        list(span.reference ORDER BY judged.done DESC, span.start_ns, span.reference)
+            FILTER (judged.is_doubled)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
-    JOIN node ON node.span_no = judged.span_nos[1]
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span ON span.span_no = judged.span_nos[1]
     WHERE judged.is_safe OR judged.is_doubled OR judged.is_keyed
     GROUP BY judged.service, judged.target
     ORDER BY judged.service, judged.target

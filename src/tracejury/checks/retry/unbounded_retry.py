@@ -175,11 +175,10 @@ _GROUPS: Final = """
             grouped.is_partly_told
                 OR grouped.instance_no IN (SELECT unclear.instance_no FROM unclear) AS is_unclear,
             grouped.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed,
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', last.span_id)}
-                AS evidence
+            span.reference AS evidence
         FROM grouped
         JOIN node AS last ON last.span_no = grouped.last_no
-        JOIN trace USING (trace_no)
+        JOIN span_reference AS span ON span.span_no = grouped.last_no
         LEFT JOIN span_error AS above_error ON above_error.span_no = last.parent_no
         LEFT JOIN error_class AS class ON class.span_no IN (last.parent_no, last.span_no)
         LEFT JOIN span_field AS field ON field.span_no = last.span_no

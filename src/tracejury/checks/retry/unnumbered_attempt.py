@@ -99,8 +99,7 @@ _RETRIES: Final = """
             AND NOT earlier.is_fragment
     ),
     asked AS (
-        SELECT DISTINCT
-            retry.span_no, node.trace_no, node.service, node.name, node.start_ns, node.span_id
+        SELECT DISTINCT retry.span_no, node.service, node.name
         FROM retry
         JOIN node USING (span_no)
         JOIN trace_instance USING (trace_no)
@@ -164,13 +163,10 @@ _RETRIES: Final = """
         ) AS name,
         count(*) AS retries,
         count(*) FILTER (numbered.span_no IS NULL) AS silent,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)),
-             'span_id': format('{:016x}', asked.span_id)}
-            ORDER BY asked.start_ns, asked.span_id
-        ) FILTER (numbered.span_no IS NULL)[:$shown] AS evidence
+        list(span.reference ORDER BY span.start_ns, span.reference)
+            FILTER (numbered.span_no IS NULL)[:$shown] AS evidence
     FROM asked
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span USING (span_no)
     LEFT JOIN numbered USING (span_no)
     GROUP BY ALL
     ORDER BY ALL

@@ -177,13 +177,10 @@ _JOBS: Final = """
             decided.correlation_id
         ) FILTER (decided.is_denied) AS state,
         coalesce(min(decided.correlation_id) FILTER (decided.is_denied), '') AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY decided.correlation_id
-        ) FILTER (decided.is_denied)[:$shown] AS evidence
+        list(span.reference ORDER BY decided.correlation_id)
+            FILTER (decided.is_denied)[:$shown] AS evidence
     FROM decided
-    JOIN node ON node.span_no = decided.entry_span_no
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span ON span.span_no = decided.entry_span_no
     GROUP BY decided.workflow
     ORDER BY decided.workflow
 """

@@ -127,14 +127,10 @@ _RETRIED: Final = """
         arg_max(judged.item, judged.items) FILTER (judged.items > 0) AS item,
         coalesce(arg_max(instance.correlation_id, judged.items) FILTER (judged.items > 0), '')
             AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY node.span_no
-        ) FILTER (judged.items > 0)[:$shown] AS evidence
+        list(span.reference ORDER BY span.span_no) FILTER (judged.items > 0)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)
-    LEFT JOIN node USING (span_no)
-    LEFT JOIN trace USING (trace_no)
+    LEFT JOIN span_reference AS span USING (span_no)
     GROUP BY instance.workflow
     ORDER BY instance.workflow
 """

@@ -113,10 +113,10 @@ _SPANS: Final = """
         judged.wrong,
         count(*) AS spans,
         min(judged.name) AS name,
-        list({'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', judged.span_id)}
-            ORDER BY judged.start_ns, judged.trace_no, judged.span_id)[:$shown] AS evidence
+        list(span.reference ORDER BY judged.start_ns, judged.trace_no, judged.span_id)[:$shown]
+            AS evidence
     FROM judged
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span USING (span_no)
     GROUP BY judged.service, judged.wrong
     ORDER BY judged.service, judged.wrong
 """

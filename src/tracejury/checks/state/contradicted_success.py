@@ -221,13 +221,11 @@ _INSTANCES: Final = """
         coalesce(min(decided.correlation_id) FILTER (decided.is_denied), '') AS instance,
         arg_min(node.service, decided.correlation_id) FILTER (decided.is_denied) AS service,
         arg_min(node.name, decided.correlation_id) FILTER (decided.is_denied) AS name,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY decided.correlation_id
-        ) FILTER (decided.is_denied)[:$shown] AS evidence
+        list(span.reference ORDER BY decided.correlation_id)
+            FILTER (decided.is_denied)[:$shown] AS evidence
     FROM decided
-    LEFT JOIN node ON node.span_no = decided.span_no
-    LEFT JOIN trace USING (trace_no)
+    LEFT JOIN node USING (span_no)
+    LEFT JOIN span_reference AS span USING (span_no)
     GROUP BY decided.workflow
     ORDER BY decided.workflow
 """

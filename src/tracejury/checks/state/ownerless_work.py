@@ -161,13 +161,10 @@ _JOBS: Final = """
         arg_min(decided.process, decided.job) FILTER (decided.verdict = 'ownerless') AS process,
         arg_min(decided.silent_ns, decided.job) FILTER (decided.verdict = 'ownerless') / 1e9
             AS silent_s,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY decided.job
-        ) FILTER (decided.verdict = 'ownerless')[:$shown] AS evidence
+        list(span.reference ORDER BY decided.job)
+            FILTER (decided.verdict = 'ownerless')[:$shown] AS evidence
     FROM decided
-    LEFT JOIN node ON node.span_no = decided.span_no
-    LEFT JOIN trace USING (trace_no)
+    LEFT JOIN span_reference AS span ON span.span_no = decided.span_no
     GROUP BY decided.workflow
     ORDER BY decided.workflow
 """

@@ -56,14 +56,10 @@ def judge(evidence: Evidence) -> Judgement:
             max(judged.open_ns) FILTER (judged.is_stuck) / 1e9 AS longest_s,
             coalesce(min(judged.job) FILTER (judged.is_stuck), '') AS instance,
             arg_min(coalesce(judged.state, ''), judged.job) FILTER (judged.is_stuck) AS state,
-            list(
-                {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                ORDER BY judged.job
-            ) FILTER (judged.is_stuck)[:$shown] AS evidence
+            list(span.reference ORDER BY judged.job) FILTER (judged.is_stuck)[:$shown] AS evidence
         FROM judged
         JOIN workflow_instance AS instance USING (instance_no)
-        JOIN node ON node.span_no = instance.entry_span_no
-        JOIN trace USING (trace_no)
+        JOIN span_reference AS span ON span.span_no = instance.entry_span_no
         GROUP BY judged.workflow
         ORDER BY judged.workflow
         """,

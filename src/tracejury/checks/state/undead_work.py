@@ -235,13 +235,12 @@ _JOBS: Final = """
             settling.is_settled,
             settling.short_ns,
             instance.instance_no IN (SELECT ghost.instance_no FROM ghost) AS is_holed,
-            {'trace_id': lower(hex(trace.trace_id)),
-             'span_id': format('{:016x}', first_late.span_id)} AS evidence
+            span.reference AS evidence
         FROM ended
         JOIN workflow_instance AS instance USING (instance_no)
         JOIN settling USING (instance_no)
         LEFT JOIN first_late USING (instance_no)
-        LEFT JOIN trace USING (trace_no)
+        LEFT JOIN span_reference AS span USING (span_no)
         WHERE ended.state IN ('cancelled', 'timeout', 'failed')
     )
     SELECT

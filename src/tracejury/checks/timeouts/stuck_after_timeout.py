@@ -215,13 +215,10 @@ _INSTANCES: Final = """
                 FILTER (judged.is_stuck),
             ''
         ) AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)),
-             'span_id': format('{:016x}', judged.span_id)}
-            ORDER BY judged.end_ns, judged.span_id
-        ) FILTER (judged.is_stuck)[:$shown] AS evidence
+        list(span.reference ORDER BY judged.end_ns, judged.span_id)
+            FILTER (judged.is_stuck)[:$shown] AS evidence
     FROM judged
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span USING (span_no)
     GROUP BY judged.workflow
     HAVING bool_or(judged.has_cut OR NOT judged.is_gone_on)
     ORDER BY judged.workflow

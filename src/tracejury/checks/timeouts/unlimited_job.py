@@ -66,7 +66,7 @@ _OPEN: Final = """
 _JOBS: Final = """
     -- What runs a job: the outermost span that took it from a queue.
     WITH taken AS (
-        SELECT delivery.instance_no, node.span_no, node.trace_no, node.span_id, node.duration_ns
+        SELECT delivery.instance_no, node.span_no, node.duration_ns
         FROM delivery
         JOIN node USING (span_no)
     ),
@@ -111,13 +111,10 @@ _JOBS: Final = """
         coalesce(
             arg_max(judged.correlation_id, judged.duration_ns) FILTER (judged.is_endless), ''
         ) AS instance,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-            ORDER BY judged.duration_ns DESC, judged.span_no
-        ) FILTER (judged.is_endless)[:$shown] AS evidence
+        list(span.reference ORDER BY judged.duration_ns DESC, judged.span_no)
+            FILTER (judged.is_endless)[:$shown] AS evidence
     FROM judged
-    LEFT JOIN node USING (span_no)
-    LEFT JOIN trace USING (trace_no)
+    LEFT JOIN span_reference AS span USING (span_no)
     GROUP BY judged.workflow
     ORDER BY judged.workflow
 """

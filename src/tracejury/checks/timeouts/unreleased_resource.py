@@ -125,7 +125,7 @@ _GIVEN_UP: Final = """
         GROUP BY ALL
     ),
     shortage AS (
-        SELECT node.service, node.instance_id, node.trace_no, node.span_id, node.start_ns,
+        SELECT node.service, node.instance_id, node.span_no, node.span_id, node.start_ns,
             coalesce(nullif(class.short_type, ''), error.message) AS error
         FROM error_class AS class
         JOIN span_error AS error USING (span_no)
@@ -133,7 +133,7 @@ _GIVEN_UP: Final = """
         WHERE class.is_pool_timeout OR regexp_matches(error.message, $exhausted)
     ),
     exhausted AS (
-        SELECT of_process.*, shortage.trace_no, shortage.span_id, shortage.start_ns, shortage.error
+        SELECT of_process.*, shortage.span_no, shortage.span_id, shortage.start_ns, shortage.error
         FROM of_process
         JOIN shortage USING (service, instance_id)
         WHERE shortage.start_ns >= of_process.first_ns
@@ -154,19 +154,16 @@ _GIVEN_UP: Final = """
         cleaned.target,
         max(cleaned.instances) AS instances,
         max(cleaned.released) AS released,
-        count(exhausted.span_id) AS exhausted,
+        count(exhausted.span_no) AS exhausted,
         arg_min(exhausted.calls, (exhausted.start_ns, exhausted.span_id)) AS calls,
         arg_min(exhausted.error, (exhausted.start_ns, exhausted.span_id)) AS error,
         arg_min(exhausted.start_ns - exhausted.first_ns, (exhausted.start_ns, exhausted.span_id))
             / 1e9 AS after_s,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)),
-             'span_id': format('{:016x}', exhausted.span_id)}
-            ORDER BY exhausted.start_ns, exhausted.span_id
-        ) FILTER (exhausted.span_id IS NOT NULL)[:$shown] AS evidence
+        list(span.reference ORDER BY exhausted.start_ns, exhausted.span_id)
+            FILTER (exhausted.span_no IS NOT NULL)[:$shown] AS evidence
     FROM cleaned
     LEFT JOIN exhausted USING (service, target)
-    LEFT JOIN trace USING (trace_no)
+    LEFT JOIN span_reference AS span USING (span_no)
     GROUP BY cleaned.service, cleaned.target
     ORDER BY cleaned.service, cleaned.target
 """

@@ -271,18 +271,12 @@ _STRUCK: Final = """
             FILTER (decided.is_mute) AS done,
         arg_min(decided.items, (decided.start_ns, decided.span_id))
             FILTER (decided.is_mute) AS items,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)),
-             'span_id': format('{:016x}', decided.span_id)}
-            ORDER BY decided.start_ns, decided.span_id
-        ) FILTER (decided.is_wasted)[:$shown] AS wasted_at,
-        list(
-            {'trace_id': lower(hex(trace.trace_id)),
-             'span_id': format('{:016x}', decided.span_id)}
-            ORDER BY decided.start_ns, decided.span_id
-        ) FILTER (decided.is_mute)[:$shown] AS mute_at
+        list(span.reference ORDER BY decided.start_ns, decided.span_id)
+            FILTER (decided.is_wasted)[:$shown] AS wasted_at,
+        list(span.reference ORDER BY decided.start_ns, decided.span_id)
+            FILTER (decided.is_mute)[:$shown] AS mute_at
     FROM decided
-    JOIN trace USING (trace_no)
+    JOIN span_reference AS span USING (span_no)
     GROUP BY decided.workflow
     ORDER BY decided.workflow
 """
