@@ -241,6 +241,49 @@ def test_what_answers_a_failure_further_down_is_not_blamed_for_it() -> None:
     assert [suspect.service for suspect in ranking.suspects] == ["pay", "web"]
 
 
+def mailed(records: Page, trace: int, *, wait_ms: float = 1, pay_ms: float = 3) -> Page:
+    """What `web` sends to a queue, `mailer` takes `wait_ms` later, and then asks `pay`."""
+    chance = Random(-trace)
+    top = next(one for one in records if isinstance(one, Span) and one.id == 1)
+    queue: dict[str, Value] = {"messaging.system": "rabbitmq", "messaging.destination.name": "jobs"}
+    pay: dict[str, Value] = {**HTTP, "server.address": "pay", "url.path": "/charge"}
+    sent = top.end_ms - 1
+    taken = sent + wait_ms * chance.uniform(0.8, 1.2)
+    asked = taken + chance.uniform(1, 3)
+    paid = asked + pay_ms * chance.uniform(0.8, 1.2)
+    send = Span(10, "jobs send", sent - 0.5, sent, parent=1, service="web", kind="PRODUCER")
+    take = Span(11, "jobs process", taken, paid + 2, parent=10, service="mailer", kind="CONSUMER")
+    ask = Span(12, "POST", asked, paid + 1, parent=11, service="mailer", kind="CLIENT")
+    done = Span(13, "POST /charge", paid - 0.5, paid, parent=12, service="pay", kind="SERVER")
+    work = [
+        replace(send, attributes=queue),
+        replace(take, attributes=queue),
+        replace(ask, attributes=pay),
+        done,
+    ]
+    return [*records, *(replace(one, trace=trace) for one in work)]
+
+
+def test_who_takes_its_messages_late_is_first() -> None:
+    def late(records: Page, trace: int) -> Page:
+        return mailed(records, trace, wait_ms=5_000)
+
+    ranking = judged(late, always=mailed)
+    assert ranking.stands_out
+    assert [suspect.service for suspect in ranking.suspects] == ["mailer"]
+    assert ranking.suspects[0].step == "jobs process"
+    assert ranking.suspects[0].evidence[0].startswith("waiting for mailer after `jobs send` of web")
+
+
+def test_who_takes_its_messages_late_waits_for_somebody_else() -> None:
+    def late(records: Page, trace: int) -> Page:
+        return mailed(records, trace, wait_ms=5_000, pay_ms=300)
+
+    ranking = judged(late, always=mailed)
+    assert ranking.stands_out
+    assert (ranking.suspects[0].service, ranking.suspects[0].step) == ("pay", "POST /charge")
+
+
 def test_a_choice_of_calls_is_no_change_of_who_is_called() -> None:
     """`web` asks for a price only where it used to be computed: it is `web` that changed."""
 

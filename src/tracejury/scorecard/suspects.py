@@ -163,14 +163,14 @@ def _suspect(one: Blamed, observed: Observed) -> Suspect:
 
 def _step(one: Blamed, observed: Observed) -> str:
     """The step of the service that the weightiest change points to; '' where it has none."""
-    if not one.charges:
-        return ""
-    change = one.charges[0][1]
-    if change.item is not None and change.item.kind == LOSES:
-        return change.item.text
-    if change.step.service == one.service:
-        return change.step.name
-    return observed.answers.get(change.step, change.step.name)
+    for _, change in one.charges:
+        if change.item is not None and change.item.kind == LOSES:
+            return change.item.text
+        if change.step.service == one.service:
+            return change.step.name
+        if change.step.callee == one.service:
+            return observed.answers.get(change.step, change.step.name)
+    return ""
 
 
 def _by_reach(evidence: _Evidence, window: int) -> tuple[Suspect, ...]:

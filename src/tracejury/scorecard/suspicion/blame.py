@@ -2,9 +2,10 @@
 
 What a step did itself is charged to its service. What happened on a call, its wait, its failure,
 its missing answer, is shared by caller and callee: mostly the callee's, unless other callers of it
-see nothing, or the caller's other calls changed too. What a step shows (calls, lines, failures) may
-be the answer to what it was told, so that a service passes such points on to the services it calls,
-as far as these have points of their own; where none has, to those that these call.
+see nothing, or the caller's other calls changed too. What a step shows (calls, lines, failures, how
+late it takes its messages) may be the answer to what it was told, so that a service passes such
+points on to the services it calls, as far as these have points of their own; where none has, to
+those that these call.
 """
 
 from collections import defaultdict
@@ -35,19 +36,23 @@ def blame(observed: Observed, changes: Iterable[Change], *, least: float) -> lis
     """Services with points, the most first: what changes have beyond a strength of `least`."""
     own: Charges = defaultdict(list)
     shown: Charges = defaultdict(list)
+    late: Charges = defaultdict(list)
     on_calls: dict[tuple[str, str], list[tuple[float, Change]]] = defaultdict(list)
     for change in changes:
         points = change.strength - least
         if change.item is not None and change.item.kind == LOSES:
             own[change.item.callee].append((points, change))
+        elif change.step.callee and change.step.kind == "PRODUCER" and change.item is None:
+            late[change.step.callee].append((points, change))
         elif change.step.callee and _is_on_the_call(change):
             on_calls[change.step.service, change.step.callee].append((points, change))
         elif change.item is None:
             own[change.step.service].append((points, change))
         else:
             shown[change.step.service].append((points, change))
+    _explain(late, on_calls, own, shown)
     _share(observed, on_calls, own)
-    reaction = {service: max(charge[0] for charge in found) for service, found in shown.items()}
+    reaction = {service: _strongest(found) for service, found in shown.items()}
     before = {
         service: _summed([charge[0] for charge in own[service]] + [reaction.get(service, 0.0)])
         for service in {*own, *shown}
@@ -74,6 +79,31 @@ def _summed(points: list[float]) -> float:
     return sum(one / place for place, one in enumerate(sorted(points, reverse=True), 1))
 
 
+def _explain(
+    late: Charges,
+    on_calls: Mapping[tuple[str, str], list[tuple[float, Change]]],
+    own: Charges,
+    shown: Charges,
+) -> None:
+    """Charge what takes its messages late, or whom it waits for itself while it processes them."""
+    for service, charges in late.items():
+        itself = _strongest(own[service])
+        asked = {
+            callee: _strongest(found)
+            for (caller, callee), found in on_calls.items()
+            if caller == service
+        }
+        total = itself + sum(asked.values())
+        for points, change in charges:
+            for callee, strength in asked.items():
+                own[callee].append((points * strength / total if total else 0.0, change))
+            shown[service].append((points * itself / total if total else points, change))
+
+
+def _strongest(charges: Iterable[tuple[float, Change]]) -> float:
+    return max((points for points, _ in charges), default=0.0)
+
+
 def _share(
     observed: Observed,
     on_calls: Mapping[tuple[str, str], list[tuple[float, Change]]],
@@ -81,9 +111,7 @@ def _share(
 ) -> None:
     """Charge what happened on calls to caller and callee."""
     pairs = {(step.service, step.callee) for step in observed.steps if step.callee}
-    strongest = {
-        pair: max((charge[0] for charge in on_calls.get(pair, ())), default=0.0) for pair in pairs
-    }
+    strongest = {pair: _strongest(on_calls.get(pair, ())) for pair in pairs}
     for (caller, callee), charges in on_calls.items():
         others = [strongest[pair] for pair in pairs if pair[1] == callee and pair[0] != caller]
         besides = [strongest[pair] for pair in pairs if pair[0] == caller and pair[1] != callee]

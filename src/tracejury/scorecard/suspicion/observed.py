@@ -41,9 +41,9 @@ class Observed:
     """The spans in order of their start, and what they showed.
 
     `began_ns` is when the span's trace began. `time` is the logarithm of the own time, NaN where
-    there is none. `shown_by` are positions of spans, in order, beside the `item` each of them
-    showed. `calls`: which service calls which. `answers`: by which step of the callee most spans
-    of a calling step are answered.
+    there is none; of a call whose message is taken later, of how long that took. `shown_by` are
+    positions of spans, in order, beside the `item` each of them showed. `calls`: which service
+    calls which. `answers`: by which step of the callee most spans of a calling step are answered.
     """
 
     steps: tuple[Step, ...]
@@ -165,6 +165,12 @@ _SPANS: Final = """
         WHERE kind IN ('SERVER', 'CONSUMER') AND parent_no IS NOT NULL
         GROUP BY parent_no
     ),
+    taken AS (
+        SELECT creation_no AS span_no, min(start_ns) AS start_ns
+        FROM delivery
+        WHERE creation_no IS NOT NULL
+        GROUP BY creation_no
+    ),
     -- Whoever called what failed handles a failure: its time and its error are not its own.
     handling AS (
         SELECT DISTINCT node.parent_no AS span_no
@@ -183,8 +189,10 @@ _SPANS: Final = """
         handling.span_no IS NOT NULL AS handles,
         coalesce(nullif(call.target, '?'), '') AS callee,
         node.start_ns,
-        -- A call's own time is what its callee does not account for.
+        -- A call's own time is what its callee does not account for; a message's is its wait.
         ln($floor + CASE
+            WHEN call.target <> '?' AND node.kind = 'PRODUCER'
+            THEN greatest(taken.start_ns - node.end_ns, 0)
             WHEN call.target <> '?'
             THEN greatest(node.duration_ns - coalesce(half.duration_ns, 0), 0)
             ELSE greatest(self_time.self_ns, 0)
@@ -195,6 +203,7 @@ _SPANS: Final = """
     LEFT JOIN self_time ON self_time.span_no = node.span_no
     LEFT JOIN external_call AS call ON call.span_no = node.span_no
     LEFT JOIN half ON half.span_no = node.span_no
+    LEFT JOIN taken ON taken.span_no = node.span_no
     LEFT JOIN handling ON handling.span_no = node.span_no
     WHERE NOT instance.background AND node.start_ns IS NOT NULL
     ORDER BY node.start_ns, node.span_no

@@ -25,8 +25,11 @@ def sentence(change: Change) -> str:
 
 
 def _time(step: Step) -> str:
-    what = f"waiting for {step.callee} in" if step.callee else "own time of"
-    return f"{what} `{shortened(step.name)}` of {step.service}"
+    where = f"`{shortened(step.name)}` of {step.service}"
+    if not step.callee:
+        return f"own time of {where}"
+    when = "after" if step.kind == "PRODUCER" else "in"
+    return f"waiting for {step.callee} {when} {where}"
 
 
 def _shown(step: Step, item: Item) -> str:
