@@ -351,7 +351,7 @@ _BECAME: Final[dict[Recovery, str]] = {
     "unharmed": "unharmed",
     "recovered": "recovered",
     "damaged": "not recovered",
-    "early": "too few since",
+    "early": "seen too briefly since",
     "unknown": "too few before",
     "helped": "an operator stepped in",
     "unclear": "too much is missing",
