@@ -1,5 +1,6 @@
 """Who is suspected in drawn runs: pages that ask two services and a database, and what fails."""
 
+import math
 from collections.abc import Callable, Container
 from dataclasses import replace
 from random import Random
@@ -9,7 +10,9 @@ from tests.workflow.drawn import LOCAL, START_NS, Log, Record, Span, Value, stor
 
 from tracejury.config import Config
 from tracejury.scorecard.suspects import Bounds, Ranking, judge
-from tracejury.scorecard.suspicion.observed import observe
+from tracejury.scorecard.suspicion.change import Change
+from tracejury.scorecard.suspicion.observed import FLOOR_NS, Step, observe
+from tracejury.scorecard.suspicion.wording import sentence
 from tracejury.workflow.rebuild import prepare
 
 TRACES = 300
@@ -429,3 +432,15 @@ def test_a_log_line_is_told_by_its_place_in_the_code_where_that_is_sent() -> Non
     assert not judged(at(10), always=at(10)).stands_out
     first = judged(at(20), always=at(10)).suspects[0]
     assert any("`compute` of api logs `prices.py:20`" in said for said in first.evidence)
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "said"), [(0, "0 ms"), (1_500, "0.0015 ms"), (12_400_000, "12 ms")]
+)
+def test_a_time_is_told_as_long_as_it_was(nanoseconds: int, said: str) -> None:
+    step = Step("web", "jobs send", "PRODUCER", "mailer", "POST /jobs")
+    took = math.log(FLOOR_NS + nanoseconds)
+    assert sentence(Change(step, None, 2.0, took, took, 3, 1)) == (
+        f"waiting for mailer after `jobs send` of web: {said} in the window (3 spans),"
+        f" {said} outside (1)"
+    )

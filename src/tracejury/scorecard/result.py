@@ -352,7 +352,7 @@ _BECAME: Final[dict[Recovery, str]] = {
     "recovered": "recovered",
     "damaged": "not recovered",
     "early": "seen too briefly since",
-    "unknown": "too few before",
+    "unknown": "too few known before",
     "helped": "an operator stepped in",
     "unclear": "too much is missing",
     "ambiguous": "another fault lasted, too",

@@ -69,7 +69,10 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 
 def _note(row: Row) -> str:
     if row["fate"] == "unknown":
-        return f"`{row['workflow']}` ran too seldom before `{row['fault_id']}` to compare with."
+        return (
+            f"Of too few of `{row['workflow']}` before `{row['fault_id']}` the outcome is known to"
+            " compare with."
+        )
     if row["fate"] != "recovered":
         return ""
     return (

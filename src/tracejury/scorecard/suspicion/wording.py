@@ -53,5 +53,6 @@ def shortened(text: str) -> str:
 
 
 def _ms(logarithm: float) -> str:
-    milliseconds = max(math.exp(logarithm) - FLOOR_NS, 0.0) / 1e6
+    # No clock tells less than a nanosecond: what is below came of the logarithm.
+    milliseconds = round(max(math.exp(logarithm) - FLOOR_NS, 0.0)) / 1e6
     return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.2g} ms"

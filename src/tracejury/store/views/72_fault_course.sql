@@ -19,7 +19,7 @@
 --   unfailed_tail  DOUBLE   share of these that is not known to have failed
 --   tail_ms        DOUBLE   95th percentile of these
 --   tail_failed    BIGINT[] row numbers of the entry spans of those of them that failed
---   fate           VARCHAR  unharmed, recovered, damaged; early (ran too seldom, or the run ended or the next fault began), unknown (too seldom before), helped (an operator's workflow ran), unclear
+--   fate           VARCHAR  unharmed, recovered, damaged; early (ran too seldom, or the run ended or the next fault began), unknown (too few before of which the outcome is known), helped (an operator's workflow ran), unclear
 --   recovered_s    DOUBLE   seconds from the fault's end to the start of the last instance after it that failed or took half as long again as before_ns; 0 without one; NULL but for recovered
 WITH policy AS (
     -- Assumed: how far from before an instance may be and count as recovered, and what is too few.
@@ -40,6 +40,7 @@ share AS (
         workflow,
         phase,
         count(*) AS instances,
+        count(*) FILTER (outcome <> 'unknown') AS known,
         count(*) FILTER (outcome = 'ok') / nullif(count(*) FILTER (outcome <> 'unknown'), 0)
             AS success,
         count(*) FILTER (whole_outcome = 'ok') / count(*) AS ok,
@@ -67,6 +68,7 @@ around AS (
         judged.*,
         during.workflow,
         coalesce(before.instances, 0) AS befores,
+        coalesce(before.known, 0) AS known_before,
         during.instances AS durings,
         coalesce(after.instances, 0) AS afters,
         coalesce(tail.instances, 0) AS tails,
@@ -78,6 +80,7 @@ around AS (
         before.ended_well AS ended_well_before,
         during.ended_well AS ended_well_during,
         tail.ok AS ok_tail,
+        tail.success AS success_tail,
         tail.unfailed AS unfailed_tail,
         before.p95_ns AS before_ns,
         during.p95_ns AS during_ns,
@@ -128,18 +131,22 @@ fated AS (
         around.*,
         greatest(coalesce(late.last_ns, 0) - around.until_ns, 0) / 1e9 AS recovered_s,
         CASE
-            WHEN around.befores < policy.fewest THEN 'unknown'
-            -- A workflow that the fault did no harm has nothing to recover from.
+            WHEN around.known_before < policy.fewest THEN 'unknown'
+            -- A workflow that the fault did no harm has nothing to recover from. Where many before are not
+            -- known to have gone well, those that failed meanwhile are no fewer for that.
             WHEN around.ok_during >= around.ok_before - policy.worse
+                AND around.success_during >= around.success_before - policy.worse
                 AND around.during_ns <= policy.slower * around.before_ns
                 THEN 'unharmed'
             -- What is missing may have been harmed; nothing that is there was.
             WHEN around.ended_well_during >= around.ended_well_before - policy.worse
+                AND coalesce(around.success_during >= around.success_before - policy.worse, true)
                 AND around.during_ns <= policy.slower * around.before_ns
                 THEN 'unclear'
             WHEN around.fault_id IN (SELECT fault_id FROM helped) THEN 'helped'
             WHEN around.tails >= policy.fewest
                 AND around.ok_tail >= around.ok_before - policy.worse
+                AND around.success_tail >= around.success_before - policy.worse
                 AND around.tail_ns <= policy.slower * around.before_ns
                 THEN 'recovered'
             WHEN around.tails < policy.fewest OR run.end_ns < around.bound_ns
