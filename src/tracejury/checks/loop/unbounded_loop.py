@@ -225,7 +225,7 @@ _LOOPS: Final = """
         max(judged.turns) FILTER (judged.is_endless) AS most,
         max(judged.last_ns - judged.first_ns) FILTER (judged.is_endless) / 1e9 AS longest_s,
         min(judged.items) FILTER (judged.is_endless AND NOT judged.is_endless_in_fault) AS items,
-        coalesce(min(judged.correlation_id) FILTER (judged.is_endless), '') AS instance,
+        min(judged.correlation_id) FILTER (judged.is_endless) AS instance,
         list(span.reference ORDER BY judged.turns DESC, span.start_ns, span.reference)
             FILTER (judged.is_endless)[:$shown] AS evidence
     FROM judged

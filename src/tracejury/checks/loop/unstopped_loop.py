@@ -204,11 +204,8 @@ _LOOPS: Final = """
         arg_max(decided.in_a_row, (decided.later, instance.correlation_id))
             FILTER (decided.is_unstopped) AS in_a_row,
         max(decided.later) FILTER (decided.is_unstopped) AS later,
-        coalesce(
-            arg_max(instance.correlation_id, (decided.later, instance.correlation_id))
-                FILTER (decided.is_unstopped),
-            ''
-        ) AS instance,
+        arg_max(instance.correlation_id, (decided.later, instance.correlation_id))
+            FILTER (decided.is_unstopped) AS instance,
         list(span.reference ORDER BY decided.later DESC, span.start_ns, span.reference)
             FILTER (decided.is_unstopped)[:$shown] AS evidence
     FROM unit

@@ -193,7 +193,7 @@ _ITEMS: Final = """
         max(redelivery_short_ns) FILTER (NOT has_returned AND NOT is_lost) AS short_ns,
         count(*) FILTER (is_holed) AS unseen,
         arg_min(decided.item, (correlation_id, decided.item)) FILTER (is_lost) AS item,
-        coalesce(min(correlation_id) FILTER (is_lost), '') AS instance,
+        min(correlation_id) FILTER (is_lost) AS instance,
         list(
             {'trace_id': coalesce(lower(hex(trace.trace_id)), ''),
              'span_id': coalesce(format('{:016x}', node.span_id), ''),

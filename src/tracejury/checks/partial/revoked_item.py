@@ -237,7 +237,7 @@ _JOBS: Final = """
         count(*) FILTER (NOT is_revoked AND is_holed) AS unseen,
         count(*) FILTER (NOT is_revoked AND NOT is_handled AND is_half_named) AS unnamed,
         count(*) FILTER (is_revoked) AS revoked,
-        coalesce(min(correlation_id) FILTER (is_revoked), '') AS instance,
+        min(correlation_id) FILTER (is_revoked) AS instance,
         arg_min(item, correlation_id) FILTER (is_revoked) AS item,
         arg_min(how, correlation_id) FILTER (is_revoked) AS how,
         list(evidence ORDER BY correlation_id) FILTER (is_revoked)[:$shown] AS evidence

@@ -151,7 +151,7 @@ _JOBS: Final = """
         count(*) FILTER (is_admitted) AS admitted,
         count(*) FILTER (is_denied) AS denied,
         arg_min(state, correlation_id) FILTER (is_denied) AS state,
-        coalesce(min(correlation_id) FILTER (is_denied), '') AS instance,
+        min(correlation_id) FILTER (is_denied) AS instance,
         arg_min(failed, correlation_id) FILTER (is_denied) AS failed,
         arg_min(done, correlation_id) FILTER (is_denied) AS done,
         arg_min({'failed': counted}, correlation_id) FILTER (is_denied).failed AS counted,

@@ -133,11 +133,8 @@ _FAILED: Final = """
         ) AS unseen,
         arg_min(run.item, (instance.correlation_id, run.item))
             FILTER (explained.span_no IS NULL AND NOT run.is_unclear) AS item,
-        coalesce(
-            min(instance.correlation_id)
-                FILTER (explained.span_no IS NULL AND NOT run.is_unclear),
-            ''
-        ) AS instance,
+        min(instance.correlation_id)
+            FILTER (explained.span_no IS NULL AND NOT run.is_unclear) AS instance,
         list(span.reference ORDER BY run.span_no)
             FILTER (explained.span_no IS NULL AND NOT run.is_unclear)[:$shown] AS evidence
     FROM item_run AS run

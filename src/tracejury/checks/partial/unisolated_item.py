@@ -173,7 +173,7 @@ _LOOPS: Final = """
             FILTER (decided.is_stopped) AS place,
         arg_min(decided.expected, (decided.correlation_id, decided.item, decided.place))
             FILTER (decided.is_stopped) AS expected,
-        coalesce(min(decided.correlation_id) FILTER (decided.is_stopped), '') AS instance,
+        min(decided.correlation_id) FILTER (decided.is_stopped) AS instance,
         list(span.reference ORDER BY decided.span_no)
             FILTER (decided.is_stopped)[:$shown] AS evidence
     FROM unit

@@ -153,11 +153,8 @@ _AGAIN: Final = """
             FILTER (judged.how = 'at once') / 1e9 AS after_s,
         arg_min(judged.ended_ns - judged.earlier_ns, (span.start_ns, span.reference))
             FILTER (judged.how = 'at once') / 1e9 AS took_s,
-        coalesce(
-            arg_min(instance.correlation_id, (span.start_ns, span.reference))
-                FILTER (judged.how = 'at once'),
-            ''
-        ) AS instance,
+        arg_min(instance.correlation_id, (span.start_ns, span.reference))
+            FILTER (judged.how = 'at once') AS instance,
         list(span.reference ORDER BY span.start_ns, span.reference)
             FILTER (judged.how = 'at once')[:$shown] AS evidence
     FROM judged

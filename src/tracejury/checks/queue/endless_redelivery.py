@@ -249,11 +249,8 @@ _POISON: Final = """
         count(*) FILTER (judged.fate = 'vanished') AS vanished,
         count(*) FILTER (judged.fate = 'unclear') AS unclear,
         max(judged.failures) FILTER (judged.fate = 'endless') AS most,
-        coalesce(
-            arg_min(instance.correlation_id, (-judged.failures, span.start_ns, span.reference))
-                FILTER (judged.fate = 'endless'),
-            ''
-        ) AS instance,
+        arg_min(instance.correlation_id, (-judged.failures, span.start_ns, span.reference))
+            FILTER (judged.fate = 'endless') AS instance,
         list(span.reference ORDER BY judged.failures DESC, span.start_ns, span.reference)
             FILTER (judged.fate = 'endless')[:$shown] AS evidence
     FROM judged

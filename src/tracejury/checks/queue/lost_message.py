@@ -235,7 +235,7 @@ _MESSAGES: Final = """
         count(*) FILTER (judged.fate = 'waiting') AS waiting,
         max(judged.short_ns) FILTER (judged.fate = 'waiting') AS short_ns,
         min(judged.waited_s) FILTER (judged.fate = 'lost') AS waited_s,
-        coalesce(min(instance.correlation_id) FILTER (judged.fate = 'lost'), '') AS instance,
+        min(instance.correlation_id) FILTER (judged.fate = 'lost') AS instance,
         list(span.reference ORDER BY judged.sent_ns, span.reference)
             FILTER (judged.fate = 'lost')[:$shown] AS evidence
     FROM judged

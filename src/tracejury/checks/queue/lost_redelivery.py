@@ -129,7 +129,7 @@ _CRASHED: Final = """
         count(*) FILTER (judged.is_waiting) AS waiting,
         max(judged.short_ns) FILTER (judged.is_waiting) AS short_ns,
         max(judged.delay_ns) / 1e9 AS delay_s,
-        coalesce(min(instance.correlation_id) FILTER (judged.is_lost), '') AS instance,
+        min(instance.correlation_id) FILTER (judged.is_lost) AS instance,
         list(span.reference ORDER BY span.span_no) FILTER (judged.is_lost)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)

@@ -122,7 +122,7 @@ _HIT: Final = """
         ) AS waiting,
         max(decided.redelivery_short_ns) FILTER (NOT decided.goes_on AND NOT decided.is_ended)
             AS short_ns,
-        coalesce(min(instance.correlation_id) FILTER (decided.is_abandoned), '') AS instance,
+        min(instance.correlation_id) FILTER (decided.is_abandoned) AS instance,
         list(span.reference ORDER BY instance.correlation_id)
             FILTER (decided.is_abandoned)[:$shown] AS evidence
     FROM decided

@@ -101,8 +101,7 @@ _RESUMED: Final = """
         count(*) FILTER (judged.before = 0 AND judged.after > 0) AS unknown,
         sum(judged.repeated)::BIGINT AS repeated,
         arg_max(judged.item, judged.repeated) FILTER (judged.repeated > 0) AS item,
-        coalesce(arg_max(instance.correlation_id, judged.repeated) FILTER (judged.repeated > 0), '')
-            AS instance,
+        arg_max(instance.correlation_id, judged.repeated) FILTER (judged.repeated > 0) AS instance,
         list(span.reference ORDER BY span.span_no) FILTER (judged.repeated > 0)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)

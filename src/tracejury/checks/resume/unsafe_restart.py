@@ -271,11 +271,8 @@ _CUT_SHORT: Final = """
         count(*) FILTER (fated.fate = 'unclear') AS unclear,
         arg_min(fated.operation, (span.start_ns, span.reference))
             FILTER (fated.fate = 'twice') AS operation,
-        coalesce(
-            arg_min(instance.correlation_id, (span.start_ns, span.reference))
-                FILTER (fated.fate = 'twice'),
-            ''
-        ) AS instance,
+        arg_min(instance.correlation_id, (span.start_ns, span.reference))
+            FILTER (fated.fate = 'twice') AS instance,
         list(span.reference ORDER BY span.start_ns, span.reference)
             FILTER (fated.fate = 'twice')[:$shown] AS evidence
     FROM fated

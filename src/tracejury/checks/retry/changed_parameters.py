@@ -218,11 +218,8 @@ _COMPARED: Final = """
         count(*) FILTER (judged.is_changed) AS changed,
         arg_min(judged.parameter, (call.start_ns, call.span_id)) FILTER (judged.is_changed)
             AS parameter,
-        coalesce(
-            arg_min(instance.correlation_id, (call.start_ns, call.span_id))
-                FILTER (judged.is_changed),
-            ''
-        ) AS instance,
+        arg_min(instance.correlation_id, (call.start_ns, call.span_id))
+            FILTER (judged.is_changed) AS instance,
         list(
             {'trace_id': call.trace_id, 'span_id': call.span_id}
             ORDER BY call.start_ns, call.span_id

@@ -332,11 +332,8 @@ _TRIGGERS: Final = """
             (judged.beside_ns, judged.span_id)
         ) FILTER (judged.span_no IS NOT NULL) AS unit,
         max(judged.beside_ns) / 1e9 AS beside_s,
-        coalesce(
-            arg_max(judged.correlation_id, (judged.beside_ns, judged.span_id))
-                FILTER (judged.span_no IS NOT NULL),
-            ''
-        ) AS instance,
+        arg_max(judged.correlation_id, (judged.beside_ns, judged.span_id))
+            FILTER (judged.span_no IS NOT NULL) AS instance,
         list(span.reference ORDER BY judged.beside_ns DESC, judged.span_id)
             FILTER (judged.span_no IS NOT NULL)[:$shown] AS evidence
     FROM judged

@@ -124,11 +124,8 @@ _REPEATED: Final = """
             coalesce(nullif(judged.item, ''), instance.correlation_id),
             (-judged.done, span.start_ns, span.reference)
         ) FILTER (judged.is_doubled) AS unit,
-        coalesce(
-            arg_min(instance.correlation_id, (-judged.done, span.start_ns, span.reference))
-                FILTER (judged.is_doubled),
-            ''
-        ) AS instance,
+        arg_min(instance.correlation_id, (-judged.done, span.start_ns, span.reference))
+            FILTER (judged.is_doubled) AS instance,
         list(span.reference ORDER BY judged.done DESC, span.start_ns, span.reference)
             FILTER (judged.is_doubled)[:$shown] AS evidence
     FROM judged

@@ -198,7 +198,7 @@ _GROUPS: Final = """
         arg_max(outer_attempts, (attempts, outer_attempts)) FILTER (is_excessive) AS outer_attempts,
         arg_max(inner_attempts, (attempts, outer_attempts)) FILTER (is_excessive) AS inner_attempts,
         max(attempts) FILTER (is_used_up AND NOT is_unclear AND NOT is_holed) AS last,
-        coalesce(min(instance) FILTER (is_excessive), '') AS instance,
+        min(instance) FILTER (is_excessive) AS instance,
         list(evidence ORDER BY last_no) FILTER (is_excessive)[:$shown] AS evidence
     FROM judged
     WHERE is_used_up OR is_excessive

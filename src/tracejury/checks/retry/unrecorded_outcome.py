@@ -176,7 +176,7 @@ _JOBS: Final = """
             CASE WHEN decided.denied_item IS NULL THEN decided.state ELSE 'failed' END,
             decided.correlation_id
         ) FILTER (decided.is_denied) AS state,
-        coalesce(min(decided.correlation_id) FILTER (decided.is_denied), '') AS instance,
+        min(decided.correlation_id) FILTER (decided.is_denied) AS instance,
         list(span.reference ORDER BY decided.correlation_id)
             FILTER (decided.is_denied)[:$shown] AS evidence
     FROM decided

@@ -125,8 +125,7 @@ _RETRIED: Final = """
         count(*) FILTER (judged.items > 0) AS wasteful,
         sum(judged.items)::BIGINT AS repeated,
         arg_max(judged.item, judged.items) FILTER (judged.items > 0) AS item,
-        coalesce(arg_max(instance.correlation_id, judged.items) FILTER (judged.items > 0), '')
-            AS instance,
+        arg_max(instance.correlation_id, judged.items) FILTER (judged.items > 0) AS instance,
         list(span.reference ORDER BY span.span_no) FILTER (judged.items > 0)[:$shown] AS evidence
     FROM judged
     JOIN workflow_instance AS instance USING (instance_no)

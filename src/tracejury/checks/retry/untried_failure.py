@@ -163,11 +163,8 @@ _FAILURES: Final = """
             AS error,
         arg_min(judged.name, (judged.start_ns, judged.span_id)) FILTER (judged.is_untried)
             AS name,
-        coalesce(
-            arg_min(instance.correlation_id, (judged.start_ns, judged.span_id))
-                FILTER (judged.is_untried),
-            ''
-        ) AS instance,
+        arg_min(instance.correlation_id, (judged.start_ns, judged.span_id))
+            FILTER (judged.is_untried) AS instance,
         list(
             {'trace_id': judged.trace_id, 'span_id': judged.span_id}
             ORDER BY judged.start_ns, judged.span_id

@@ -68,8 +68,7 @@ def judge(evidence: Evidence) -> Judgement:
             instance.workflow,
             count(*) AS jobs,
             count(*) FILTER (ended.state = 'completed') AS wrong,
-            coalesce(min(instance.correlation_id) FILTER (ended.state = 'completed'), '')
-                AS instance,
+            min(instance.correlation_id) FILTER (ended.state = 'completed') AS instance,
             arg_min(bad.items, instance.correlation_id) FILTER (ended.state = 'completed')
                 AS items,
             list(ended.evidence ORDER BY instance.correlation_id)

@@ -218,7 +218,7 @@ _INSTANCES: Final = """
         count(*) FILTER (decided.is_admitted AND NOT decided.is_holed) AS admitted,
         count(*) FILTER (decided.is_admitted AND decided.is_holed) AS unseen,
         count(*) FILTER (decided.is_denied) AS denied,
-        coalesce(min(decided.correlation_id) FILTER (decided.is_denied), '') AS instance,
+        min(decided.correlation_id) FILTER (decided.is_denied) AS instance,
         arg_min(node.service, decided.correlation_id) FILTER (decided.is_denied) AS service,
         arg_min(node.name, decided.correlation_id) FILTER (decided.is_denied) AS name,
         list(span.reference ORDER BY decided.correlation_id)

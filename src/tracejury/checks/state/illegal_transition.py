@@ -112,7 +112,7 @@ _JOBS: Final = """
         instance.workflow,
         count(*) AS jobs,
         count(*) FILTER (job.is_wrong) AS wrong,
-        coalesce(min(instance.correlation_id) FILTER (job.is_wrong), '') AS instance,
+        min(instance.correlation_id) FILTER (job.is_wrong) AS instance,
         arg_min(job.before, instance.correlation_id) FILTER (job.is_wrong) AS before,
         arg_min(job.state, instance.correlation_id) FILTER (job.is_wrong) AS state,
         list(

@@ -212,7 +212,7 @@ _JOBS: Final = """
         count(*) FILTER (is_whole) AS whole,
         count(*) FILTER (is_unseen) AS unseen,
         count(*) FILTER (is_empty) AS empty,
-        coalesce(min(correlation_id) FILTER (is_empty), '') AS instance,
+        min(correlation_id) FILTER (is_empty) AS instance,
         arg_min(lack.service, correlation_id) FILTER (is_empty) AS service,
         arg_min(lack.name, correlation_id) FILTER (is_empty) AS name,
         arg_min(lack.has_failed, correlation_id) FILTER (is_empty) AS has_failed,

@@ -54,7 +54,7 @@ def judge(evidence: Evidence) -> Judgement:
             count(*) FILTER (judged.is_waiting) AS waiting,
             max(judged.short_ns) FILTER (NOT judged.is_ended) AS short_ns,
             max(judged.open_ns) FILTER (judged.is_stuck) / 1e9 AS longest_s,
-            coalesce(min(judged.job) FILTER (judged.is_stuck), '') AS instance,
+            min(judged.job) FILTER (judged.is_stuck) AS instance,
             arg_min(coalesce(judged.state, ''), judged.job) FILTER (judged.is_stuck) AS state,
             list(span.reference ORDER BY judged.job) FILTER (judged.is_stuck)[:$shown] AS evidence
         FROM judged

@@ -253,7 +253,7 @@ _JOBS: Final = """
         count(*) FILTER (NOT is_undead AND is_holed) AS unseen,
         count(*) FILTER (is_unclear) AS unclear,
         count(*) FILTER (is_undead) AS undead,
-        coalesce(min(correlation_id) FILTER (is_undead), '') AS instance,
+        min(correlation_id) FILTER (is_undead) AS instance,
         arg_min(state, correlation_id) FILTER (is_undead) AS state,
         arg_min(service, correlation_id) FILTER (is_undead) AS service,
         arg_min(name, correlation_id) FILTER (is_undead) AS name,

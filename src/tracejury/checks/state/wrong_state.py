@@ -296,7 +296,7 @@ _FAULTS: Final = """
         max(decided.short_ns) FILTER (decided.is_waiting) AS short_ns,
         count(*) FILTER (decided.id IS NOT NULL AND decided.state IS NULL) AS silent,
         coalesce(string_agg(DISTINCT decided.state, ', ' ORDER BY decided.state), '') AS seen,
-        coalesce(min(decided.correlation_id) FILTER (decided.is_wrong), '') AS instance,
+        min(decided.correlation_id) FILTER (decided.is_wrong) AS instance,
         arg_min(decided.state, decided.correlation_id) FILTER (decided.is_wrong) AS state,
         list(decided.evidence ORDER BY decided.correlation_id)
             FILTER (decided.is_wrong)[:$shown] AS evidence

@@ -210,11 +210,8 @@ _INSTANCES: Final = """
             FILTER (judged.is_stuck) / 1e9 AS waited_s,
         arg_min(judged.silent_ns, (judged.end_ns, judged.span_id))
             FILTER (judged.is_stuck) / 1e9 AS silent_s,
-        coalesce(
-            arg_min(judged.correlation_id, (judged.end_ns, judged.span_id))
-                FILTER (judged.is_stuck),
-            ''
-        ) AS instance,
+        arg_min(judged.correlation_id, (judged.end_ns, judged.span_id))
+            FILTER (judged.is_stuck) AS instance,
         list(span.reference ORDER BY judged.end_ns, judged.span_id)
             FILTER (judged.is_stuck)[:$shown] AS evidence
     FROM judged

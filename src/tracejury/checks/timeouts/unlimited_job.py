@@ -108,9 +108,7 @@ _JOBS: Final = """
         count(*) FILTER (judged.is_endless) AS endless,
         bool_or(judged.is_configured) AS configured,
         max(judged.duration_ns) FILTER (judged.is_endless) / 1e9 AS longest_s,
-        coalesce(
-            arg_max(judged.correlation_id, judged.duration_ns) FILTER (judged.is_endless), ''
-        ) AS instance,
+        arg_max(judged.correlation_id, judged.duration_ns) FILTER (judged.is_endless) AS instance,
         list(span.reference ORDER BY judged.duration_ns DESC, judged.span_no)
             FILTER (judged.is_endless)[:$shown] AS evidence
     FROM judged

@@ -261,10 +261,10 @@ _STRUCK: Final = """
         sum(decided.repeated) FILTER (decided.is_wasted)::BIGINT AS repeated,
         arg_min(decided.repeated_item, (decided.start_ns, decided.span_id))
             FILTER (decided.is_wasted) AS item,
-        coalesce(arg_min(decided.correlation_id, (decided.start_ns, decided.span_id))
-            FILTER (decided.is_wasted), '') AS wasted_job,
-        coalesce(arg_min(decided.correlation_id, (decided.start_ns, decided.span_id))
-            FILTER (decided.is_mute), '') AS mute_job,
+        arg_min(decided.correlation_id, (decided.start_ns, decided.span_id))
+            FILTER (decided.is_wasted) AS wasted_job,
+        arg_min(decided.correlation_id, (decided.start_ns, decided.span_id))
+            FILTER (decided.is_mute) AS mute_job,
         arg_min(decided.state, (decided.start_ns, decided.span_id))
             FILTER (decided.is_mute) AS state,
         arg_min(decided.done, (decided.start_ns, decided.span_id))
