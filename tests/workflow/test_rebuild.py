@@ -530,9 +530,6 @@ def test_a_call_is_told_once() -> None:
         assert run.rows("SELECT span_id FROM external_call") == [{"span_id": f"{2:016x}"}]
 
 
-FIELD_VALUES = {"peer_port": "8080", "http_status": "200", "message_count": "3"}
-
-
 def test_every_key_of_a_field_gives_it_its_value_and_the_first_wins() -> None:
     spans: list[Span] = []
     expected: list[tuple[int, str, str]] = []

@@ -8,7 +8,6 @@ from tracejury.otlp.signals import Signal
 _VARINT: Final = 0
 _FIXED64: Final = 1
 _BYTES: Final = 2
-_FIXED32: Final = 5
 
 
 class Field(NamedTuple):

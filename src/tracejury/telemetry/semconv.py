@@ -295,6 +295,3 @@ KEY_TYPES: Final[dict[str, str]] = {
 
 # An attribute that a processor copied from baggage may keep this prefix.
 BAGGAGE_PREFIX: Final = "baggage."
-
-SPAN_KINDS: Final = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
-STATUS_CODES: Final = ("UNSET", "OK", "ERROR")

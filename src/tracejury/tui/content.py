@@ -82,7 +82,7 @@ def row(width: int, cells: Sequence[Cell], *, gap: int = 1) -> Content:
     return line(*parts)
 
 
-def bar(value: float, width: int, *, full: str = "█", empty: str = "░") -> str:
+def bar(value: float, width: int) -> str:
     """Draw a share of 0 to 1; what is more than nothing is never drawn as nothing."""
     filled = min(width, max(round(value * width), 1 if value > 0 else 0))
-    return full * filled + empty * (width - filled)
+    return "█" * filled + "░" * (width - filled)

@@ -44,11 +44,6 @@ class TreeList(RowList[Node[Record]], Generic[Record]):
         self._tree: Sequence[Node[Record]] = ()
         self._folded: set[Hashable] = set()
 
-    @property
-    def all_nodes(self) -> Sequence[Node[Record]]:
-        """All nodes, folded or not."""
-        return self._tree
-
     def grow(self, tree: Sequence[Node[Record]], *, fold: bool = False) -> None:
         """Show another tree; `fold` closes all that lies below its tops."""
         self._tree = tree

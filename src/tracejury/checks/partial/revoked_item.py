@@ -194,7 +194,7 @@ _JOBS: Final = """
         WHERE later.time_ns >= done.failed_ns
     ),
     worst AS (
-        SELECT loss.*, node.start_ns
+        SELECT loss.*
         FROM loss
         LEFT JOIN node USING (span_no)
         QUALIFY row_number() OVER (

@@ -60,7 +60,7 @@ def _findings(row: Row) -> tuple[Finding, ...]:
 _RETRIED: Final = """
     -- Jobs of which an item failed, and that went on after that with an item known from before.
     WITH retried AS (
-        SELECT failure.instance_no, min(failure.start_ns) AS failed_ns
+        SELECT DISTINCT failure.instance_no
         FROM item_run AS failure
         JOIN item_run AS again
             ON again.instance_no = failure.instance_no
@@ -74,7 +74,6 @@ _RETRIED: Final = """
             AND (earlier.service, earlier.name) = (again.service, again.name)
         -- What is left of one lost run looks like a second one.
         WHERE failure.failed AND NOT again.is_fragment AND NOT earlier.is_fragment
-        GROUP BY failure.instance_no
     ),
     crashed AS (
         SELECT instance_no

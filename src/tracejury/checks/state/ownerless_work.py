@@ -113,7 +113,6 @@ _JOBS: Final = """
             job.workflow,
             job.job,
             job.is_ended,
-            job.hit_by = 'crash' AS is_hit,
             owner.service,
             owner.process,
             owner.span_no,

@@ -3,14 +3,12 @@
 --   span_no     BIGINT   row number of the span
 --   error_type  VARCHAR  error.type, else the exception's type, else the response code; '' where none
 --   message     VARCHAR  exception message, else status message, else the ERROR log's text; '' where none
---   has_stack   BOOLEAN  a stack trace was recorded
 --   by_log      BOOLEAN  only a log record says that it failed
 WITH exception_event AS (
     SELECT
         event.span_no,
         min(attribute.value) FILTER (attribute.key = 'exception.type') AS error_type,
-        min(attribute.value) FILTER (attribute.key = 'exception.message') AS message,
-        bool_or(attribute.key = 'exception.stacktrace') AS has_stack
+        min(attribute.value) FILTER (attribute.key = 'exception.message') AS message
     FROM stored.span_event AS event
     JOIN stored.event_attribute AS attribute USING (event_no)
     WHERE event.name = 'exception'
@@ -21,13 +19,12 @@ log_exception AS (
         log_instance.span_no,
         min(attribute.value) FILTER (attribute.key = 'exception.type') AS error_type,
         min(attribute.value) FILTER (attribute.key = 'exception.message') AS message,
-        bool_or(coalesce(attribute.key = 'exception.stacktrace', false)) AS has_stack,
         min(log.body) AS body
     FROM log_instance
     JOIN stored.log_record AS log USING (log_no)
     LEFT JOIN stored.log_attribute AS attribute
         ON attribute.log_no = log.log_no
-        AND attribute.key IN ('exception.type', 'exception.message', 'exception.stacktrace')
+        AND attribute.key IN ('exception.type', 'exception.message')
     WHERE log_instance.span_no IS NOT NULL
         AND (log.severity_number >= 17 OR attribute.key = 'exception.type')
     GROUP BY log_instance.span_no
@@ -45,10 +42,8 @@ judged AS (
         field.db_status,
         event.error_type AS event_type,
         event.message AS event_message,
-        event.has_stack AS event_stack,
         log.error_type AS log_type,
         coalesce(log.message, log.body) AS log_message,
-        log.has_stack AS log_stack,
         node.status = 'ERROR'
             OR field.error_type IS NOT NULL
             OR try_cast(field.http_status AS INTEGER) >= 500
@@ -83,7 +78,6 @@ SELECT
         ''
     ) AS error_type,
     coalesce(event_message, nullif(status_message, ''), log_message, '') AS message,
-    coalesce(event_stack, false) OR coalesce(log_stack, false) AS has_stack,
     NOT coalesce(by_span, false) AS by_log
 FROM judged
 WHERE coalesce(by_span, false) OR by_record
