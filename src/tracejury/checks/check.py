@@ -8,9 +8,13 @@ what it `requires`, and decides.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
+
+# How many examples a finding shows of what it counts.
+SHOWN: Final = 5
 
 
 class Severity(StrEnum):

@@ -19,11 +19,19 @@ specification, trace/sdk.md (BatchSpanProcessor, span limits); semantic conventi
 (otel.sdk.span.started, otel.sdk.span.live, otel.sdk.processor.span.processed).
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit, references
+from tracejury.checks.check import (
+    SHOWN,
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    references,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.telemetry.numbers import counted
 
-_SHOWN = 5
 _STORE = "the store itself"
 _LIMIT = 128  # of links and of events a span, where nobody set another
 
@@ -106,7 +114,7 @@ def _named_by_logs(evidence: Evidence) -> list[Finding]:
         GROUP BY service
         ORDER BY service
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     return [
         Finding(
@@ -168,7 +176,7 @@ def _counted(evidence: Evidence) -> list[Finding]:
         GROUP BY span.service, counted.what
         ORDER BY span.service, counted.what
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     return [
         Finding(
@@ -226,7 +234,7 @@ def _said(evidence: Evidence) -> list[Finding]:
         GROUP BY record.service, left(record.body, 120)
         ORDER BY record.service, records DESC, body
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     return [
         Finding(

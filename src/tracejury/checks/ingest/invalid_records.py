@@ -15,12 +15,19 @@ Source: OTLP (opentelemetry-proto, trace.proto: name, trace_id, span_id, start a
 Jaeger's trace quality metrics (unique span ids).
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit, references
+from tracejury.checks.check import (
+    SHOWN,
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    references,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN = 5
 
 _HOW = {
     "name": "without a name",
@@ -72,7 +79,7 @@ def _broken(evidence: Evidence) -> list[Finding]:
         GROUP BY service, name, how
         ORDER BY service, how, name
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     return [
         Finding(
@@ -138,7 +145,7 @@ def _shared_ids(evidence: Evidence) -> list[Finding]:
     return [
         Finding(
             message=f"{row['spans']} different spans share one id:"
-            f" {', '.join(row['names'][:_SHOWN])}.",
+            f" {', '.join(row['names'][:SHOWN])}.",
             subject=row["service"],
             evidence=(Reference(row["trace_id"], row["span_id"]),),
         )

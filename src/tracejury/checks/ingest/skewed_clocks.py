@@ -14,12 +14,10 @@ it is with `host.id` or `k8s.node.name`, so that its containers are known to sha
 Source: Jaeger's clock skew adjuster (clockskew.go), which corrects what is only reported here.
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
-
-_SHOWN = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -78,7 +76,7 @@ def judge(evidence: Evidence) -> Judgement:
         GROUP BY parent_host, child_host
         ORDER BY parent_host, child_host
         """,
-        {"bound_ns": int(evidence.policy.skew_seconds * 1e9), "shown": _SHOWN},
+        {"bound_ns": int(evidence.policy.skew_seconds * 1e9), "shown": SHOWN},
     )
     excused = sum(row["excused"] for row in rows)
     return Judgement(

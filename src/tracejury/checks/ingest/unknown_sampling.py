@@ -19,11 +19,10 @@ tracestate-probability-sampling.md; semantic conventions, SDK metrics (otel.sdk.
 
 from typing import Literal
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN = 5
 _FEW = 3  # so many traces may all hold an error by chance
 
 # Nothing of the threshold is said by the low byte of a span's flags: exporters leave it zero.
@@ -133,7 +132,7 @@ def _sampled(evidence: Evidence) -> list[Finding]:
         GROUP BY sampled.evidence
         ORDER BY traces DESC, sampled.evidence
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     return [
         Finding(
@@ -179,7 +178,7 @@ def _unseen(evidence: Evidence) -> list[Finding]:
         HAVING traces > 0 AND count(*) FILTER (unsampled AND seen) = 0
         ORDER BY service
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     return [
         Finding(

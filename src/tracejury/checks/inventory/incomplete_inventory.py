@@ -17,13 +17,12 @@ Source: the audit's first task; Instrumentation Score SPA-004 (root spans are no
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.config import DeclaredWorkflow
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
 
-_SHOWN = 5
 _LISTED = 20
 
 _LEARNT: Final = """
@@ -91,7 +90,7 @@ _LEARNT: Final = """
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow, declared or seen: its instances."""
     declared = {workflow.name: workflow for workflow in evidence.config.workflows}
-    seen = evidence.rows(_LEARNT, {"shown": _SHOWN})
+    seen = evidence.rows(_LEARNT, {"shown": SHOWN})
     units = [Unit(row["workflow"], row["instances"], _findings(row, declared)) for row in seen]
     names = {row["workflow"] for row in seen}
     units += [Unit(name, 0) for name in declared if name not in names]

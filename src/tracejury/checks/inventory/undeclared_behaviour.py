@@ -19,6 +19,7 @@ Source: the audit's first task: workflow inventory, steps, durations and externa
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -33,8 +34,6 @@ from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
 from tracejury.telemetry.numbers import counted
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a declared workflow: its instances that could be compared."""
@@ -45,7 +44,7 @@ def judge(evidence: Evidence) -> Judgement:
             _WORKFLOWS,
             {
                 "names": names,
-                "shown": _SHOWN,
+                "shown": SHOWN,
                 "own_machine": lexicon.OWN_MACHINE.pattern,
             },
         )

@@ -13,13 +13,11 @@ Fix: Use the instrumentation library of the client, or set `server.address` (HTT
 Source: semantic conventions for HTTP, database, RPC and messaging spans.
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN = 5
 
 _ADDRESS_ONLY = r"^(\d+(\.\d+){3}|\[?[0-9a-fA-F]*:[0-9a-fA-F:]+\]?)(:\d+)?$"
 
@@ -65,7 +63,7 @@ def judge(evidence: Evidence) -> Judgement:
         GROUP BY service, reached, nameless
         ORDER BY service, reached, nameless
         """,
-        {"shown": _SHOWN, "own_machine": lexicon.OWN_MACHINE.pattern},
+        {"shown": SHOWN, "own_machine": lexicon.OWN_MACHINE.pattern},
     )
     units = tuple(
         Unit(

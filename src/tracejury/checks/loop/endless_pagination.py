@@ -16,12 +16,10 @@ Source: the audit's test of loops: an empty page ends pagination.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
-
-_SHOWN: Final = 5
 
 # Parameters of a query that say which page is meant.
 _PAGE: Final = (
@@ -38,7 +36,7 @@ def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow, service and target that was asked for pages."""
     rows = evidence.rows(
         _PAGES + _LOOPS,
-        {"page": _PAGE, "any_page": _ANY_PAGE, "poll_ns": _POLL_NS, "shown": _SHOWN},
+        {"page": _PAGE, "any_page": _ANY_PAGE, "poll_ns": _POLL_NS, "shown": SHOWN},
     )
     return Judgement(
         tuple(

@@ -18,13 +18,11 @@ Source: the audit's pattern 9, sequential loop without bounds.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
 from tracejury.telemetry.numbers import counted
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -33,7 +31,7 @@ def judge(evidence: Evidence) -> Judgement:
     bounds = {"turns": int(policy.loop_turns), "seconds": policy.loop_seconds}
     rows = evidence.rows(
         _LOOPS,
-        {**bounds, "limit": f"(?i){lexicon.LOOP_LIMIT_MESSAGE.pattern}", "shown": _SHOWN},
+        {**bounds, "limit": f"(?i){lexicon.LOOP_LIMIT_MESSAGE.pattern}", "shown": SHOWN},
     )
     units = [
         Unit(

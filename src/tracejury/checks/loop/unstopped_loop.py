@@ -16,13 +16,11 @@ Source: the audit's test of error isolation: above a threshold the loop stops ea
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
 from tracejury.telemetry.numbers import counted
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -35,7 +33,7 @@ def judge(evidence: Evidence) -> Judgement:
             "share": policy.failed_items_share,
             "skew_ns": int(policy.skew_seconds * 1e9),
             "limit": f"(?i){lexicon.ERROR_LIMIT_MESSAGE.pattern}",
-            "shown": _SHOWN,
+            "shown": SHOWN,
         },
     )
     return Judgement(

@@ -20,7 +20,7 @@ tracejury.workflow.failure_points.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.workflow.failure_points import (
     BROKEN_CHAIN,
@@ -35,7 +35,6 @@ from tracejury.workflow.failure_points import (
 # Spans that only log records name.
 _TOLD: Final = "SELECT DISTINCT instance_no FROM ghost WHERE side = 'log'"
 
-_SHOWN = 5
 _NAMED = 3
 _WHY: Final = {
     BROKEN_CHAIN: "a span between the error and the top never arrived",
@@ -87,7 +86,7 @@ def _findings(instance: FailedInstance, limit: float) -> tuple[Finding, ...]:
             message=f"`{instance.workflow}` {instance.correlation_id} failed, and {why}.",
             subject=_subject(instance),
             instance=instance.correlation_id,
-            evidence=tuple(Reference(trace_id=t, span_id=s) for t, s in evidence[:_SHOWN]),
+            evidence=tuple(Reference(trace_id=t, span_id=s) for t, s in evidence[:SHOWN]),
         ),
     )
 

@@ -21,22 +21,30 @@ Source: W3C Trace Context; OpenTelemetry messaging conventions, trace structure.
 import re
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit, references
+from tracejury.checks.check import (
+    SHOWN,
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    references,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import semconv
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN = 5
 _CLEAN_INSTANCES = 3
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow of more than one process or trace: the places where it crosses over."""
     skew_ns = int(evidence.policy.skew_seconds * 1e9)
-    crossings = evidence.rows(_CROSSINGS, {"skew_ns": skew_ns, "shown": _SHOWN})
-    apart = evidence.rows(_APART, {**_declared(evidence), "shown": _SHOWN})
-    logs = evidence.rows(_LOGS, {"frameworks": _frameworks()})
+    crossings = evidence.rows(_CROSSINGS, {"skew_ns": skew_ns, "shown": SHOWN})
+    apart = evidence.rows(_APART, {**_declared(evidence), "shown": SHOWN})
+    logs = evidence.rows(_LOGS, {"frameworks": _frameworks(), "shown": SHOWN})
     workflows = dict.fromkeys(
         row["workflow"] for row in [*evidence.rows(_SPREAD), *crossings, *apart]
     )
@@ -383,7 +391,8 @@ _LOGS: Final = """
             service,
             count(*) AS logs,
             count(instance_no) AS joined,
-            coalesce(list(log_no ORDER BY log_no) FILTER (instance_no IS NULL)[:5], []) AS evidence
+            coalesce(list(log_no ORDER BY log_no) FILTER (instance_no IS NULL)[:$shown], [])
+                AS evidence
         FROM active_log
         WHERE NOT (carries = '' AND regexp_full_match(scope_name, $frameworks))
         GROUP BY service

@@ -20,13 +20,12 @@ tracejury.telemetry.lexicon.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN = 5
 _PARTS: Final = {
     "without_type": "a specific type",
     "without_message": "a specific message",
@@ -47,7 +46,7 @@ def judge(evidence: Evidence) -> Judgement:
                 lexicon.TIMEOUT_TYPES | lexicon.CONNECTION_TYPES | lexicon.BREAKER_TYPES
             ),
             "timeout_message": f"(?i){lexicon.TIMEOUT_MESSAGE.pattern}",
-            "shown": _SHOWN,
+            "shown": SHOWN,
         },
     )
     units = tuple(Unit(_name(row), row["errors"] - row["unseen"], _findings(row)) for row in rows)

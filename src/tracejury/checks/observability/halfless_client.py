@@ -13,12 +13,11 @@ proxy on the way pass `traceparent` on. Check that the server's exporter reaches
 Source: jaegertracing/jaeger-analytics-java, trace quality HasClientServerSpans.
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN = 5
 _NAMED_BESIDE = 5
 
 # So many calls that coincide with what somebody else began are no chance.
@@ -29,7 +28,7 @@ def judge(evidence: Evidence) -> Judgement:
     """One unit a caller and route whose server half was seen; its calls that went well."""
     units = tuple(
         Unit(_name(row), row["calls"], (_finding(row),) if row["missing"] else ())
-        for row in evidence.rows(_CALLS, {"shown": _SHOWN})
+        for row in evidence.rows(_CALLS, {"shown": SHOWN})
     )
     clientless = tuple(
         Unit(f"{row['caller']} → {row['callee']} (without a CLIENT span)", 0)

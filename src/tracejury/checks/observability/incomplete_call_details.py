@@ -14,12 +14,11 @@ attributes that the finding names. The current names are those of the semantic c
 Source: OpenTelemetry semantic conventions for HTTP, database, RPC, messaging and S3 spans.
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN = 5
 _PARTS = {
     "with_request": "what was asked",
     "with_response": "what came back",
@@ -29,7 +28,7 @@ _PARTS = {
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a caller and target: its calls."""
-    rows = evidence.rows(_CALLS, {"shown": _SHOWN})
+    rows = evidence.rows(_CALLS, {"shown": SHOWN})
     share = evidence.policy.call_details_share
     return Judgement(
         tuple(Unit(_name(row), row["calls"], _findings(row, share)) for row in rows),

@@ -21,14 +21,13 @@ Source: comparison with a clean run (tracejury's baseline) or `[workflow."name"]
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.config import DeclaredWorkflow
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN = 5
 _CLEAN_INSTANCES = 3
 
 
@@ -38,7 +37,7 @@ def judge(evidence: Evidence) -> Judgement:
     if not evidence.has_baseline and not declared:
         return Judgement((), reason="needs-baseline")
     rows = _expected(evidence, declared)
-    gaps = {row["unit"]: row for row in evidence.rows(_GAPS, {"shown": _SHOWN})}
+    gaps = {row["unit"]: row for row in evidence.rows(_GAPS, {"shown": SHOWN})}
     units = [
         Unit(
             row["unit"],
@@ -67,7 +66,7 @@ def _expected(evidence: Evidence, declared: list[DeclaredWorkflow]) -> list[Row]
             "optional": [step for workflow in declared for step in workflow.optional],
             "breaker_types": sorted(lexicon.BREAKER_TYPES),
             "breaker_message": f"(?i){lexicon.BREAKER_MESSAGE.pattern}",
-            "shown": _SHOWN,
+            "shown": SHOWN,
         },
     )
 

@@ -11,12 +11,10 @@ in the collector (`severity_parser`).
 Source: Instrumentation Score LOG-002; OpenTelemetry specification, logs/data-model.md.
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
-
-_SHOWN = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -38,7 +36,7 @@ def judge(evidence: Evidence) -> Judgement:
         GROUP BY service
         ORDER BY service
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     return Judgement(
         tuple(

@@ -15,11 +15,10 @@ Source: OTLP span flags, bits 8 and 9 (opentelemetry-proto, trace.proto); Instru
 SPA-002.
 """
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN = 5
 _NAMELESS = "(no service name)"
 
 
@@ -82,7 +81,7 @@ def _findings(evidence: Evidence, service: str) -> tuple[Finding, ...]:
         GROUP BY ALL
         ORDER BY spans DESC, node.name, instance.correlation_id, orphan.side
         """,
-        {"service": service, "shown": _SHOWN},
+        {"service": service, "shown": SHOWN},
     )
     where = {"local": "in its own process", "remote": "in another process", "unknown": "somewhere"}
     return tuple(

@@ -17,6 +17,7 @@ Source: the audit's pattern 20, no alerting on critical failures.
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -29,13 +30,11 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a fault."""
     rows = evidence.rows(
-        _TOLD, {"shown": _SHOWN, "within_ns": evidence.policy.detection_seconds * 1e9}
+        _TOLD, {"shown": SHOWN, "within_ns": evidence.policy.detection_seconds * 1e9}
     )
     return Judgement(
         tuple(

@@ -20,6 +20,7 @@ Source: the audit's tests of the time to diagnose and of states after failures.
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -32,7 +33,6 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
 
-_SHOWN: Final = 5
 _LEAST_S: Final = 60.0
 
 # Words that name one thing among many: with a digit in them, or an address of mail.
@@ -42,7 +42,7 @@ _NAMED: Final = r"[\w.-]*\d[\w.-]*|[\w.+-]+@[\w.-]+"
 def judge(evidence: Evidence) -> Judgement:
     """One unit a fault."""
     within_s = max(_LEAST_S, evidence.policy.call_seconds)
-    rows = evidence.rows(_SHOWED, {"shown": _SHOWN, "within_ns": within_s * 1e9, "named": _NAMED})
+    rows = evidence.rows(_SHOWED, {"shown": SHOWN, "within_ns": within_s * 1e9, "named": _NAMED})
     return Judgement(
         tuple(
             Unit(row["id"], int(bool(row["signals"] or _is_silent(row))), _findings(row))

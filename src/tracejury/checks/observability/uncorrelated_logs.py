@@ -16,13 +16,12 @@ Source: OpenTelemetry logs data model; compatibility/logging_trace_context.md.
 
 import re
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import semconv
 from tracejury.telemetry.numbers import counted
 
-_SHOWN = 5
 _WARN = 13
 
 
@@ -30,7 +29,7 @@ def judge(evidence: Evidence) -> Judgement:
     """One unit a service that sent spans: its log records written inside of spans."""
     scopes = "|".join(re.escape(scope) for scope in semconv.UNCORRELATED_SCOPES)
     rows = evidence.rows(
-        _LOGS, {"shown": _SHOWN, "warn": _WARN, "frameworks": rf"({scopes})(\..*)?"}
+        _LOGS, {"shown": SHOWN, "warn": _WARN, "frameworks": rf"({scopes})(\..*)?"}
     )
     return Judgement(tuple(_unit(row, evidence) for row in rows), note=_note(rows))
 

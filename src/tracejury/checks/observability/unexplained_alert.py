@@ -13,13 +13,12 @@ Source: the audit's criterion of a runbook per alert; kube-prometheus' alerts, w
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Reference, Severity, Unit
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
 _NONE: Final = "(no alertname)"
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -55,7 +54,7 @@ def judge(evidence: Evidence) -> Judgement:
         GROUP BY name
         ORDER BY name
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     return Judgement(
         tuple(Unit(row["name"] or _NONE, row["alerts"], _findings(row)) for row in rows),

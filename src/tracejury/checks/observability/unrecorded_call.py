@@ -14,17 +14,15 @@ Source: the audit's pattern 19, missing external call logging.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service that calls others: its recorded calls, and those without a record."""
-    rows = evidence.rows(_CALLERS, {"shown": _SHOWN})
+    rows = evidence.rows(_CALLERS, {"shown": SHOWN})
     return Judgement(
         tuple(
             Unit(row["service"] or "(no service name)", row["calls"] + row["lost"], _findings(row))

@@ -16,12 +16,11 @@ Source: critical path analysis; the audit's pattern 18, no per-step timing.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN = 5
 _CLEAN_INSTANCES = 3
 
 
@@ -29,9 +28,9 @@ def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: its instances that are long enough to have steps."""
     policy = evidence.policy
     long_enough = {"shortest_ns": int(policy.short_workflow_seconds * 1e9)}
-    timed = evidence.rows(_TIMED, {**long_enough, "shown": _SHOWN})
+    timed = evidence.rows(_TIMED, {**long_enough, "shown": SHOWN})
     swallowed: dict[str, list[Row]] = {}
-    for row in evidence.rows(_SWALLOWED, {**long_enough, **_declared(evidence), "shown": _SHOWN}):
+    for row in evidence.rows(_SWALLOWED, {**long_enough, **_declared(evidence), "shown": SHOWN}):
         swallowed.setdefault(row["workflow"], []).append(row)
     units = tuple(
         Unit(
@@ -94,8 +93,8 @@ def _short(evidence: Evidence, long_enough: dict[str, int]) -> str:
     workflows = evidence.rows(_SHORT, long_enough)
     if not workflows:
         return ""
-    names = ", ".join(f"`{row['workflow']}`" for row in workflows[:_SHOWN])
-    more = f" and {len(workflows) - _SHOWN} more" if len(workflows) > _SHOWN else ""
+    names = ", ".join(f"`{row['workflow']}`" for row in workflows[:SHOWN])
+    more = f" and {len(workflows) - SHOWN} more" if len(workflows) > SHOWN else ""
     seconds = evidence.policy.short_workflow_seconds
     return f"Never longer than {seconds:g} s, so not judged: {names}{more}."
 

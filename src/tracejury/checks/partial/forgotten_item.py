@@ -16,6 +16,7 @@ Source: the audit's test of a systemic failure.
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -28,12 +29,10 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: its items that were skipped in an outage."""
-    rows = evidence.rows(_ITEMS, {"shown": _SHOWN})
+    rows = evidence.rows(_ITEMS, {"shown": SHOWN})
     return Judgement(
         tuple(
             Unit(row["workflow"], _exposures(row), _findings(row))

@@ -17,18 +17,16 @@ Source: the audit's tests of a batch that fails at item 7 of 20 and of a systemi
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: its jobs that had completed items when another item failed."""
     skew_ns = int(evidence.policy.skew_seconds * 1e9)
-    rows = evidence.rows(_JOBS, {"skew_ns": skew_ns, "shown": _SHOWN})
+    rows = evidence.rows(_JOBS, {"skew_ns": skew_ns, "shown": SHOWN})
     return Judgement(
         tuple(Unit(row["workflow"], row["kept"] + row["revoked"], _findings(row)) for row in rows),
         reason=_reason(rows),

@@ -14,12 +14,10 @@ Source: the audit's test of a batch that fails at item 7 of 20; a partial state 
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 # An attribute that counts failed items: `items.failed`, `failed_count`, `job.failures`; what counts
 # attempts or calls does not.
@@ -31,7 +29,7 @@ _FAILED_KEY: Final = (
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: its jobs that failed in part and said how they ended."""
-    rows = evidence.rows(_JOBS, {"failed_key": _FAILED_KEY, "shown": _SHOWN})
+    rows = evidence.rows(_JOBS, {"failed_key": _FAILED_KEY, "shown": SHOWN})
     return Judgement(
         tuple(
             Unit(row["workflow"], row["admitted"] + row["denied"], _findings(row)) for row in rows

@@ -15,12 +15,11 @@ Source: the audit's test of a systemic failure; the criterion of a circuit break
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
 
-_SHOWN: Final = 5
 _FEWEST: Final = 3
 # Faster than that nobody was asked, unless somebody refused the connection.
 _FAST_NS: Final = 50_000_000
@@ -30,7 +29,7 @@ def judge(evidence: Evidence) -> Judgement:
     """One unit a service and target that failed at least three times in a row."""
     most = int(evidence.policy.breaker_failures)
     rows = evidence.rows(
-        _TARGETS, {"fewest": _FEWEST, "most": most, "fast_ns": _FAST_NS, "shown": _SHOWN}
+        _TARGETS, {"fewest": _FEWEST, "most": most, "fast_ns": _FAST_NS, "shown": SHOWN}
     )
     return Judgement(
         tuple(Unit(_name(row), row["tripped"] + row["overrun"], _findings(row)) for row in rows),

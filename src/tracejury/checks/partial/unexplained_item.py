@@ -18,13 +18,11 @@ Source: the audit's test of a batch that fails at item 7 of 20.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -34,7 +32,7 @@ def judge(evidence: Evidence) -> Judgement:
         {
             "generic_types": sorted(lexicon.GENERIC_TYPES),
             "generic_message": f"(?i){lexicon.GENERIC_MESSAGE.pattern}",
-            "shown": _SHOWN,
+            "shown": SHOWN,
         },
     )
     units = tuple(Unit(_name(row), row["failed"] - row["unseen"], _findings(row)) for row in rows)

@@ -16,18 +16,16 @@ Source: the audit's patterns 3 and 10: entire batch fails on a single item, no i
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow and item step: the items that failed alone."""
     skew_ns = int(evidence.policy.skew_seconds * 1e9)
-    rows = evidence.rows(_LOOPS, {"skew_ns": skew_ns, "shown": _SHOWN})
+    rows = evidence.rows(_LOOPS, {"skew_ns": skew_ns, "shown": SHOWN})
     return Judgement(
         tuple(
             Unit(

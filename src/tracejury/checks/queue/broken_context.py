@@ -12,14 +12,10 @@ processed; give shovels and dead letter queues a configuration that keeps header
 Source: semantic conventions for messaging spans (trace structure); the audit's end-to-end test.
 """
 
-from typing import Final
-
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -46,7 +42,7 @@ def judge(evidence: Evidence) -> Judgement:
         GROUP BY delivery.destination, delivery.message_type
         ORDER BY delivery.destination, delivery.message_type
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     return Judgement(
         tuple(Unit(_name(row), row["processed"], _findings(row, share)) for row in rows)

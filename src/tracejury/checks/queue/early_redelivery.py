@@ -16,12 +16,10 @@ Source: the audit's pattern 13, no visibility timeout; semantic conventions for 
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -29,7 +27,7 @@ def judge(evidence: Evidence) -> Judgement:
     rows = evidence.rows(
         _AGAIN,
         {
-            "shown": _SHOWN,
+            "shown": SHOWN,
             "job_ns": evidence.policy.job_seconds * 1e9,
             "skew_ns": evidence.policy.skew_seconds * 1e9,
         },

@@ -18,13 +18,11 @@ conventions for Azure Service Bus (disposition status).
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.lexicon import DEAD_LETTER_NAME
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -32,7 +30,7 @@ def judge(evidence: Evidence) -> Judgement:
     rows = evidence.rows(
         _POISON,
         {
-            "shown": _SHOWN,
+            "shown": SHOWN,
             "attempts": int(evidence.policy.attempts),
             "dead_letter": f"(?i){DEAD_LETTER_NAME.pattern}",
         },

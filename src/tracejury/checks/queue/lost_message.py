@@ -19,6 +19,7 @@ spans (trace structure).
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -31,12 +32,10 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a destination: messages that outlasted a restart of its broker, or were lost."""
-    rows = evidence.rows(_MESSAGES, {"shown": _SHOWN})
+    rows = evidence.rows(_MESSAGES, {"shown": SHOWN})
     return Judgement(
         tuple(
             Unit(row["destination"], row["survived"] + row["lost"], _findings(row)) for row in rows

@@ -16,6 +16,7 @@ Source: the audit's test of a worker that does not acknowledge.
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -28,12 +29,10 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a destination: the messages whose processing a crash ended."""
-    rows = evidence.rows(_CRASHED, {"shown": _SHOWN})
+    rows = evidence.rows(_CRASHED, {"shown": SHOWN})
     is_waiting = any(row["waiting"] for row in rows)
     return Judgement(
         tuple(Unit(row["destination"], row["again"] + row["lost"], _findings(row)) for row in rows),

@@ -18,12 +18,10 @@ Source: the audit's test of backpressure; semantic conventions for process and r
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 # Assumed: what is too few to speak of a pace, what is even, and what is growth.
 _FEWEST: Final = 20
@@ -41,7 +39,7 @@ def judge(evidence: Evidence) -> Judgement:
     rows = evidence.rows(
         _FLOODED,
         {
-            "shown": _SHOWN,
+            "shown": SHOWN,
             "fewest": _FEWEST,
             "uneven": _UNEVEN,
             "grown": _GROWN,

@@ -16,12 +16,10 @@ Source: the audit's test of backpressure; the instrumentation of Celery.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
-
-_SHOWN: Final = 5
 
 # Assumed: fewer say nothing about a median.
 _FEWEST: Final = 3
@@ -37,7 +35,7 @@ def judge(evidence: Evidence) -> Judgement:
     rows = evidence.rows(
         _CLASSED + _WAITS,
         {
-            "shown": _SHOWN,
+            "shown": SHOWN,
             "fewest": _FEWEST,
             "urgent": _URGENT,
             "bulk": _BULK,

@@ -16,6 +16,7 @@ Source: the audit's pattern 8, worker crash loses progress.
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -28,12 +29,10 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: its jobs that a crash hit."""
-    rows = evidence.rows(_HIT, {"shown": _SHOWN})
+    rows = evidence.rows(_HIT, {"shown": SHOWN})
     is_waiting = any(row["waiting"] for row in rows)
     return Judgement(
         tuple(

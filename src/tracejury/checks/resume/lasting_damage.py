@@ -19,6 +19,7 @@ Source: the purpose of the audit; its test of a worker crash.
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -30,12 +31,10 @@ from tracejury.checks.check import (
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a fault and a workflow that it harmed."""
-    rows = evidence.rows(_AROUND, {"shown": _SHOWN})
+    rows = evidence.rows(_AROUND, {"shown": SHOWN})
     return Judgement(
         tuple(Unit(_name(row), int(row["fate"] in _DECIDED), _findings(row)) for row in rows),
         note=" ".join(filter(None, map(_note, rows))),

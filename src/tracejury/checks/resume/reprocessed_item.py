@@ -16,17 +16,15 @@ Source: the audit's pattern 7, no checkpoint in batch processing.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: its jobs that went on after a crash."""
-    rows = evidence.rows(_RESUMED, {"shown": _SHOWN})
+    rows = evidence.rows(_RESUMED, {"shown": SHOWN})
     return Judgement(
         tuple(
             Unit(row["workflow"], row["selective"] + row["wasteful"], _findings(row))

@@ -17,12 +17,11 @@ dependencies; semantic conventions for HTTP spans.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
 
-_SHOWN: Final = 5
 _ROUTE: Final = r"(^|/)(-/)?(health|healthz|ready|readyz|readiness|status)/?$"
 _READINESS: Final = r"(^|/)(-/)?(ready|readyz|readiness)/?$"
 
@@ -30,7 +29,7 @@ _READINESS: Final = r"(^|/)(-/)?(ready|readyz|readiness)/?$"
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service whose route was asked while a dependency of it was down."""
     rows = evidence.rows(
-        _HEALTH + _ASKED, {"shown": _SHOWN, "route": _ROUTE, "readiness": _READINESS}
+        _HEALTH + _ASKED, {"shown": SHOWN, "route": _ROUTE, "readiness": _READINESS}
     )
     return Judgement(
         tuple(Unit(row["service"], row["told"] + row["untold"], _findings(row)) for row in rows)

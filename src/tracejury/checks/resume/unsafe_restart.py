@@ -19,12 +19,10 @@ Source: the audit's test of a server restart in mid-request; RFC 9110, idempoten
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 # So many steps up a change is followed to the request for which it was made.
 _DEEPEST: Final = 64
@@ -32,7 +30,7 @@ _DEEPEST: Final = 64
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service that died while it worked on requests that were then repeated."""
-    rows = evidence.rows(_CUT_SHORT, {"shown": _SHOWN, "deepest": _DEEPEST})
+    rows = evidence.rows(_CUT_SHORT, {"shown": SHOWN, "deepest": _DEEPEST})
     return Judgement(
         tuple(Unit(row["server"], row["once"] + row["twice"], _findings(row)) for row in rows),
         note=_note(rows),

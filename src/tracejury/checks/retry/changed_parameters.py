@@ -17,12 +17,10 @@ Source: the audit's test of retrying one failed item: same parameters.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 # Names in a query whose values belong to one attempt alone.
 _VOLATILE: Final = (
@@ -56,7 +54,7 @@ def judge(evidence: Evidence) -> Judgement:
             "sizes": _SIZES,
             "urls": _URLS,
             "slack": _SLACK_BYTES,
-            "shown": _SHOWN,
+            "shown": SHOWN,
         },
     )
     return Judgement(

@@ -18,13 +18,11 @@ Source: the audit's test of retry idempotency: a second retry while one runs is 
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 # So many steps up a change is followed to the message for which it was made.
 _DEEPEST: Final = 64
@@ -45,7 +43,7 @@ def judge(evidence: Evidence) -> Judgement:
             "trigger": _TRIGGER,
             "deepest": _DEEPEST,
             "in_progress": f"(?i){lexicon.IN_PROGRESS_MESSAGE.pattern}",
-            "shown": _SHOWN,
+            "shown": SHOWN,
         },
     )
     return Judgement(

@@ -14,12 +14,11 @@ Source: the audit's mitigation of pattern 6; common practice of exponential back
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
 
-_SHOWN: Final = 5
 _SHORT_NS: Final = 100e6
 _LONG_NS: Final = 1e9
 
@@ -30,7 +29,7 @@ _JITTER: Final = 0.5
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service and step that made three attempts or more at one thing."""
     bounds = {"short_ns": _SHORT_NS, "long_ns": _LONG_NS, "jitter": _JITTER}
-    rows = evidence.rows(_PAUSES, {**bounds, "shown": _SHOWN})
+    rows = evidence.rows(_PAUSES, {**bounds, "shown": SHOWN})
     return Judgement(
         tuple(Unit(_name(row), row["patient"] + row["hasty"], _findings(row)) for row in rows),
         reason="no-item-identity" if any(row["unclear"] for row in rows) else "",

@@ -18,17 +18,15 @@ Source: the audit's pattern 5, retry without idempotency; RFC 9110, idempotent m
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service and target with a call that was tried again, or delivered again."""
-    rows = evidence.rows(_REPEATED, {"shown": _SHOWN})
+    rows = evidence.rows(_REPEATED, {"shown": SHOWN})
     return Judgement(
         tuple(Unit(_name(row), row["safe"] + row["doubled"], _findings(row)) for row in rows),
         note=_note(rows),

@@ -17,17 +17,15 @@ Source: the audit's pattern 6, infinite retry loop.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service and step whose attempts were used up, or were too many."""
-    rows = evidence.rows(_GROUPS, {"limit": evidence.policy.attempts, "shown": _SHOWN})
+    rows = evidence.rows(_GROUPS, {"limit": evidence.policy.attempts, "shown": SHOWN})
     limit = int(evidence.policy.attempts)
     return Judgement(
         tuple(

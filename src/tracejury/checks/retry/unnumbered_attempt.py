@@ -16,12 +16,10 @@ Source: the audit's tests of retries: each count is incremented.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 # Attributes that count attempts or retries; how many there may be is no number of one.
 _NUMBER: Final = (
@@ -34,7 +32,7 @@ _BOUND: Final = r"max|limit|policy"
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service and step of a job or an item that was tried again."""
     share = evidence.policy.numbered_attempts_share
-    rows = evidence.rows(_RETRIES, {"number": _NUMBER, "bound": _BOUND, "shown": _SHOWN})
+    rows = evidence.rows(_RETRIES, {"number": _NUMBER, "bound": _BOUND, "shown": SHOWN})
     return Judgement(
         tuple(
             Unit(f"{row['service']} {row['name']}", row["retries"], _findings(row, share))

@@ -16,17 +16,15 @@ Source: the audit's test of retrying one failed item.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: it counts once all of its retried jobs say what came of it."""
-    rows = evidence.rows(_JOBS, {"shown": _SHOWN})
+    rows = evidence.rows(_JOBS, {"shown": SHOWN})
     return Judgement(
         tuple(
             Unit(

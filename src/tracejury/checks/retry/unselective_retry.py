@@ -15,17 +15,15 @@ Source: the audit's pattern 4, retry reprocesses all items.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: its jobs of which items were worked on again after one had failed."""
-    rows = evidence.rows(_RETRIED, {"shown": _SHOWN})
+    rows = evidence.rows(_RETRIED, {"shown": SHOWN})
     return Judgement(
         tuple(
             Unit(row["workflow"], row["selective"] + row["wasteful"], _findings(row))

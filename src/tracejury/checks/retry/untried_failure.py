@@ -15,17 +15,15 @@ Source: the audit's high-risk step indicators: no retry mechanism.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service and target, or a task, with a failure that may pass by itself."""
-    rows = evidence.rows(_FAILURES, {"shown": _SHOWN})
+    rows = evidence.rows(_FAILURES, {"shown": SHOWN})
     return Judgement(
         tuple(Unit(row["unit"], row["tried"] + row["untried"], _findings(row)) for row in rows)
     )

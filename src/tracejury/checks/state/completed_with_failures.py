@@ -13,14 +13,20 @@ Source: the audit's test that there are no impossible states.
 """
 
 from collections.abc import Iterator
-from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit, references
+from tracejury.checks.check import (
+    SHOWN,
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    references,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -79,7 +85,7 @@ def judge(evidence: Evidence) -> Judgement:
         GROUP BY instance.workflow
         ORDER BY instance.workflow
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     units = tuple(Unit(row["workflow"], row["jobs"], _findings(row)) for row in rows)
     return Judgement(units + tuple(_of_rows(evidence)))
@@ -98,7 +104,7 @@ def _of_rows(evidence: Evidence) -> Iterator[Unit]:
         FROM state_row
         WHERE is_last AND is_final AND items_failed > 0 AND instance_no IS NULL
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     finding = Finding(
         f"The database calls {counted(row['wrong'], 'job')} completed with failed items of which"

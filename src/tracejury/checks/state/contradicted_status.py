@@ -15,12 +15,11 @@ Source: semantic conventions on recording errors; the specification of a span's 
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
 _WORDS: Final = {
     "unmarked": "an error type and no error status",
     "unfounded": "an error status, a response that says success, and no error",
@@ -30,7 +29,7 @@ _WORDS: Final = {
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service: its spans that say something of an error beside their status."""
-    rows = evidence.rows(_SPANS, {"shown": _SHOWN})
+    rows = evidence.rows(_SPANS, {"shown": SHOWN})
     services = dict.fromkeys(row["service"] for row in rows)
     return Judgement(
         tuple(

@@ -15,6 +15,7 @@ Source: the audit's test that there are no impossible states.
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -27,7 +28,6 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
 _CLEAN_INSTANCES: Final = 3
 _DEEPEST: Final = 64
 
@@ -42,7 +42,7 @@ def judge(evidence: Evidence) -> Judgement:
                 step for declared in evidence.config.workflows for step in declared.optional
             ],
             "deepest": _DEEPEST,
-            "shown": _SHOWN,
+            "shown": SHOWN,
         },
     )
     return Judgement(

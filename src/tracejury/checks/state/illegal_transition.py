@@ -16,18 +16,16 @@ Source: the audit's pattern 15, impossible states possible.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: its jobs that said at least two states, an end among them."""
     skew_ns = evidence.policy.skew_seconds * 1e9
-    rows = evidence.rows(_JOBS, {"skew_ns": skew_ns, "shown": _SHOWN})
+    rows = evidence.rows(_JOBS, {"skew_ns": skew_ns, "shown": SHOWN})
     return Judgement(
         tuple(Unit(row["workflow"], row["jobs"], _findings(row)) for row in rows),
         note="Whether the database would refuse an illegal transition cannot be seen." * bool(rows),

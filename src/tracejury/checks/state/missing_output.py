@@ -17,12 +17,20 @@ Source: the audit's query for completed jobs without output.
 from collections.abc import Iterator
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Reference, Severity, Unit, references
+from tracejury.checks.check import (
+    SHOWN,
+    Check,
+    Finding,
+    Judgement,
+    Reference,
+    Severity,
+    Unit,
+    references,
+)
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
 _CLEAN_INSTANCES: Final = 3
 
 # How conventions and SDKs name the spans of calls that store something.
@@ -35,7 +43,7 @@ def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow of which jobs say that they completed."""
     rows = (
         evidence.rows(
-            _JOBS, {"clean_instances": _CLEAN_INSTANCES, "stores": _STORES, "shown": _SHOWN}
+            _JOBS, {"clean_instances": _CLEAN_INSTANCES, "stores": _STORES, "shown": SHOWN}
         )
         if evidence.has_baseline
         else []
@@ -59,7 +67,7 @@ def _of_rows(evidence: Evidence) -> Iterator[Unit]:
         FROM state_row
         WHERE is_last AND state = 'completed' AND items_done = 0
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     if row["empty"]:
         finding = Finding(

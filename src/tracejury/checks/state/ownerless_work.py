@@ -17,6 +17,7 @@ Source: the audit's query for processing without a live worker.
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -29,13 +30,11 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow of which a crash hit jobs, or jobs are open after one."""
     rows = evidence.rows(
-        _JOBS, {"silence_ns": int(evidence.policy.silence_seconds * 1e9), "shown": _SHOWN}
+        _JOBS, {"silence_ns": int(evidence.policy.silence_seconds * 1e9), "shown": SHOWN}
     )
     return Judgement(
         tuple(

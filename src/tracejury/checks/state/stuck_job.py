@@ -16,9 +16,9 @@ Source: the audit's pattern 14, stuck jobs undetected.
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -31,8 +31,6 @@ from tracejury.checks.check import (
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -63,7 +61,7 @@ def judge(evidence: Evidence) -> Judgement:
         GROUP BY judged.workflow
         ORDER BY judged.workflow
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     is_lost, is_waiting = (any(row[column] for row in rows) for column in ("lost", "waiting"))
     return Judgement(
@@ -91,7 +89,7 @@ def _of_rows(evidence: Evidence) -> Iterator[Unit]:
             AND state IN ('queued', 'processing', 'retrying')
             AND read_ns - updated_ns > $bound_ns
         """,
-        {"bound_ns": int(bound_s * 1e9), "shown": _SHOWN},
+        {"bound_ns": int(bound_s * 1e9), "shown": SHOWN},
     )
     if row["stuck"]:
         finding = Finding(

@@ -20,6 +20,7 @@ Source: the audit's tests of the state after each failure mode and of a call tha
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -32,7 +33,6 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
 _CLEANING: Final = (
     r"clean|roll ?back|compensat|refund|releas|undo|abort|revert|cancel|unlock|dispos|purg|remov"
     r"|delet|restor"
@@ -55,7 +55,7 @@ def judge(evidence: Evidence) -> Judgement:
             "cleaning": _CLEANING,
             "reading": _READING,
             "telling": _TELLING,
-            "shown": _SHOWN,
+            "shown": SHOWN,
         },
     )
     return Judgement(

@@ -18,6 +18,7 @@ Source: the audit's test of the state after each failure mode.
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -30,7 +31,6 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
 # What is right after each failure mode, as the audit's table has it.
 _EXPECTED: Final = {
     "worker crash": "timeout, failed or taken up again",
@@ -45,7 +45,7 @@ _EXPECTED: Final = {
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a fault of a known failure mode: the jobs that it alone hit."""
-    rows = evidence.rows(_FAULTS, {"shown": _SHOWN})
+    rows = evidence.rows(_FAULTS, {"shown": SHOWN})
     return Judgement(
         tuple(Unit(row["fault"], _exposures(row), _findings(row)) for row in rows),
         note=" ".join(map(_line, rows)),

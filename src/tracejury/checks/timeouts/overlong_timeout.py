@@ -16,12 +16,10 @@ covers the logical call with its retries).
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 # The clock that ended a call ticks before the span ends.
 _ROOM: Final = 1.02
@@ -31,7 +29,7 @@ def judge(evidence: Evidence) -> Judgement:
     """One unit a service and target that gave up at least one call."""
     rows = evidence.rows(
         _CUT_OFFS,
-        {"connect_ns": evidence.policy.connect_seconds * 1e9, "room": _ROOM, "shown": _SHOWN},
+        {"connect_ns": evidence.policy.connect_seconds * 1e9, "room": _ROOM, "shown": SHOWN},
     )
     return Judgement(
         tuple(

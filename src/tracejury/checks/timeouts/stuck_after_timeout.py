@@ -18,6 +18,7 @@ Source: the audit's test of external call timeouts: the job moves to retry or fa
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -30,15 +31,13 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted
 
-_SHOWN: Final = 5
-
 # How long an SDK keeps spans back by default.
 _EXPORT_NS: Final = 5_000_000_000
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow that gave up a call: it counts once all of its instances went on."""
-    rows = evidence.rows(_INSTANCES, {"export_ns": _EXPORT_NS, "shown": _SHOWN})
+    rows = evidence.rows(_INSTANCES, {"export_ns": _EXPORT_NS, "shown": SHOWN})
     return Judgement(
         tuple(
             Unit(

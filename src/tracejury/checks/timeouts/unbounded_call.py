@@ -18,12 +18,10 @@ Source: the audit's pattern 1, no timeout on external calls, and its timeout tab
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 # What else somebody gave up waiting for, and nothing more.
 _OTHER_WAITS: Final = {
@@ -35,7 +33,7 @@ _OTHER_WAITS: Final = {
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a service and target: calls that were cut off, or waited on and on."""
-    rows = evidence.rows(_CALLS, {"shown": _SHOWN})
+    rows = evidence.rows(_CALLS, {"shown": SHOWN})
     units = tuple(
         Unit(f"{row['service']} → {row['target']}", _exposures(row), _findings(row)) for row in rows
     )

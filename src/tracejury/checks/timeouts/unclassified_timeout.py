@@ -13,14 +13,10 @@ Fix: Let the exception of the client pass through, or set `error.type` to its cl
 Source: semantic conventions, error.type; the audit's test of external call timeouts.
 """
 
-from typing import Final
-
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -44,7 +40,7 @@ def judge(evidence: Evidence) -> Judgement:
         GROUP BY cut.service, cut.target
         ORDER BY cut.service, cut.target
         """,
-        {"shown": _SHOWN},
+        {"shown": SHOWN},
     )
     return Judgement(
         tuple(

@@ -17,18 +17,16 @@ Source: the audit's pattern 2, no job-level timeout.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow that has jobs: the jobs that a limit ended, or that nothing did."""
     bound_ns = evidence.policy.job_seconds * 1e9
-    rows = evidence.rows(_JOBS, {"bound_ns": bound_ns, "shown": _SHOWN})
+    rows = evidence.rows(_JOBS, {"bound_ns": bound_ns, "shown": SHOWN})
     units = tuple(
         Unit(row["workflow"], row["limited"] + row["endless"], _findings(row, bound_ns))
         for row in rows

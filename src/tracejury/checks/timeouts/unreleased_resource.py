@@ -15,13 +15,11 @@ Source: the audit's test of external call timeouts: resources released.
 
 from typing import Final
 
-from tracejury.checks.check import Check, Finding, Judgement, Severity, Unit, references
+from tracejury.checks.check import SHOWN, Check, Finding, Judgement, Severity, Unit, references
 from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry import lexicon
 from tracejury.telemetry.numbers import counted
-
-_SHOWN: Final = 5
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -31,7 +29,7 @@ def judge(evidence: Evidence) -> Judgement:
         {
             "released": f"(?i){lexicon.RELEASED_MESSAGE.pattern}",
             "exhausted": f"(?i){lexicon.OUT_OF_RESOURCES_MESSAGE.pattern}",
-            "shown": _SHOWN,
+            "shown": SHOWN,
         },
     )
     return Judgement(

@@ -19,6 +19,7 @@ Source: the audit's test of job-level timeouts.
 from typing import Final
 
 from tracejury.checks.check import (
+    SHOWN,
     Check,
     Finding,
     Judgement,
@@ -31,12 +32,10 @@ from tracejury.checks.evidence import Evidence
 from tracejury.store.reader import Row
 from tracejury.telemetry.numbers import counted, either
 
-_SHOWN: Final = 5
-
 
 def judge(evidence: Evidence) -> Judgement:
     """One unit a workflow: its jobs that a time limit ended after they had completed an item."""
-    rows = evidence.rows(_STRUCK, {"shown": _SHOWN})
+    rows = evidence.rows(_STRUCK, {"shown": SHOWN})
     units = tuple(
         Unit(row["workflow"], row["kept"] + row["wasted"] + row["mute"], _findings(row))
         for row in rows
