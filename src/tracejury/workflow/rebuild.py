@@ -219,55 +219,40 @@ def _forest(reader: Reader) -> None:
 
 def _item_parts(reader: Reader) -> None:
     """Which item run a span is part of: its own, or that of the nearest span above it."""
-    table = reader.arrow("""
-        SELECT
-            forest.span_no,
-            coalesce(forest.parent_no, -1) AS parent_no,
-            item_run.span_no IS NOT NULL AS is_run
-        FROM forest
-        LEFT JOIN item_run USING (span_no)
-        WHERE forest.top_no IN (
-            SELECT tree.top_no
-            FROM item_run
-            JOIN forest AS tree USING (span_no)
-        )
-        ORDER BY forest.span_no
-    """)
-    span_no = table["span_no"].to_numpy()
-    parent = positions_of(table["parent_no"].to_numpy(), span_no)
-    part, run = _parts(parent, table["is_run"].to_numpy(zero_copy_only=False))
-    reader.register("item_part", pa.table({"span_no": span_no[part], "run_no": span_no[run]}))
+    span_no, run_no = _at_or_below(reader, "item_run")
+    reader.register("item_part", pa.table({"span_no": span_no, "run_no": run_no}))
 
 
 def _misplaced(reader: Reader) -> None:
     """Which spans began at an impossible time, or lie below one that did."""
-    table = reader.arrow("""
+    span_no, _ = _at_or_below(reader, "impossible_start")
+    reader.register("misplaced", pa.table({"span_no": span_no}))
+
+
+def _at_or_below(reader: Reader, heads: str) -> tuple[Ints, Ints]:
+    """Every span that is in the table `heads` or lies below one, and the nearest of these."""
+    table = reader.arrow(f"""
         SELECT
             forest.span_no,
             coalesce(forest.parent_no, -1) AS parent_no,
-            began.span_no IS NOT NULL AS is_impossible
+            head.span_no IS NOT NULL AS is_head
         FROM forest
-        LEFT JOIN impossible_start AS began USING (span_no)
+        LEFT JOIN {heads} AS head USING (span_no)
         WHERE forest.top_no IN (
             SELECT tree.top_no
-            FROM impossible_start
+            FROM {heads}
             JOIN forest AS tree USING (span_no)
         )
         ORDER BY forest.span_no
-    """)
+    """)  # noqa: S608 - names of ours
     span_no = table["span_no"].to_numpy()
     parent = positions_of(table["parent_no"].to_numpy(), span_no)
-    part, _ = _parts(parent, table["is_impossible"].to_numpy(zero_copy_only=False))
-    reader.register("misplaced", pa.table({"span_no": span_no[part]}))
-
-
-def _parts(parent: Ints, is_head: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-    """The positions of all that are a head or lie below one, and of the nearest head of each."""
+    is_head = table["is_head"].to_numpy(zero_copy_only=False)
     nearest = np.where(is_head | (parent < 0), np.arange(len(parent)), parent)
     while not np.array_equal(further := nearest[nearest], nearest):
         nearest = further
-    part = np.flatnonzero(is_head[nearest])
-    return part, nearest[part]
+    found = np.flatnonzero(is_head[nearest])
+    return span_no[found], span_no[nearest[found]]
 
 
 def _fields(reader: Reader) -> None:
