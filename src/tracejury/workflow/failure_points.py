@@ -234,11 +234,10 @@ _CANDIDATES: Final = r"""
                 WHERE lost.trace_no = node.trace_no
                     AND lost.start_ns BETWEEN node.start_ns AND node.end_ns
             ) AS lost_below,
-            {'trace_id': lower(hex(trace.trace_id)), 'span_id': format('{:016x}', node.span_id)}
-                AS span
+            span.reference
         FROM terminal_error
         JOIN node USING (span_no)
-        JOIN trace USING (trace_no)
+        JOIN span_reference AS span USING (span_no)
         JOIN span_error AS error USING (span_no)
         LEFT JOIN call USING (span_no)
         LEFT JOIN external_call AS called USING (span_no)
@@ -281,7 +280,7 @@ _CANDIDATES: Final = r"""
                 THEN $unexplained END
         ], lambda blocker: blocker IS NOT NULL) AS blockers,
         count(*) AS count,
-        list(judged.span ORDER BY judged.span_no)[:$shown] AS spans,
+        list(judged.reference ORDER BY judged.span_no)[:$shown] AS spans,
         coalesce(arg_max(
             slowest.service || ': ' || slowest.name,
             (slowest.duration_ns, slowest.service, slowest.name)
