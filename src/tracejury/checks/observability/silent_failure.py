@@ -1,13 +1,14 @@
 """Faults that leave no trace of themselves.
 
 What: Each fault of the fault file that hit something shows: within a minute of its start (or within
-the time that a call may take, if that is longer), and before the next one begins, a span of its
-target or of a direct caller failed, an attempt that was repeated for one, or one of them wrote a
-log record of severity WARN or above. It fails where the target was called or killed and nothing of
-that kind came. A delay that every call came through, more load than usual, and what a tester does
-to a job are no failures by themselves. What a caller suffered from somebody else, and what comes
-without a fault as well, whatever ids and numbers it names and however much more often it comes,
-shows nothing and proves no silence; what began with the fault and went on after it does show it.
+the time that a call may take, if that is longer) a span of its target or of a direct caller failed,
+an attempt that was repeated for one, or one of them wrote a log record of severity WARN or above.
+It fails where the target was called or killed and nothing of that kind came. A delay that every
+call came through, more load than usual, and what a tester does to a job are no failures by
+themselves. What a caller suffered from somebody else, what came once the next fault had begun and
+was no call of this one's, and what comes without a fault as well, whatever ids and numbers it names
+and however much more often it comes, shows nothing and proves no silence; what began with the fault
+and went on after it does show it.
 
 Why: What leaves no signal is found by customers, and never explained.
 
@@ -88,12 +89,12 @@ _SHOWED: Final = """
     WITH lasting AS (
         SELECT
             fault.id, fault.kind, fault.target, fault.start_ns, fault.end_ns,
-            -- What the next fault does is no sign of this one.
-            least(fault.start_ns + $within_ns, (
-                SELECT min(following.start_ns) - 1
+            (fault.start_ns + $within_ns)::BIGINT AS until_ns,
+            (
+                SELECT min(following.start_ns)
                 FROM fault AS following
                 WHERE following.start_ns > fault.end_ns
-            ))::BIGINT AS until_ns
+            ) AS next_ns
         FROM fault
         JOIN run_time ON fault.start_ns <= run_time.until_ns AND fault.end_ns >= run_time.from_ns
         WHERE fault.target <> ''
@@ -234,10 +235,15 @@ _SHOWED: Final = """
             min(time_ns) FILTER (is_telling) AS first_ns
         FROM (
             SELECT
-                *,
-                is_struck OR NOT (is_elsewhere OR what IN (SELECT usual.what FROM usual))
-                    AS is_telling
-            FROM (FROM failed UNION ALL FROM warned)
+                told.*,
+                is_struck OR NOT (
+                    is_elsewhere
+                    -- It may be of the next fault.
+                    OR coalesce(told.time_ns >= lasting.next_ns, false)
+                    OR what IN (SELECT usual.what FROM usual)
+                ) AS is_telling
+            FROM (FROM failed UNION ALL FROM warned) AS told
+            JOIN lasting USING (id)
         )
         GROUP BY id
     ),
